@@ -1,0 +1,36 @@
+/* app.h: what every part of the server is given: settings, clock, database, secrets and the areas' own state.
+ *
+ * Built once by app_open and read-only afterwards; each member that changes guards itself. Commands of the command line
+ * open the same struct without the parts that only the server runs (park, presence). */
+#ifndef MUSTER_APP_H
+#define MUSTER_APP_H
+
+#include <stdbool.h>
+
+#include "auth/audit.h"
+#include "common/clock.h"
+#include "common/err.h"
+#include "settings.h"
+
+struct app {
+    const struct settings *settings;
+    const struct clock *clock;
+    struct db_writer *writer;
+    struct secrets *secrets;        /* auth/secrets.h: master key, audit key, store signing key */
+    struct ca *ca;                  /* fleet/ca.h */
+    struct store *store;            /* backup/store.h */
+    struct park *park;              /* NULL on the command line */
+    struct presence *presence;      /* fleet/presence.h; NULL on the command line */
+    struct login_limits *logins;    /* auth/; NULL on the command line */
+};
+
+struct app_options {
+    bool server; /* park, presence and limits too */
+};
+
+/* Migrates the database when needed, opens everything. */
+int app_open(const struct settings *settings, const struct app_options *options, struct app **ret,
+             struct err *err) MUSTER_NODISCARD;
+void app_close(struct app *app); /* NULL does nothing */
+
+#endif
