@@ -1,0 +1,39 @@
+/* backup.h: the backup area's one face: a backup and a restore, each a process of its own.
+ *
+ * The poller starts backups as children (`muster-agent backup --config-id ID --command-id ID`), so that its own memory stays
+ * small and nothing a hostile tree does to the walk can stop the polling. */
+#ifndef MUSTER_AGENT_BACKUP_BACKUP_H
+#define MUSTER_AGENT_BACKUP_BACKUP_H
+
+#include "agent.h"
+
+enum backup_outcome { BACKUP_COMPLETED, BACKUP_WARNING, BACKUP_FAILED, BACKUP_CANCELLED };
+
+struct backup_options {
+    const char *config_id;  /* or config_name */
+    const char *config_name;
+    const char *command_id; /* NULL: not asked for by the server */
+    bool progress;          /* a line on standard error every second */
+};
+
+/* Fetches the config, checks it against BACKUP_ROOTS, runs it, reports. ERR_CONFLICT when one of this config runs already;
+ * ERR_DENIED when a source lies outside the roots (reported as an event). */
+int backup_run(struct agent *agent, const struct backup_options *options, enum backup_outcome *ret,
+               struct err *err) MUSTER_NODISCARD;
+
+/* Runs that a killed backup process left behind: each is reported to the server as failed and its file removed. Called at
+ * start and after a backup child ended. */
+int backup_reap(struct agent *agent, struct err *err) MUSTER_NODISCARD;
+
+struct restore_options {
+    const char *log_id;      /* or the newest of config_id / config_name */
+    const char *config_id;
+    const char *config_name;
+    const char *target;      /* a directory under RESTORE_ROOTS, made when missing; NULL: STATE_DIR/restore/<log id> */
+    bool overwrite;          /* replace files that are there */
+    bool list_only;          /* print what is inside */
+    bool json;
+};
+int restore_run(struct agent *agent, const struct restore_options *options, struct err *err) MUSTER_NODISCARD;
+
+#endif

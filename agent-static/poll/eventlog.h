@@ -1,0 +1,49 @@
+/* eventlog.h: the write-ahead log of what the agent has to say.
+ *
+ * STATE_DIR/events/: segments of records (length, CRC-32, JSON), each record with a sequence number that grows by one
+ * within an epoch; `acked` holds what the server has. An event is on disk before eventlog_append returns and is
+ * forgotten only after the server acknowledged it. Any process of the agent may append (the poller, a backup, the
+ * command line): a lock file serialises them. A torn record at the end is cut off; a damaged or rolled-back log starts a
+ * new epoch, so that nothing is taken for a duplicate. When the cap is reached, the oldest debug events go first, then the
+ * oldest others; a count of what was dropped is itself an event. */
+#ifndef MUSTER_AGENT_POLL_EVENTLOG_H
+#define MUSTER_AGENT_POLL_EVENTLOG_H
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/clock.h"
+#include "common/err.h"
+#include "common/log.h"
+
+struct eventlog;
+
+enum { EVENTLOG_EPOCH_SIZE = 17, EVENTLOG_DEFAULT_CAP = 4 * 1024 * 1024 };
+
+struct eventlog_options {
+    const char *dir;
+    size_t cap_bytes; /* 0: EVENTLOG_DEFAULT_CAP */
+    const struct clock *clock;
+};
+
+int eventlog_open(const struct eventlog_options *options, struct eventlog **ret, struct err *err) MUSTER_NODISCARD;
+void eventlog_close(struct eventlog *log); /* NULL does nothing */
+
+/* kind: "log", "backup", "command_result" …; metadata is taken and may be NULL. Message: UTF-8, cut at 4 KiB. Synced to
+ * disk before it returns. */
+int eventlog_append(struct eventlog *log, enum log_level level, const char *kind, const char *message, json_t *metadata,
+                    struct err *err) MUSTER_NODISCARD;
+
+/* The oldest unacknowledged events, at most max and max_bytes, as the "events" array of the wire, with their epoch (all of
+ * one epoch). An empty array when there is none. The caller json_decref()s. */
+int eventlog_pending(struct eventlog *log, size_t max, size_t max_bytes, char ret_epoch[EVENTLOG_EPOCH_SIZE],
+                     json_t **ret, struct err *err) MUSTER_NODISCARD;
+
+/* The server has these; seqs is the "acked" array of its reply. */
+int eventlog_acknowledge(struct eventlog *log, const char *epoch, const json_t *seqs, struct err *err) MUSTER_NODISCARD;
+
+/* Highest sequence number written; for the heartbeat. */
+uint64_t eventlog_last_seq(struct eventlog *log);
+
+#endif
