@@ -1,0 +1,158 @@
+# Sourced by build: gets the Debian source packages named in the file sources into $src, once.
+#
+# apt does the work, with a configuration, source list and lists of our own beside the machine's, so that it
+# checks signatures (debian-archive-keyring) and hashes, uses the machine's mirror and proxy, and needs no
+# root. The outcome is $src/sources.lock, one line per library:
+#   name, source package, version, licence, SHA-256 of the .dsc, newest version the mirror listed
+
+suite=trixie
+
+# Mirrors of Debian in the machine's own apt configuration, as "kind URI", kind being base or security.
+# The host's own suite comes along as "host".
+list_mirrors() {
+	local host
+	host=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+	apt-get indextargets --no-release-info --format '$(RELEASE)|$(COMPONENT)|$(REPO_URI)' 'Created-By: Packages' |
+		awk -F'|' -v host="$host" -v suite="$suite" '
+			$2 != "main" || $3 ~ /^cdrom:/ { next }
+			$1 == host || $1 == suite || $1 ~ /^(old)*stable$/ { print "base", $3 }
+			$1 == host "-security" || $1 == suite "-security" || $1 ~ /^(old)*stable-security$/ { print "security", $3 }' |
+		sort -u
+}
+
+write_source_list() { # write_source_list base|security...
+	local kind uri options='[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg target=Sources]' host
+	host=$(. /etc/os-release && echo "${VERSION_CODENAME:-$suite}")
+	list_mirrors | while read -r kind uri; do
+		case " $* " in *" $kind "*) ;; *) continue ;; esac
+		case $kind in
+		base)
+			echo "deb-src $options $uri $suite main"
+			# Only reached by packages whose least version the older suite satisfies; see the file sources.
+			[ "$host" = "$suite" ] || echo "deb-src $options $uri $host main"
+			;;
+		security) echo "deb-src $options $uri $suite-security main" ;;
+		esac
+	done >"$src/apt/sources.list"
+	[ -s "$src/apt/sources.list" ] || die 3 "found no Debian mirror in this machine's apt configuration"
+}
+
+write_apt_conf() {
+	mkdir -p "$src/apt/lists/partial" "$src/files"
+	cat >"$src/apt/apt.conf" <<-EOF
+		Dir::Etc::sourcelist "$src/apt/sources.list";
+		Dir::Etc::sourceparts "/dev/null";
+		Dir::State::Lists "$src/apt/lists";
+		Dir::Cache::pkgcache "";
+		Dir::Cache::srcpkgcache "";
+		Acquire::Retries "3";
+		Acquire::Languages "none";
+		// The machine's hooks tidy up after its own package lists, not after ours.
+		#clear APT::Update::Pre-Invoke;
+		#clear APT::Update::Post-Invoke;
+		#clear APT::Update::Post-Invoke-Success;
+	EOF
+}
+
+apt_get() { apt-get -q -c "$src/apt/apt.conf" "$@" >>"$src/fetch.log" 2>&1; }
+
+# Runs a command up to three times, for failures that pass; one that says 404 does not.
+persevere() {
+	local try start
+	for try in 1 2 3; do
+		start=$(($(wc -c <"$src/fetch.log") + 1))
+		"$@" && return
+		if tail -c "+$start" "$src/fetch.log" | grep -qE '404 +Not Found|does not have a Release file'; then
+			return 1
+		fi
+		[ "$try" = 3 ] || sleep $((try * 2))
+	done
+	return 1
+}
+
+update_lists() {
+	write_source_list base security
+	persevere apt_get update --error-on=any && return
+	# A mirror that has the suite but not its security archive is usable; the next point release has the fixes.
+	write_source_list base
+	persevere apt_get update --error-on=any ||
+		die 3 "cannot read the source lists of $suite; see $(relative "$src/fetch.log")"
+	say "warning: this mirror has no $suite-security" >&2
+}
+
+# Downloads one package and prints its line of sources.lock. Takes the newest version the mirror really has;
+# some list what they no longer carry. A step back is said aloud, recorded, and refused when strict.
+fetch_package() {
+	local name=$1 package=$2 least=$3 licence=$4 version newest='' dsc
+	for version in $(apt-cache -c "$src/apt/apt.conf" showsrc --only-source "$package" 2>>"$src/fetch.log" |
+		sed -n 's/^Version: //p' | sort -Vru); do
+		dpkg --compare-versions "$version" ge "$least" || continue
+		newest=${newest:-$version}
+		if persevere apt_get source --download-only --only-source "$package=$version"; then
+			dsc=${package}_${version#*:}.dsc
+			[ "$version" = "$newest" ] ||
+				say "warning: $package $newest is listed but not to be had from this mirror, taking $version" >&2
+			printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$name" "$package" "$version" "$licence" \
+				"$(sha256sum "$dsc" | cut -d' ' -f1)" "$newest"
+			return
+		fi
+		[ -z "${MUSTER_DEPS_STRICT:-}" ] || break
+	done
+	die 3 "cannot fetch the source package $package ${newest:-(no version from $least on is listed)}; see $(relative "$src/fetch.log")"
+}
+
+# Fills $src/files and writes $src/sources.lock, unless they are there for this very list of sources.
+fetch_sources() {
+	local stamp lines
+	exec 9>"$src/.lock"
+	flock 9
+	stamp=$(sha256sum <"$here/sources")
+	if [ -z "$refresh" ] && [ -f "$src/sources.lock" ] && [ "$(cat "$src/.stamp" 2>/dev/null)" = "$stamp" ]; then
+		flock -u 9
+		return
+	fi
+	say "sources (Debian $suite)"
+	rm -f "$src/sources.lock"
+	: >"$src/fetch.log"
+	write_apt_conf
+	[ -z "$cache" ] || [ ! -d "$cache/sources" ] || cp -n "$cache"/sources/* "$src/files/" 2>/dev/null || true
+	update_lists
+	lines=$(grep -v '^#' "$here/sources" | (cd "$src/files" && while IFS=$'\t' read -r name package least licence; do
+		fetch_package "$name" "$package" "$least" "$licence" || exit $?
+	done)) || exit 3
+	printf '%s\n' "$lines" >"$src/sources.lock.new"
+	mv "$src/sources.lock.new" "$src/sources.lock"
+	printf '%s\n' "$stamp" >"$src/.stamp"
+	rm -rf "$src/apt/lists" # 20 MB that nothing reads again
+	keep_sources
+	flock -u 9
+}
+
+# Copies the downloads to the cache, each by a rename. Best effort, like the rest of the cache; what comes
+# back from it is checked by apt against the signed lists.
+keep_sources() {
+	local file tmp
+	[ -n "$cache" ] && mkdir -p "$cache/sources" 2>/dev/null || return 0
+	for file in "$src"/files/*; do
+		[ ! -e "$cache/sources/${file##*/}" ] && tmp=$(mktemp "$cache/.tmp.XXXXXX" 2>/dev/null) || continue
+		cp "$file" "$tmp" && mv -f "$tmp" "$cache/sources/${file##*/}" || rm -f "$tmp"
+	done
+}
+
+# Prints the directory of an unpacked source with Debian's patches applied; unpacks it when it is new. The
+# .dsc must be the one in the lock, and dpkg-source holds the rest to the sums in it.
+unpack_source() {
+	local name=$1 package version sum dir dsc
+	IFS=$'\t' read -r _ package version _ sum _ < <(grep "^$name"$'\t' "$src/sources.lock")
+	dsc=$src/files/${package}_${version#*:}.dsc dir=$src/tree/$name-${version#*:}
+	flock 9
+	if [ ! -d "$dir" ]; then
+		[ "$(sha256sum <"$dsc" | cut -d' ' -f1)" = "$sum" ] || die 3 "$(relative "$dsc") has changed since it was fetched"
+		rm -rf "$dir.new"
+		mkdir -p "$src/tree"
+		dpkg-source --no-copy -x "$dsc" "$dir.new" >>"$log" 2>&1 || die 3 "cannot unpack $(relative "$dsc"); see $(relative "$log")"
+		mv "$dir.new" "$dir"
+	fi
+	flock -u 9
+	printf '%s\n' "$dir"
+}

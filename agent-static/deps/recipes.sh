@@ -1,0 +1,201 @@
+# Sourced by build: how each library is built. A build_* function runs in a fresh directory of its own with
+# $tree (the unpacked source; shared, so never written to), $prefix, $triplet, $cpu and $jobs set, and set -e
+# on. All are compiled by the prefix's own muster-cc, once musl is there.
+
+# The linker can leave out unused functions; nothing here throws or unwinds, so no tables for it. __FILE__
+# and debug paths are cut, so that a checkout's place does not reach the binary.
+common_flags="-fPIE -ffunction-sections -fdata-sections -fstack-protector-strong -fstack-clash-protection
+	-fno-asynchronous-unwind-tables -fno-unwind-tables -fno-ident -g0 -D_FORTIFY_SOURCE=0"
+
+flags() { echo "$common_flags -ffile-prefix-map=$tree=/src -ffile-prefix-map=$PWD=/obj $*" | tr -s '\n\t ' ' '; }
+
+# Debian's date of this version of the source, should anything ask for the time.
+source_date() { SOURCE_DATE_EPOCH=$(dpkg-parsechangelog -l "$tree/debian/changelog" -STimestamp); export SOURCE_DATE_EPOCH; }
+
+install_headers() { local to=$prefix/include/$1; shift; mkdir -p "$to"; install -m 644 "$@" "$to/"; }
+
+install_licence() { mkdir -p "$prefix/share/licenses"; install -m 644 "$tree/debian/copyright" "$prefix/share/licenses/$1"; }
+
+# make_archive LIBRARY FAST CFLAGS SOURCE...: sources are given relative to ./src, a link to the tree.
+make_archive() {
+	local lib=$1 fast=$2 cflags=$3
+	shift 3
+	make -f "$here/archive.mk" -j "$jobs" LIB="$lib" FAST="$fast" SRCS="$*" CC="$prefix/bin/muster-cc" \
+		AR="$triplet-ar" CFLAGS="$cflags"
+	mkdir -p "$prefix/lib"
+	install -m 644 "$lib" "$prefix/lib/"
+}
+
+cmake_build() { # cmake_build TARGET OPTION...
+	local target=$1
+	shift
+	cmake -S "$tree" -B . -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR="$cpu" \
+		-DCMAKE_C_COMPILER="$prefix/bin/muster-cc" -DCMAKE_AR="/usr/bin/$triplet-ar" -DCMAKE_RANLIB="/usr/bin/$triplet-ranlib" \
+		-DCMAKE_FIND_ROOT_PATH="$prefix" -DCMAKE_FIND_ROOT_PATH_MODE_PROGRAM=NEVER -DCMAKE_FIND_ROOT_PATH_MODE_LIBRARY=ONLY \
+		-DCMAKE_FIND_ROOT_PATH_MODE_INCLUDE=ONLY -DCMAKE_FIND_ROOT_PATH_MODE_PACKAGE=ONLY -DCMAKE_INSTALL_PREFIX="$prefix" \
+		-DCMAKE_INSTALL_LIBDIR=lib -DCMAKE_BUILD_TYPE=None -DCMAKE_C_FLAGS="$(flags -Os)" -DBUILD_SHARED_LIBS=OFF "$@"
+	cmake --build . --target "$target" --parallel "$jobs"
+}
+
+# The compiler wrapper and the kernel's headers, which musl does not bring.
+build_toolchain() {
+	mkdir -p "$prefix/bin" "$prefix/lib" "$prefix/include"
+	sed "s/@CC@/$triplet-gcc/" "$here/muster-cc" >"$prefix/bin/muster-cc"
+	chmod 755 "$prefix/bin/muster-cc"
+	install -m 644 "$here/muster.specs" "$prefix/lib/"
+	cp -RL "$kernel_headers/linux" "$kernel_headers/asm-generic" "$kernel_asm" "$prefix/include/"
+}
+
+build_musl() {
+	source_date
+	"$tree/configure" --prefix="$prefix" --syslibdir="$prefix/lib" --target="$cpu" CROSS_COMPILE="$triplet-" CC="$triplet-gcc" \
+		--disable-shared --disable-wrapper CFLAGS="$(flags)"
+	make -j "$jobs"
+	make install-libs install-headers
+	install_licence musl
+}
+
+build_zlib() {
+	source_date
+	ln -sfn "$tree" src
+	sed 's/^#ifdef HAVE_UNISTD_H/#if 1/' src/zconf.h >zconf.h # what its configure does, for off_t in zlib.h
+	make_archive libz.a 'adler32 crc32 deflate inffast inflate inftrees trees' "$(flags -I. -Isrc -DHAVE_HIDDEN)" \
+		src/{adler32,compress,crc32,deflate,infback,inffast,inflate,inftrees,trees,uncompr,zutil}.c
+	install_headers . src/zlib.h zconf.h
+	install_licence zlib
+}
+
+build_zstd() {
+	source_date
+	ln -sfn "$tree/lib" src
+	make_archive libzstd.a '%' "$(flags -Isrc -DXXH_NAMESPACE=ZSTD_ -DZSTD_LEGACY_SUPPORT=0 -DZSTD_MULTITHREAD -DDEBUGLEVEL=0)" \
+		src/common/*.c src/compress/*.c src/decompress/*.c src/decompress/*.S
+	install_headers . src/zstd.h src/zstd_errors.h
+	install_licence zstd
+}
+
+# Three libraries out of one directory, split as its own Makefile splits them.
+build_mbedtls() {
+	local file cflags tls=() x509=() crypto=()
+	source_date
+	ln -sfn "$tree" src
+	mkdir -p "$prefix/include/mbedtls" "$prefix/include/psa"
+	install_headers mbedtls src/include/mbedtls/*.h
+	install_headers psa src/include/psa/*.h
+	install -m 644 "$here/mbedtls_config.h" "$prefix/include/mbedtls/mbedtls_config.h"
+	install -m 644 "$here/crypto_config.h" "$prefix/include/psa/crypto_config.h"
+	install -m 644 "$here/muster_random.c" .
+	for file in src/library/*.c; do
+		case ${file##*/} in
+		debug.c | mps_*.c | net_sockets.c | ssl_*.c) tls+=("$file") ;;
+		pkcs7.c | x509*.c) x509+=("$file") ;;
+		*) crypto+=("$file") ;;
+		esac
+	done
+	cflags=$(flags -Isrc/library)
+	make_archive libmbedcrypto.a 'aes aesce aesni bignum_core chacha20 chachapoly ecp_curves gcm md5 poly1305 sha256 sha512' \
+		"$cflags" muster_random.c "${crypto[@]}"
+	make_archive libmbedx509.a '' "$cflags" "${x509[@]}"
+	make_archive libmbedtls.a '' "$cflags" "${tls[@]}"
+	install_licence mbedtls
+}
+
+build_jansson() {
+	source_date
+	cmake_build jansson -DJANSSON_BUILD_DOCS=OFF -DJANSSON_WITHOUT_TESTS=ON -DJANSSON_EXAMPLES=OFF
+	install -m 644 lib/libjansson.a "$prefix/lib/"
+	install_headers . include/*.h
+	install_licence jansson
+}
+
+# attr and acl: the libraries alone. Their configure finds out about gettext, libtool and a dozen headers
+# for the sake of command line tools we do not want; the libraries use none of it.
+write_config_h() { # write_config_h PACKAGE
+	cat >config.h <<-EOF
+		#define _GNU_SOURCE 1
+		#define EXPORT extern
+		#define PACKAGE "$1"
+		#define HAVE_ATTR_ERROR_CONTEXT_H 1
+		#define HAVE_LIBATTR 1
+	EOF
+}
+
+install_exported() { # install_exported DIR HEADER...: as their own install does
+	local to=$prefix/include/$1 file
+	shift
+	mkdir -p "$to"
+	for file; do sed "s/\\<EXPORT\\>/extern/" "src/include/$file" >"$to/$file"; done
+}
+
+build_attr() {
+	source_date
+	ln -sfn "$tree" src
+	write_config_h attr
+	install_exported attr attributes.h error_context.h libattr.h
+	# Not syscalls.c: it keeps old symbol versions of calls that live in the C library.
+	make_archive libattr.a '' "$(flags -I. -Isrc/include -include src/libattr/libattr.h '-DSYSCONFDIR=\"/etc\"')" \
+		src/libattr/{attr_copy_action,attr_copy_check,attr_copy_fd,attr_copy_file,libattr}.c
+	install_licence attr
+}
+
+build_acl() {
+	source_date
+	ln -sfn "$tree" src
+	write_config_h acl
+	install_exported sys acl.h
+	install_exported acl libacl.h
+	make_archive libacl.a '' "$(flags -I. -Isrc/include -Isrc/libacl -include src/libacl/perm_copy.h)" \
+		src/libacl/*.c src/libmisc/{high_water_alloc,next_line,quote,unquote}.c
+	install_licence acl
+}
+
+build_libarchive() {
+	source_date
+	cmake_build archive_static -DENABLE_ACL=ON -DENABLE_XATTR=ON -DENABLE_ZLIB=ON -DENABLE_ZSTD=ON \
+		-DENABLE_{BZip2,LZMA,LZ4,LZO,LIBB2,LIBXML2,EXPAT,OPENSSL,NETTLE,MBEDTLS,CNG,ICONV}=OFF \
+		-DENABLE_{PCREPOSIX,PCRE2POSIX,LIBGCC,TAR,CPIO,CAT,UNZIP,TEST,INSTALL,WERROR}=OFF
+	# A check that quietly fails would lose attributes from every backup.
+	grep -q 'define HAVE_LIBACL 1' config.h && grep -q 'define HAVE_SYS_ACL_H 1' config.h &&
+		grep -q 'define HAVE_LIBZSTD 1' config.h && grep -q 'define HAVE_LLISTXATTR 1' config.h
+	install -m 644 libarchive/libarchive.a "$prefix/lib/"
+	install_headers . "$tree"/libarchive/archive.h "$tree"/libarchive/archive_entry.h
+	install_licence libarchive
+}
+
+# Links something of everything the way the agent is linked, and looks at what came out: a static-pie that
+# wants no loader. It is not run, since it may be for the other architecture.
+build_check() {
+	cat >check.c <<-'EOF'
+		#include <archive.h>
+		#include <jansson.h>
+		#include <linux/fs.h>
+		#include <linux/fiemap.h>
+		#include <mbedtls/ssl.h>
+		#include <sys/acl.h>
+		#include <zlib.h>
+		#include <zstd.h>
+		int main(void)
+		{
+			mbedtls_ssl_config c;
+			mbedtls_ssl_config_init(&c);
+			return !(archive_read_disk_new() && json_object() && acl_init(1) && zlibVersion() && ZSTD_createCCtx());
+		}
+	EOF
+	"$prefix/bin/muster-cc" -std=c17 -Wall -Werror -Os -Wl,--gc-sections check.c -o check -larchive -lacl -lattr -lzstd -lz \
+		-ljansson -lmbedtls -lmbedx509 -lmbedcrypto
+	LC_ALL=C "$triplet-readelf" -hldW check >check.txt
+	grep -q 'Type: *DYN' check.txt
+	! grep -E 'INTERP|NEEDED|TEXTREL' check.txt
+}
+
+# One line per thing that is linked into the agent, for the software bill of materials.
+write_versions() {
+	local gcc_package
+	printf '# name\tsource package\tversion\tlicence\tsha256 of the .dsc\tnewest version listed\n'
+	cat "$src/sources.lock"
+	gcc_package=$(dpkg-query -S "$(realpath "$("$triplet-gcc" -print-libgcc-file-name)")" | cut -d: -f1)
+	printf 'libgcc\t%s\t%s\tGPL-3.0-or-later WITH GCC-exception-3.1\t-\t-\n' \
+		"$(dpkg-query -W -f '${source:Package}' "$gcc_package")" "$(installed_version "$gcc_package")"
+	printf 'linux-headers\t%s\t%s\tGPL-2.0-only WITH Linux-syscall-note\t-\t-\n' \
+		"$(dpkg-query -W -f '${source:Package}' "$headers_package")" "$(installed_version "$headers_package")"
+}
