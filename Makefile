@@ -1,0 +1,91 @@
+# Muster. `make help` lists the targets; README.md says where to start.
+
+VERSION := 0.1.0
+BUILD := build
+MUSTER_VAR ?= var
+MUSTER_PORT ?= 8443
+export MUSTER_VAR MUSTER_PORT
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+SHELL := /bin/bash
+
+# --- flags -----------------------------------------------------------------------------------------------------------
+
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 \
+        -Wundef -Wcast-qual -Wwrite-strings -Wnull-dereference $(if $(WERROR),-Werror)
+CPPFLAGS_COMMON := -D_GNU_SOURCE -DMUSTER_VERSION='"$(VERSION)"' -I.
+CFLAGS_COMMON := -std=c17 -g $(WARN) -fstack-protector-strong -fstack-clash-protection -MMD -MP
+HARDEN := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
+LDFLAGS_COMMON := -Wl,-z,relro,-z,now
+
+# --- the server ------------------------------------------------------------------------------------------------------
+
+# A variant is a set of flags with objects of its own: "app" is what ships, "asan" is for the tests.
+COMMON_SRC := $(wildcard common/*.c)
+APP_SRC := $(wildcard fcgi-app/*.c fcgi-app/*/*.c)
+GEN := $(BUILD)/gen
+GEN_SRC := $(GEN)/statements.c $(GEN)/migrations.c
+SQL := $(wildcard sql/migrations/*.sql) $(wildcard sql/queries/*.sql)
+
+APP_CPPFLAGS := $(CPPFLAGS_COMMON) -Ifcgi-app -I$(GEN)
+APP_LIBS := -lfcgi -lssl -lcrypto -lsqlite3 -ljansson -largon2 -lpthread
+
+app_FLAGS := -O2 $(HARDEN) -fPIE
+app_LDFLAGS := -pie
+asan_FLAGS := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+asan_LDFLAGS := -fsanitize=address,undefined
+
+app_OBJ := $(patsubst %.c,$(BUILD)/app/%.o,$(COMMON_SRC) $(APP_SRC) $(GEN_SRC))
+asan_OBJ := $(patsubst %.c,$(BUILD)/asan/%.o,$(COMMON_SRC) $(APP_SRC) $(GEN_SRC))
+
+$(GEN)/statements.h $(GEN)/statements.c $(GEN)/migrations.c &: sql/generate $(SQL)
+	@mkdir -p $(GEN)
+	sql/generate $(GEN)
+
+define variant
+$$(BUILD)/$(1)/%.o: %.c | $$(GEN)/statements.h
+	@mkdir -p $$(@D)
+	$$(CC) $$(APP_CPPFLAGS) $$(CFLAGS_COMMON) $$($(1)_FLAGS) -c -o $$@ $$<
+endef
+$(eval $(call variant,app))
+$(eval $(call variant,asan))
+
+$(BUILD)/muster-app: $(app_OBJ)
+	$(CC) $(app_LDFLAGS) $(LDFLAGS_COMMON) -o $@ $^ $(APP_LIBS)
+
+$(BUILD)/asan/muster-app: $(asan_OBJ)
+	$(CC) $(asan_LDFLAGS) $(LDFLAGS_COMMON) -o $@ $^ $(APP_LIBS)
+
+# --- the agent -------------------------------------------------------------------------------------------------------
+
+AGENT_SRC := $(wildcard agent-static/*.c agent-static/net/*.c agent-static/poll/*.c agent-static/backup/*.c)
+LAUNCHER_SRC := $(wildcard agent-static/launcher/*.c)
+ARCHES := amd64 arm64
+DEPS := $(BUILD)/deps
+AGENT_CPPFLAGS = $(CPPFLAGS_COMMON) -Iagent-static
+AGENT_FLAGS := -Os $(HARDEN) -fPIE -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
+AGENT_LDFLAGS := -static-pie -Wl,--gc-sections
+AGENT_LIBS := -larchive -lacl -lattr -lzstd -lz -ljansson -lmbedtls -lmbedx509 -lmbedcrypto
+
+define agent_arch
+$$(DEPS)/$(1)/.done: agent-static/deps/build
+	agent-static/deps/build --arch $(1) --out $$(DEPS)/$(1) --src $$(DEPS)/src --jobs $$(shell nproc)
+	@touch $$@
+
+$$(BUILD)/$(1)/%.o: %.c | $$(DEPS)/$(1)/.done
+	@mkdir -p $$(@D)
+	$$(DEPS)/$(1)/bin/muster-cc $$(AGENT_CPPFLAGS) $$(CFLAGS_COMMON) $$(AGENT_FLAGS) -c -o $$@ $$<
+
+$$(BUILD)/$(1)/muster-agent: $$(patsubst %.c,$$(BUILD)/$(1)/%.o,$$(COMMON_SRC) $$(AGENT_SRC))
+	$$(DEPS)/$(1)/bin/muster-cc $$(AGENT_LDFLAGS) $$(LDFLAGS_COMMON) -o $$@.debug $$^ $$(AGENT_LIBS)
+	$$(DEPS)/$(1)/bin/muster-strip -o $$@ $$@.debug
+
+$$(BUILD)/$(1)/muster-launcher: $$(patsubst %.c,$$(BUILD)/$(1)/%.o,$$(LAUNCHER_SRC))
+	$$(DEPS)/$(1)/bin/muster-cc $$(AGENT_LDFLAGS) $$(LDFLAGS_COMMON) -o $$@.debug $$^
+	$$(DEPS)/$(1)/bin/muster-strip -o $$@ $$@.debug
+endef
+$(foreach arch,$(ARCHES),$(eval $(call agent_arch,$(arch))))
+
+-include $(shell find $(BUILD) -name '*.d' -not -path '$(DEPS)/*' 2>/dev/null)

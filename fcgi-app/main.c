@@ -1,0 +1,47 @@
+/* muster-app: the server and its tools, one program. */
+#include "auth/auth.h"
+#include "backup/backup.h"
+#include "command.h"
+#include "fleet/fleet.h"
+#include "ops/ops.h"
+#include "serve.h"
+
+#define CONFIG_ONLY ((const struct cli_option[]){COMMAND_OPTION_CONFIG, {0}})
+#define CONFIG_AND_JSON ((const struct cli_option[]){COMMAND_OPTION_CONFIG, COMMAND_OPTION_JSON, {0}})
+
+/* clang-format off */
+static const struct cli_command commands[] = {
+    /* Each row: name, operands, how many, summary, details, options, function. */
+    {"init",               NULL,       0, 0, "make database, secrets, CA and the first admin",       ops_init_details,   CONFIG_AND_JSON,       ops_command_init},
+    {"serve",              NULL,       0, 0, "run the server",                                       serve_details,      CONFIG_ONLY,           serve_command},
+    {"migrate",            NULL,       0, 0, "bring the database to this version's schema",          NULL,               CONFIG_AND_JSON,       ops_command_migrate},
+    {"user add",           "EMAIL",    1, 1, "add a person; the password is read from standard input", NULL,             auth_user_add_options, auth_command_user_add},
+    {"user passwd",        "EMAIL",    1, 1, "set a new password, read from standard input",         NULL,               CONFIG_ONLY,           auth_command_user_passwd},
+    {"user list",          NULL,       0, 0, "list people",                                          NULL,               CONFIG_AND_JSON,       auth_command_user_list},
+    {"otp mint",           NULL,       0, 0, "make a one-time password that enrols a host",          NULL,               fleet_otp_mint_options, fleet_command_otp_mint},
+    {"agent list",         NULL,       0, 0, "list agents",                                          NULL,               CONFIG_AND_JSON,       fleet_command_agent_list},
+    {"agent deactivate",   "AGENT",    1, 1, "refuse an agent; undone by 'agent activate'",          NULL,               CONFIG_AND_JSON,       fleet_command_agent_deactivate},
+    {"agent activate",     "AGENT",    1, 1, "accept a deactivated agent again",                     NULL,               CONFIG_AND_JSON,       fleet_command_agent_activate},
+    {"agent delete",       "AGENT",    1, 1, "forget an agent and its events; its backups stay",     NULL,               fleet_agent_delete_options, fleet_command_agent_delete},
+    {"backup-config add",  NULL,       0, 0, "add a backup config",                                  NULL,               backup_config_add_options, backup_command_config_add},
+    {"backup-config list", NULL,       0, 0, "list backup configs with their last run",              NULL,               CONFIG_AND_JSON,       backup_command_config_list},
+    {"backup-config run",  "CONFIG",   1, 1, "have a backup run now",                                NULL,               backup_config_run_options, backup_command_config_run},
+    {"audit verify",       NULL,       0, 0, "check the audit trail's chain",                        NULL,               CONFIG_AND_JSON,       auth_command_audit_verify},
+    {"backup-db",          "FILE",     1, 1, "copy the live database to FILE and verify the copy",   NULL,               CONFIG_AND_JSON,       ops_command_backup_db},
+    {"restore-db",         "FILE",     1, 1, "put a copy back; the server must be stopped",          NULL,               CONFIG_AND_JSON,       ops_command_restore_db},
+    {"check-config",       NULL,       0, 0, "check the configuration file and print what is in force", NULL,            CONFIG_AND_JSON,       ops_command_check_config},
+    {"version",            NULL,       0, 0, "print the version",                                    NULL,               CONFIG_AND_JSON,       ops_command_version},
+    {.name = NULL},
+};
+/* clang-format on */
+
+int main(int argc, char **argv)
+{
+    static const struct cli_program program = {
+        .name = "muster-app",
+        .summary = "looks after a fleet of hosts",
+        .commands = commands,
+        .footer = "AGENT and CONFIG are an id or a name. Exit codes: 0 done, 1 failed, 2 misuse or bad configuration.",
+    };
+    return cli_main(&program, argc, argv, NULL);
+}

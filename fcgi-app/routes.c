@@ -1,0 +1,79 @@
+/* The table of routes, by area. Matching is in route.c. */
+#include "backup/backup.h"
+#include "auth/auth.h"
+#include "fleet/fleet.h"
+#include "ops/ops.h"
+#include "route.h"
+
+#define KIB(n) ((size_t)(n) * 1024)
+
+/* clang-format off */
+const struct route routes[] = {
+    /* method      path                                 listener    permission           CSRF         body       schema             handler */
+
+    /* ops: is it well, and how much does it do */
+    {HTTP_GET,    "/health",                            HTTP_BOTH,  PERMISSION_PUBLIC,   CSRF_NONE,   0,         NULL,              ops_health},
+    {HTTP_GET,    "/health/live",                       HTTP_BOTH,  PERMISSION_PUBLIC,   CSRF_NONE,   0,         NULL,              ops_health_live},
+    {HTTP_GET,    "/health/ready",                      HTTP_BOTH,  PERMISSION_PUBLIC,   CSRF_NONE,   0,         NULL,              ops_health_ready},
+    {HTTP_GET,    "/metrics",                           HTTP_ADMIN, PERMISSION_PUBLIC,   CSRF_NONE,   0,         NULL,              ops_metrics},
+    {HTTP_GET,    "/api/overview",                      HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              ops_overview},
+    {HTTP_GET,    "/api/alerts",                        HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              ops_alert_list},
+    {HTTP_POST,   "/api/alerts/{id}/acknowledge",       HTTP_ADMIN, PERMISSION_OPERATOR, CSRF_TOKEN,  0,         NULL,              ops_alert_acknowledge},
+
+    /* auth: people */
+    {HTTP_POST,   "/api/auth/login",                    HTTP_ADMIN, PERMISSION_PUBLIC,   CSRF_ORIGIN, KIB(8),    "Login",           auth_login},
+    {HTTP_POST,   "/api/auth/logout",                   HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_TOKEN,  KIB(1),    NULL,              auth_logout},
+    {HTTP_GET,    "/api/auth/session",                  HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              auth_session},
+
+    /* fleet: agents as people see them */
+    {HTTP_GET,    "/api/agents",                        HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              fleet_agent_list},
+    {HTTP_POST,   "/api/agents",                        HTTP_ADMIN, PERMISSION_OPERATOR, CSRF_TOKEN,  KIB(8),    "AgentRegister",   fleet_agent_register},
+    {HTTP_POST,   "/api/agent/register",                HTTP_ADMIN, PERMISSION_OPERATOR, CSRF_TOKEN,  KIB(8),    "AgentRegister",   fleet_agent_register},
+    {HTTP_GET,    "/api/agents/{id}",                   HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              fleet_agent_get},
+    {HTTP_PATCH,  "/api/agents/{id}",                   HTTP_ADMIN, PERMISSION_OPERATOR, CSRF_TOKEN,  KIB(8),    "AgentChange",     fleet_agent_change},
+    {HTTP_POST,   "/api/agents/{id}/deactivate",        HTTP_ADMIN, PERMISSION_OPERATOR, CSRF_TOKEN,  KIB(1),    NULL,              fleet_agent_deactivate},
+    {HTTP_POST,   "/api/agents/{id}/activate",          HTTP_ADMIN, PERMISSION_OPERATOR, CSRF_TOKEN,  KIB(1),    NULL,              fleet_agent_activate},
+    {HTTP_POST,   "/api/agents/{id}/approve",           HTTP_ADMIN, PERMISSION_ADMIN,    CSRF_TOKEN,  KIB(1),    NULL,              fleet_agent_approve},
+    {HTTP_DELETE, "/api/agents/{id}",                   HTTP_ADMIN, PERMISSION_ADMIN,    CSRF_TOKEN,  0,         NULL,              fleet_agent_delete},
+    {HTTP_GET,    "/api/agents/{id}/events",            HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              fleet_agent_events},
+    {HTTP_GET,    "/api/otps",                          HTTP_ADMIN, PERMISSION_OPERATOR, CSRF_NONE,   0,         NULL,              fleet_otp_list},
+    {HTTP_POST,   "/api/otps",                          HTTP_ADMIN, PERMISSION_OPERATOR, CSRF_TOKEN,  KIB(8),    "OtpMint",         fleet_otp_mint},
+    {HTTP_DELETE, "/api/otps/{id}",                     HTTP_ADMIN, PERMISSION_OPERATOR, CSRF_TOKEN,  0,         NULL,              fleet_otp_revoke},
+
+    /* fleet: what agents call */
+    {HTTP_POST,   "/api/agent/enroll",                  HTTP_AGENT, PERMISSION_PUBLIC,   CSRF_NONE,   KIB(16),   "Enroll",          fleet_enroll},
+    {HTTP_POST,   "/api/agent/renew",                   HTTP_AGENT, PERMISSION_AGENT,    CSRF_NONE,   KIB(16),   "Renew",           fleet_renew},
+    {HTTP_POST,   "/api/agent/heartbeat",               HTTP_AGENT, PERMISSION_AGENT,    CSRF_NONE,   KIB(16),   "Heartbeat",       fleet_heartbeat},
+    {HTTP_POST,   "/api/agent/events",                  HTTP_AGENT, PERMISSION_AGENT,    CSRF_NONE,   KIB(1024), "Events",          fleet_events},
+    {HTTP_POST,   "/api/agent/log",                     HTTP_AGENT, PERMISSION_AGENT,    CSRF_NONE,   KIB(64),   "AgentLog",        fleet_log},
+    {HTTP_GET,    "/api/agent/commands",                HTTP_AGENT, PERMISSION_AGENT,    CSRF_NONE,   0,         NULL,              fleet_commands},
+    {HTTP_GET,    "/api/agent/ca-bundle",               HTTP_AGENT, PERMISSION_AGENT,    CSRF_NONE,   0,         NULL,              fleet_ca_bundle},
+
+    /* backup: as people see it */
+    {HTTP_GET,    "/api/configs",                       HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              backup_config_list},
+    {HTTP_POST,   "/api/configs",                       HTTP_ADMIN, PERMISSION_OPERATOR, CSRF_TOKEN,  KIB(64),   "ConfigChange",    backup_config_create},
+    {HTTP_GET,    "/api/configs/{id}",                  HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              backup_config_get},
+    {HTTP_PUT,    "/api/configs/{id}",                  HTTP_ADMIN, PERMISSION_OPERATOR, CSRF_TOKEN,  KIB(64),   "ConfigChange",    backup_config_change},
+    {HTTP_DELETE, "/api/configs/{id}",                  HTTP_ADMIN, PERMISSION_OPERATOR, CSRF_TOKEN,  0,         NULL,              backup_config_delete},
+    {HTTP_POST,   "/api/configs/{id}/run",              HTTP_ADMIN, PERMISSION_OPERATOR, CSRF_TOKEN,  KIB(1),    NULL,              backup_config_run},
+    {HTTP_GET,    "/api/runs",                          HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              backup_run_list},
+    {HTTP_GET,    "/api/runs/{id}",                     HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              backup_run_get},
+    {HTTP_GET,    "/api/agents/{id}/runs",              HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              backup_agent_runs},
+
+    /* backup: what agents call */
+    {HTTP_GET,    "/api/agent/configs",                 HTTP_AGENT, PERMISSION_AGENT,    CSRF_NONE,   0,         NULL,              backup_agent_configs},
+    {HTTP_POST,   "/api/agent/backup/start",            HTTP_AGENT, PERMISSION_AGENT,    CSRF_NONE,   KIB(16),   "BackupStart",     backup_start},
+    {HTTP_POST,   "/api/agent/backup/parts",            HTTP_AGENT, PERMISSION_AGENT,    CSRF_NONE,   KIB(16),   "BackupPart",      backup_part},
+    {HTTP_POST,   "/api/agent/backup/progress",         HTTP_AGENT, PERMISSION_AGENT,    CSRF_NONE,   KIB(16),   "BackupProgress",  backup_progress},
+    {HTTP_POST,   "/api/agent/backup/complete",         HTTP_AGENT, PERMISSION_AGENT,    CSRF_NONE,   KIB(1024), "BackupComplete",  backup_complete},
+    {HTTP_POST,   "/api/agent/restore",                 HTTP_AGENT, PERMISSION_AGENT,    CSRF_NONE,   KIB(16),   "Restore",         backup_restore},
+    {HTTP_GET,    "/api/agent/backups",                 HTTP_AGENT, PERMISSION_AGENT,    CSRF_NONE,   0,         NULL,              backup_agent_backups},
+
+    /* backup: the local object store; bodies never reach the app (nginx writes them to a file) */
+    {HTTP_GET,    "/objects/{path...}",                 HTTP_AGENT, PERMISSION_SIGNED,   CSRF_NONE,   0,         NULL,              backup_object_get},
+    {HTTP_HEAD,   "/objects/{path...}",                 HTTP_AGENT, PERMISSION_SIGNED,   CSRF_NONE,   0,         NULL,              backup_object_get},
+    {HTTP_PUT,    "/objects/{path...}",                 HTTP_AGENT, PERMISSION_SIGNED,   CSRF_NONE,   0,         NULL,              backup_object_put},
+
+    {.path = NULL},
+};
+/* clang-format on */
