@@ -1,0 +1,52 @@
+/* backup.h: the backup area's one face: configs, runs, and the objects they end in.
+ *
+ * A config says what an agent backs up and how. A run is one backup of a config: started, fed with parts through
+ * pre-signed URLs, then ended in one of four ways and never changed again. The object store behind the URLs is
+ * store.h. Handlers stand in routes.c, commands in main.c. */
+#ifndef MUSTER_BACKUP_BACKUP_H
+#define MUSTER_BACKUP_BACKUP_H
+
+#include "command.h"
+#include "http/request.h"
+
+struct app;
+
+/* What has become due: runs silent for longer than MUSTER_RUN_TIMEOUT end as failed, staging files of ended runs and
+ * bodies that nginx left behind are removed. Called about every ten seconds on a thread of its own; logs its own
+ * failures. db is the caller's read connection. Blocks on the disk. */
+void backup_tick(struct app *app, struct db *db);
+
+/* Configs, as people see them. */
+void backup_config_list(struct req *r);
+void backup_config_create(struct req *r);
+void backup_config_get(struct req *r);
+void backup_config_change(struct req *r);
+void backup_config_delete(struct req *r);
+void backup_config_run(struct req *r);
+
+/* Runs, as people see them. */
+void backup_run_list(struct req *r);
+void backup_run_get(struct req *r);
+void backup_agent_runs(struct req *r);
+
+/* What agents call. */
+void backup_agent_configs(struct req *r);
+void backup_start(struct req *r);
+void backup_part(struct req *r);
+void backup_progress(struct req *r);
+void backup_complete(struct req *r);
+void backup_restore(struct req *r);
+void backup_agent_backups(struct req *r);
+
+/* The local object store; nginx calls these around the bodies it reads and sends itself. */
+void backup_object_get(struct req *r);
+void backup_object_put(struct req *r);
+
+/* Commands. */
+extern const struct cli_option backup_config_add_options[];
+extern const struct cli_option backup_config_run_options[];
+int backup_command_config_add(const struct cli_args *args, void *ctx);
+int backup_command_config_list(const struct cli_args *args, void *ctx);
+int backup_command_config_run(const struct cli_args *args, void *ctx);
+
+#endif

@@ -1,0 +1,81 @@
+/* store.h: where backups are kept: objects under a path, written in parts, read back by pre-signed URL.
+ *
+ * Two stores stand behind this header: `local`, a directory that nginx serves on the agents' port, and (later) `s3`. Both
+ * speak the query form of AWS Signature V4, so an agent cannot tell them apart. Rights are not the store's business: who
+ * may have a URL is decided before store_presign is called.
+ *
+ * An object's path is users/{userId}/agents/{agentId}/configs/{configId}/{filename}; every segment is of
+ * [A-Za-z0-9._-], so that its canonical and its raw spelling are the same bytes. */
+#ifndef MUSTER_BACKUP_STORE_H
+#define MUSTER_BACKUP_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/arena.h"
+#include "common/clock.h"
+#include "common/err.h"
+
+struct settings;
+struct secrets;
+struct store;
+
+enum {
+    STORE_PART_SIZE = 8 * 1024 * 1024, /* every part but the last */
+    STORE_PARTS_MAX = 10000,           /* as S3's; 80 GB in 8 MiB parts */
+    STORE_PATH_MAX = 512,
+    STORE_UPLOAD_ID_SIZE = 33, /* 32 hex digits and a NUL */
+    STORE_MD5_SIZE = 33,       /* hex, as stored; base64 on the wire */
+};
+
+/* Makes what is missing of the directories (0700) and reads the signing key. settings and secrets must outlive it. */
+int store_open(const struct settings *settings, const struct secrets *secrets, struct store **ret,
+               struct err *err) MUSTER_NODISCARD;
+void store_close(struct store *s); /* NULL does nothing */
+
+/* Whether objects can be written now: for /health. ERR_UNAVAILABLE says why not. */
+int store_check(struct store *s, struct err *err) MUSTER_NODISCARD;
+
+/* Bytes that may still be written, the reserve left out; negative when the reserve is touched; INT64_MAX: no limit
+ * known. */
+int store_room(struct store *s, int64_t *ret, struct err *err) MUSTER_NODISCARD;
+
+/* Whether path has the form above. The only check between a stranger's string and the file system. */
+bool store_path_valid(const char *path);
+bool store_filename_valid(const char *name);
+
+struct store_url {
+    const char *method; /* "PUT", "GET" */
+    const char *path;   /* of the object */
+    const char *upload_id; /* a part: with number, size and md5; NULL: the whole object */
+    int64_t number;
+    int64_t size;    /* PUT: signed content-length */
+    const char *md5; /* hex; PUT of a part: signed content-md5; NULL: not signed */
+    int64_t now_ms;
+    int expires_s;
+};
+
+/* The URL, from the arena, and when it expires. */
+int store_presign(struct store *s, const struct store_url *want, struct arena *arena, const char **ret_url,
+                  int64_t *ret_expires_ms, struct err *err) MUSTER_NODISCARD;
+
+/* Opens a multipart upload; its id goes into ret. */
+int store_upload_begin(struct store *s, const char *path, char ret[STORE_UPLOAD_ID_SIZE],
+                       struct err *err) MUSTER_NODISCARD;
+
+/* Makes the object out of parts 1..count, all of STORE_PART_SIZE but the last, size bytes in all. Durable when it
+ * returns 0. Repeating it after a crash at any point finishes it. ERR_CONFLICT when what is there has another size. */
+int store_upload_complete(struct store *s, const char *path, const char *upload_id, int64_t size,
+                          struct err *err) MUSTER_NODISCARD;
+
+/* Forgets an unfinished upload and its bytes; one that is not there is no error. */
+int store_upload_abort(struct store *s, const char *path, const char *upload_id, struct err *err) MUSTER_NODISCARD;
+
+/* Size of an object; ERR_NOT_FOUND. */
+int store_stat(struct store *s, const char *path, int64_t *ret_size, struct err *err) MUSTER_NODISCARD;
+
+/* Removes what no request can still need: bodies older than max_age_s that were handed over and never stored. */
+int store_sweep(struct store *s, int max_age_s, struct err *err) MUSTER_NODISCARD;
+
+#endif
