@@ -11,6 +11,9 @@ export MUSTER_VAR MUSTER_PORT
 MAKEFLAGS += --no-builtin-rules
 SHELL := /bin/bash
 
+.PHONY: all
+all: $(BUILD)/muster-app agents ## build the server and both agents
+
 # --- flags -----------------------------------------------------------------------------------------------------------
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 \
@@ -63,6 +66,9 @@ $(BUILD)/asan/muster-app: $(asan_OBJ)
 AGENT_SRC := $(wildcard agent-static/*.c agent-static/net/*.c agent-static/poll/*.c agent-static/backup/*.c)
 LAUNCHER_SRC := $(wildcard agent-static/launcher/*.c)
 ARCHES := amd64 arm64
+NATIVE := $(shell dpkg --print-architecture)
+amd64_TRIPLET := x86_64-linux-gnu
+arm64_TRIPLET := aarch64-linux-gnu
 DEPS := $(BUILD)/deps
 AGENT_CPPFLAGS = $(CPPFLAGS_COMMON) -Iagent-static
 AGENT_FLAGS := -Os $(HARDEN) -fPIE -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
@@ -80,12 +86,25 @@ $$(BUILD)/$(1)/%.o: %.c | $$(DEPS)/$(1)/.done
 
 $$(BUILD)/$(1)/muster-agent: $$(patsubst %.c,$$(BUILD)/$(1)/%.o,$$(COMMON_SRC) $$(AGENT_SRC))
 	$$(DEPS)/$(1)/bin/muster-cc $$(AGENT_LDFLAGS) $$(LDFLAGS_COMMON) -o $$@.debug $$^ $$(AGENT_LIBS)
-	$$(DEPS)/$(1)/bin/muster-strip -o $$@ $$@.debug
+	$$($(1)_TRIPLET)-strip -o $$@ $$@.debug
 
 $$(BUILD)/$(1)/muster-launcher: $$(patsubst %.c,$$(BUILD)/$(1)/%.o,$$(LAUNCHER_SRC))
 	$$(DEPS)/$(1)/bin/muster-cc $$(AGENT_LDFLAGS) $$(LDFLAGS_COMMON) -o $$@.debug $$^
-	$$(DEPS)/$(1)/bin/muster-strip -o $$@ $$@.debug
+	$$($(1)_TRIPLET)-strip -o $$@ $$@.debug
 endef
 $(foreach arch,$(ARCHES),$(eval $(call agent_arch,$(arch))))
+
+.PHONY: agents agent-native
+agents: $(foreach arch,$(ARCHES),$(BUILD)/$(arch)/muster-agent $(BUILD)/$(arch)/muster-launcher) ## build the agents for every architecture
+agent-native: $(BUILD)/$(NATIVE)/muster-agent $(BUILD)/$(NATIVE)/muster-launcher
+
+# --- housekeeping ----------------------------------------------------------------------------------------------------
+
+.PHONY: help clean
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+clean: ## remove what was built; var/ stays
+	rm -rf $(BUILD)
 
 -include $(shell find $(BUILD) -name '*.d' -not -path '$(DEPS)/*' 2>/dev/null)
