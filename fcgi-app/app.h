@@ -13,19 +13,21 @@
 #include "settings.h"
 
 struct app {
-    const struct settings *settings;
+    const struct settings *_Atomic settings; /* swapped whole by SIGHUP; the ones before stay valid until app_close */
     const struct clock *clock;
     struct db_writer *writer;
-    struct secrets *secrets;        /* auth/secrets.h: master key, audit key, store signing key */
-    struct ca *ca;                  /* fleet/ca.h */
-    struct store *store;            /* backup/store.h */
-    struct park *park;              /* NULL on the command line */
-    struct presence *presence;      /* fleet/presence.h; NULL on the command line */
-    struct login_limits *logins;    /* auth/; NULL on the command line */
+    struct secrets *secrets;     /* auth/secrets.h: master key, audit key, store signing key */
+    struct ca *ca;               /* fleet/ca.h */
+    struct store *store;         /* backup/store.h */
+    struct park *park;           /* NULL on the command line */
+    struct changes *changes;     /* ops/changes.h; NULL on the command line */
+    struct http_stats *stats;    /* http/stats.h; NULL on the command line */
+    struct presence *presence;   /* fleet/presence.h; NULL on the command line */
+    struct login_limits *logins; /* auth/; NULL on the command line */
 };
 
 struct app_options {
-    bool server; /* park, presence and limits too */
+    bool server; /* park, presence, changes and limits too */
 };
 
 /* Migrates the database when needed, opens everything. */

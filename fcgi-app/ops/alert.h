@@ -1,0 +1,18 @@
+/* alert.h: telling people that something needs them. Raised inside the write that is the reason for it. */
+#ifndef MUSTER_OPS_ALERT_H
+#define MUSTER_OPS_ALERT_H
+
+#include "db/db.h"
+
+struct alert {
+    const char *kind;     /* "otp.taken"; stable, for filters */
+    const char *message;  /* one sentence for a human, without secrets */
+    const char *user_id;  /* whose it is; NULL: for admins */
+    const char *agent_id; /* NULL: about no agent */
+    int64_t time_ms;
+};
+
+/* Inside a write closure (db/writer.h). An unacknowledged alert of the same kind and agent is not doubled. */
+int alert_raise(struct db *db, const struct alert *alert, struct err *err) MUSTER_NODISCARD;
+
+#endif
