@@ -66,17 +66,20 @@ void clock_fake_advance(struct clock_fake *f, int64_t by_ms)
 
 void clock_format_rfc3339(int64_t unix_ms, char ret[CLOCK_RFC3339_SIZE])
 {
-    int64_t rest = unix_ms % 1000;
-    if (rest < 0)
-        rest += 1000;
-    time_t secs = (time_t)((unix_ms - rest) / 1000);
+    time_t secs = (time_t)(unix_ms / 1000);
+    int ms = (int)(unix_ms % 1000);
+    if (ms < 0) {
+        ms += 1000;
+        secs--;
+    }
     struct tm t;
     if (gmtime_r(&secs, &t) == NULL || t.tm_year + 1900 > 9999 || t.tm_year + 1900 < 0) {
         (void)snprintf(ret, CLOCK_RFC3339_SIZE, "1970-01-01T00:00:00.000Z");
         return;
     }
-    size_t len = strftime(ret, CLOCK_RFC3339_SIZE, "%Y-%m-%dT%H:%M:%S", &t);
-    (void)snprintf(ret + len, CLOCK_RFC3339_SIZE - len, ".%03dZ", (int)rest);
+    /* Not strftime: its %Y does not pad years before 1000. */
+    (void)snprintf(ret, CLOCK_RFC3339_SIZE, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", t.tm_year + 1900, t.tm_mon + 1,
+                   t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec, ms);
 }
 
 /* Exactly width digits. */
@@ -162,7 +165,8 @@ bool clock_parse_rfc3339(const char *s, int64_t *ret_ms)
     if (month < 1 || month > 12 || day < 1 || day > days_in_month(year, month) || hour > 23 || minute > 59 ||
         second > 60)
         return false;
-    int64_t secs = days_from_civil(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - offset * 60;
+    int64_t minutes = days_from_civil(year, month, day) * 1440 + (int64_t)hour * 60 + minute - offset;
+    int64_t secs = minutes * 60 + second;
     *ret_ms = secs * 1000 + ms;
     return true;
 }

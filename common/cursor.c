@@ -10,12 +10,13 @@ struct span span_of(const char *s)
 
 bool span_equal(struct span s, const char *text)
 {
-    return s.len == strlen(text) && memcmp(s.ptr, text, s.len) == 0;
+    /* An empty span may have no address, which memcmp must not be given. */
+    return s.len == strlen(text) && (s.len == 0 || memcmp(s.ptr, text, s.len) == 0);
 }
 
 bool span_equal_nocase(struct span s, const char *text)
 {
-    return s.len == strlen(text) && strncasecmp(s.ptr, text, s.len) == 0;
+    return s.len == strlen(text) && (s.len == 0 || strncasecmp(s.ptr, text, s.len) == 0);
 }
 
 static bool is_blank(char c)
@@ -56,7 +57,7 @@ bool cursor_char(struct cursor *c, char want)
 bool cursor_literal(struct cursor *c, const char *want)
 {
     size_t len = strlen(want);
-    if ((size_t)(c->end - c->at) < len || memcmp(c->at, want, len) != 0)
+    if ((size_t)(c->end - c->at) < len || (len > 0 && memcmp(c->at, want, len) != 0))
         return false;
     c->at += len;
     return true;
@@ -100,7 +101,7 @@ bool cursor_uint(struct cursor *c, uint64_t max, uint64_t *ret)
     uint64_t value = 0;
     while (p < c->end && *p >= '0' && *p <= '9') {
         uint64_t digit = (uint64_t)(*p - '0');
-        if (value > max / 10 || value * 10 > max - digit)
+        if (digit > max || value > (max - digit) / 10)
             return false;
         value = value * 10 + digit;
         p++;

@@ -18,13 +18,14 @@ void hex_encode(const void *data, size_t len, char *ret)
     ret[len * 2] = '\0';
 }
 
-static int hex_digit(char c)
+/* The digit's value, or 16 for any other character. */
+static unsigned hex_digit(char c)
 {
     if (c >= '0' && c <= '9')
-        return c - '0';
+        return (unsigned)(c - '0');
     if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return -1;
+        return (unsigned)(c - 'a') + 10;
+    return 16;
 }
 
 bool hex_decode(const char *s, void *ret, size_t len)
@@ -32,7 +33,7 @@ bool hex_decode(const char *s, void *ret, size_t len)
     if (strlen(s) != len * 2)
         return false;
     for (size_t i = 0; i < len * 2; i++)
-        if (hex_digit(s[i]) < 0)
+        if (hex_digit(s[i]) > 15)
             return false;
     unsigned char *out = ret;
     for (size_t i = 0; i < len; i++)

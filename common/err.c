@@ -36,10 +36,9 @@ int err_sys(struct err *e, int code, const char *fmt, ...)
     va_start(args, fmt);
     (void)vsnprintf(what, sizeof what, fmt, args);
     va_end(args);
-    char why[96];
-    if (strerror_r(saved, why, sizeof why) != 0)
-        (void)snprintf(why, sizeof why, "error %d", saved);
-    (void)err_set(e, code, "%.200s: %s", what, why);
+    /* strerror, not strerror_r: that one's result means different things in glibc and musl, while both libraries give
+     * strerror storage per thread or constant. */
+    (void)err_set(e, code, "%.200s: %.96s", what, strerror(saved));
     e->sys_errno = saved;
     return code;
 }

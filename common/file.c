@@ -50,7 +50,7 @@ static int read_growing(int fd, size_t max, char **ret_data, size_t *ret_len, st
     if (data == NULL)
         return err_set(err, ERR_NOMEM, "out of memory");
     for (;;) {
-        size_t got;
+        size_t got = 0;
         int rc = file_read_all(fd, data + len, size - len - 1, &got, err);
         if (rc == 0 && len + got > max)
             rc = err_set(err, ERR_TOO_BIG, "larger than %zu bytes", max);

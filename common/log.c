@@ -9,7 +9,8 @@
 #include "buf.h"
 #include "clock.h"
 
-enum { MESSAGE_MAX = 2000, LINE_MAX_BYTES = MESSAGE_MAX * 6 + 256 };
+/* A byte takes at most six (\u001f); the rest is time, level and names. */
+enum { MESSAGE_MAX = 2000, REQUEST_ID_MAX = 64, LINE_MAX_BYTES = (MESSAGE_MAX + REQUEST_ID_MAX) * 6 + 256 };
 
 /* The one mutable global of the project beside the signal flags: where log lines go. */
 static struct {
@@ -18,7 +19,7 @@ static struct {
     enum log_format format;
 } sink = {.fd = STDERR_FILENO, .least = LOG_INFO, .format = LOG_TEXT};
 
-static _Thread_local char request_id[64];
+static _Thread_local char request_id[REQUEST_ID_MAX];
 
 static const char *const level_names[] = {"debug", "info", "warning", "error"};
 
@@ -77,8 +78,8 @@ static void add_json_string(struct buf *b, const char *s)
 
 static void add_plain(struct buf *b, const char *s)
 {
-    for (const unsigned char *p = (const unsigned char *)s; *p != '\0'; p++)
-        buf_addc(b, *p < 0x20 || *p == 0x7f ? '?' : (char)*p);
+    for (const char *p = s; *p != '\0'; p++)
+        buf_addc(b, (unsigned char)*p < 0x20 || *p == 0x7f ? '?' : *p);
 }
 
 static void format_line(struct buf *b, enum log_level level, const char *message)
