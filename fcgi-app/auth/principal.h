@@ -14,7 +14,7 @@ struct principal {
     const char *owner_id;   /* of an agent: the user it belongs to */
     const char *csrf_token; /* of a user's session */
     const char *session_hash;
-    void *presence;         /* of an agent: struct presence_entry of fleet/, held for the request */
+    void *presence; /* of an agent: struct presence_entry of fleet/, held for the request */
 };
 
 /* "viewer" … ; ROLE_NONE when it is none. */

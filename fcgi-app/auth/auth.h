@@ -1,0 +1,55 @@
+/* auth.h: people: sign-in, sessions, users; and the trail of what was done. The one header other parts include, beside
+ * audit.h, secrets.h, digest.h and principal.h. */
+#ifndef MUSTER_AUTH_AUTH_H
+#define MUSTER_AUTH_AUTH_H
+
+#include <stdbool.h>
+
+#include "auth/login_limits.h"
+#include "auth/principal.h"
+#include "common/cli.h"
+#include "common/uuid.h"
+#include "db/db.h"
+
+struct app;
+struct audit_key;
+struct req;
+
+/* Fills r->principal from the session cookie. 0, or a negative code with the reply (401, 503) set. The caller compares
+ * the role with the route's permission and checks the CSRF token. */
+int auth_authenticate(struct req *r) MUSTER_NODISCARD;
+
+/* Every second, on a thread of its own: writes session use and counted failures, deletes sessions that are over. */
+void auth_tick(struct app *app);
+
+/* Handlers */
+void auth_login(struct req *r);
+void auth_logout(struct req *r);
+void auth_session(struct req *r);
+
+/* Commands */
+extern const struct cli_option auth_user_add_options[];
+int auth_command_user_add(const struct cli_args *args, void *ctx);
+int auth_command_user_passwd(const struct cli_args *args, void *ctx);
+int auth_command_user_list(const struct cli_args *args, void *ctx);
+int auth_command_audit_verify(const struct cli_args *args, void *ctx);
+
+/* Adds a person, inside a write closure; audited there. ERR_INVALID: not an e-mail address or not a hash of
+ * password.h; ERR_CONFLICT: the address is taken. */
+struct auth_user_new {
+    const char *email;
+    enum role role;
+    const char *password_hash;
+    const char *actor; /* for the audit trail */
+    int64_t now_ms;
+};
+int auth_user_create(struct db *db, const struct audit_key *key, const struct auth_user_new *user,
+                     char ret_id[UUID_SIZE], struct err *err) MUSTER_NODISCARD;
+
+/* Whether anyone who is not disabled has the role admin. */
+int auth_admin_exists(struct db *db, bool *ret, struct err *err) MUSTER_NODISCARD;
+
+/* The id of the admin who was there first, who owns what the command line makes. ERR_NOT_FOUND when there is none. */
+int auth_first_admin(struct db *db, char ret_id[UUID_SIZE], struct err *err) MUSTER_NODISCARD;
+
+#endif

@@ -1,0 +1,36 @@
+/* login_limits.h: what makes guessing slow: back-off per account and network, a count of refused tries, and a bound on
+ * how many password hashes run at once.
+ *
+ * All of it is memory of one process and all of it is bounded: a flood evicts the oldest entries and can neither fill
+ * the heap nor lock anybody out for good. Thread-safe. */
+#ifndef MUSTER_AUTH_LOGIN_LIMITS_H
+#define MUSTER_AUTH_LOGIN_LIMITS_H
+
+#include <stdint.h>
+
+#include "common/err.h"
+
+struct app;
+struct login_limits;
+
+/* NULL when memory is out. login_limits_free(NULL) does nothing. */
+struct login_limits *login_limits_new(void);
+void login_limits_free(struct login_limits *l);
+
+/* How many seconds this account from this address has to wait before its next try; 0: may try now. The account is what
+ * the client typed, known or not. Networks are /24 and /64. */
+int login_limits_wait_s(struct login_limits *l, const char *account, const char *address, int64_t now_ms);
+void login_limits_failed(struct login_limits *l, const char *account, const char *address, int64_t now_ms);
+void login_limits_succeeded(struct login_limits *l, const char *account, const char *address);
+
+/* Bounds the hashes that run at once, so that a flood of logins leaves processor time to heartbeats. Waits at most
+ * wait_ms; ERR_UNAVAILABLE then. */
+int login_limits_hash_begin(struct login_limits *l, int wait_ms, struct err *err) MUSTER_NODISCARD;
+void login_limits_hash_end(struct login_limits *l);
+
+/* Counts a try that nobody vouches for ("auth.login", "agent.key", "agent.enroll"). auth_tick writes one audit row per
+ * source, action and minute with the count; nothing is written on the spot, so that a flood fills no disk. Does nothing
+ * on the command line, where app->logins is NULL. */
+void auth_failure_note(struct app *app, const char *action, const char *address);
+
+#endif
