@@ -77,9 +77,10 @@ void clock_format_rfc3339(int64_t unix_ms, char ret[CLOCK_RFC3339_SIZE])
         (void)snprintf(ret, CLOCK_RFC3339_SIZE, "1970-01-01T00:00:00.000Z");
         return;
     }
-    /* Not strftime: its %Y does not pad years before 1000. */
-    (void)snprintf(ret, CLOCK_RFC3339_SIZE, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", t.tm_year + 1900, t.tm_mon + 1,
-                   t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec, ms);
+    /* strftime's %Y does not pad years before 1000. */
+    int year = snprintf(ret, CLOCK_RFC3339_SIZE, "%04d", t.tm_year + 1900);
+    size_t len = (size_t)year + strftime(ret + year, CLOCK_RFC3339_SIZE - (size_t)year, "-%m-%dT%H:%M:%S", &t);
+    (void)snprintf(ret + len, CLOCK_RFC3339_SIZE - len, ".%03dZ", ms);
 }
 
 /* Exactly width digits. */
