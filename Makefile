@@ -108,3 +108,25 @@ clean: ## remove what was built; var/ stays
 	rm -rf $(BUILD)
 
 -include $(shell find $(BUILD) -name '*.d' -not -path '$(DEPS)/*' 2>/dev/null)
+
+# --- the pages -------------------------------------------------------------------------------------------------------
+
+# Static files and two npm packages laid side by side; there is no bundler. npm works under build/, so that the source
+# tree stays clean, and only when the lock has changed.
+NPM := $(BUILD)/npm
+WWW_SRC := $(shell find nginx/www -type f)
+
+$(NPM)/.done: nginx/package.json nginx/package-lock.json nginx/.npmrc
+	@mkdir -p $(NPM)
+	cp $^ $(NPM)/
+	cd $(NPM) && npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+# Laid out beside and swapped in, so that a running nginx never serves half of it.
+$(BUILD)/www: $(NPM)/.done $(WWW_SRC)
+	rm -rf $@.new && mkdir -p $@.new/vendor
+	cp -r nginx/www/. $@.new/
+	cp $(NPM)/node_modules/htm/preact/standalone.module.js $@.new/vendor/preact.js
+	cp $(NPM)/node_modules/@picocss/pico/css/pico.min.css $@.new/vendor/pico.css
+	rm -rf $@ && mv $@.new $@
+	@touch $@
