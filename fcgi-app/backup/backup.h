@@ -13,8 +13,8 @@ struct app;
 
 /* What has become due: runs silent for longer than MUSTER_RUN_TIMEOUT end as failed, staging files of ended runs and
  * bodies that nginx left behind are removed. Called about every ten seconds on a thread of its own; logs its own
- * failures. db is the caller's read connection. Blocks on the disk. */
-void backup_tick(struct app *app, struct db *db);
+ * failures. Opens a read connection for the time. Blocks on the disk. */
+void backup_tick(struct app *app);
 
 /* Configs, as people see them. */
 void backup_config_list(struct req *r);
