@@ -98,6 +98,16 @@ $(foreach arch,$(ARCHES),$(eval $(call agent_arch,$(arch))))
 agents: $(foreach arch,$(ARCHES),$(BUILD)/$(arch)/muster-agent $(BUILD)/$(arch)/muster-launcher) ## build the agents for every architecture
 agent-native: $(BUILD)/$(NATIVE)/muster-agent $(BUILD)/$(NATIVE)/muster-launcher
 
+# --- measuring -------------------------------------------------------------------------------------------------------
+
+$(BUILD)/bench/swarm: tests/bench/swarm.c
+	@mkdir -p $(@D)
+	$(CC) -std=c17 -D_GNU_SOURCE -O2 $(WARN) -o $@ $< -lssl -lcrypto
+
+.PHONY: bench
+bench: all $(BUILD)/www $(BUILD)/bench/swarm ## measure speed and memory beside a reference (10 minutes)
+	tests/bench/run
+
 # --- housekeeping ----------------------------------------------------------------------------------------------------
 
 .PHONY: help clean
