@@ -39,8 +39,8 @@ struct db_arg {
 
 /* DB_TEXT of NULL binds NULL. */
 #define DB_TEXT(arg_name, value) ((struct db_arg){.name = (arg_name), .type = DB_TYPE_TEXT, .text = (value)})
-#define DB_INT(arg_name, value) ((struct db_arg){.name = (arg_name), .type = DB_TYPE_INT, .integer = (value)})
-#define DB_NULL(arg_name) ((struct db_arg){.name = (arg_name), .type = DB_TYPE_NULL})
+#define DB_INT(arg_name, value)  ((struct db_arg){.name = (arg_name), .type = DB_TYPE_INT, .integer = (value)})
+#define DB_NULL(arg_name)        ((struct db_arg){.name = (arg_name), .type = DB_TYPE_NULL})
 
 /* The arguments of one statement: DB_ARGS(DB_TEXT("id", id), DB_INT("now", now)); DB_NO_ARGS for none. Every parameter
  * of the statement must be bound, and every argument must be one: anything else is ERR_INTERNAL. */
@@ -54,8 +54,8 @@ struct db_args {
 #define DB_NO_ARGS ((struct db_args){0})
 
 /* Runs a statement that gives no rows. *ret_changes (may be NULL): rows inserted, updated or deleted.
- * ERR_CONFLICT when a UNIQUE, CHECK or FOREIGN KEY constraint refuses; ERR_UNAVAILABLE when the database stays locked or
- * the disk is full; ERR_CORRUPT when the file is damaged. */
+ * ERR_CONFLICT when a UNIQUE, CHECK or FOREIGN KEY constraint refuses; ERR_UNAVAILABLE when the database stays locked
+ * or the disk is full; ERR_CORRUPT when the file is damaged. */
 int db_exec(struct db *db, enum db_statement statement, struct db_args args, int64_t *ret_changes,
             struct err *err) MUSTER_NODISCARD;
 
