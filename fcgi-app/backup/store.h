@@ -1,8 +1,8 @@
 /* store.h: where backups are kept: objects under a path, written in parts, read back by pre-signed URL.
  *
- * Two stores stand behind this header: `local`, a directory that nginx serves on the agents' port, and (later) `s3`. Both
- * speak the query form of AWS Signature V4, so an agent cannot tell them apart. Rights are not the store's business: who
- * may have a URL is decided before store_presign is called.
+ * Two stores stand behind this header: `local`, a directory that nginx serves on the agents' port, and (later) `s3`.
+ * Both speak the query form of AWS Signature V4, so an agent cannot tell them apart. Rights are not the store's
+ * business: who may have a URL is decided before store_presign is called.
  *
  * An object's path is users/{userId}/agents/{agentId}/configs/{configId}/{filename}; every segment is of
  * [A-Za-z0-9._-], so that its canonical and its raw spelling are the same bytes. */
@@ -46,8 +46,8 @@ bool store_path_valid(const char *path);
 bool store_filename_valid(const char *name);
 
 struct store_url {
-    const char *method; /* "PUT", "GET" */
-    const char *path;   /* of the object */
+    const char *method;    /* "PUT", "GET" */
+    const char *path;      /* of the object */
     const char *upload_id; /* a part: with number, size and md5; NULL: the whole object */
     int64_t number;
     int64_t size;    /* PUT: signed content-length */
