@@ -16,6 +16,7 @@ struct value {
     char *text; /* words of a LIST are separated by NULs; text_len then counts them all */
     size_t text_len;
     int64_t number;
+    size_t line; /* 0: the environment or the default */
     bool given;
 };
 
@@ -150,6 +151,7 @@ static int value_set(struct value *v, const struct config_key *key, const char *
     v->number = number;
     v->text_len = key->type == CONFIG_LIST ? split_words(copy) : strlen(copy);
     v->given = src->name != NULL;
+    v->line = src->line;
     return 0;
 }
 
@@ -379,6 +381,16 @@ bool config_given(const struct config *c, const char *name)
     ssize_t i = key_index(c->keys, c->count, name);
     assert(i >= 0);
     return c->values[i].given;
+}
+
+int config_reject(const struct config *c, const char *path, const char *name, struct err *err, const char *reason)
+{
+    ssize_t i = key_index(c->keys, c->count, name);
+    assert(i >= 0);
+    struct source src = {.name = path != NULL ? path : "", .line = c->values[i].line};
+    if (!c->values[i].given)
+        return err_set(err, ERR_INVALID, "%.160s: %.64s: %s", src.name, name, reason);
+    return complain(&src, name, reason, err);
 }
 
 int config_write_line(struct buf *b, const char *key, const char *value, struct err *err)

@@ -60,6 +60,9 @@ const char *config_word(const struct config *c, const char *name, const char **a
 /* Whether the key was given in the file or the environment rather than left to its default. */
 bool config_given(const struct config *c, const char *name);
 
+/* The caller's own judgement of a value, told like config_load's: "path:line: KEY: reason". Returns ERR_INVALID. */
+int config_reject(const struct config *c, const char *path, const char *name, struct err *err, const char *reason);
+
 /* Writes KEY="value" with the quoting the parser undoes. ERR_INVALID when the value holds control characters other
  * than LF. For writing configuration files. */
 struct buf;
