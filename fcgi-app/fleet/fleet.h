@@ -17,6 +17,10 @@ struct req;
  * negative code with the reply (401, 403, 429, 503) set. */
 int fleet_authenticate(struct req *r) MUSTER_NODISCARD;
 
+/* Has the presence table and parked polls hear of changes that any process makes (ops/changes.h). Between app_open's
+ * making of app->changes and changes_start. */
+int fleet_watch(struct app *app, struct err *err) MUSTER_NODISCARD;
+
 /* Every second, on a thread of its own: flushes presence; now and then wipes sealed answers of expired one-time
  * passwords, expires commands and deletes events beyond their retention. */
 void fleet_tick(struct app *app);
