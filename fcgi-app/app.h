@@ -23,6 +23,7 @@ struct app {
     struct changes *changes;     /* ops/changes.h; NULL on the command line */
     struct http_stats *stats;    /* http/stats.h; NULL on the command line */
     struct presence *presence;   /* fleet/presence.h; NULL on the command line */
+    int db_lock;                 /* db/backup.h: held shared while the database is open */
     struct login_limits *logins; /* auth/; NULL on the command line */
 };
 

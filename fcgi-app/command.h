@@ -8,8 +8,20 @@
 #include <jansson.h>
 
 /* "--config FILE" and "--json", to stand in every command's option list. */
-#define COMMAND_OPTION_CONFIG {"config", "FILE", "configuration file [$MUSTER_CONFIG, else /etc/muster/app.conf]"}
-#define COMMAND_OPTION_JSON {"json", NULL, "print JSON"}
+#define COMMAND_OPTION_CONFIG                                                                                          \
+    {                                                                                                                  \
+        "config", "FILE", "configuration file [$MUSTER_CONFIG, else /etc/muster/app.conf]"                             \
+    }
+#define COMMAND_OPTION_JSON                                                                                            \
+    {                                                                                                                  \
+        "json", NULL, "print JSON"                                                                                     \
+    }
+
+/* Only the settings, for commands that run without a database; umask and log are set. Free with settings_free. */
+int command_settings(const struct cli_args *args, struct settings **ret, int *ret_exit) MUSTER_NODISCARD;
+
+/* --config, else $MUSTER_CONFIG, else /etc/muster/app.conf when it is there, else NULL: built-in values. */
+const char *command_config_path(const struct cli_args *args);
 
 /* Loads the settings that --config names and opens the app for a command. On failure prints why; *ret_exit is the exit
  * code. command_close undoes it; NULL does nothing. */

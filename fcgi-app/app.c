@@ -1,0 +1,92 @@
+#include "app.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "auth/login_limits.h"
+#include "auth/secrets.h"
+#include "backup/store.h"
+#include "common/log.h"
+#include "db/backup.h"
+#include "db/migrate.h"
+#include "db/writer.h"
+#include "fleet/ca.h"
+#include "fleet/presence.h"
+#include "http/park.h"
+#include "http/stats.h"
+#include "ops/changes.h"
+
+enum { FINISHERS = 2 };
+
+static int open_database(struct app *app, const struct settings *s, struct err *err)
+{
+    struct migrate_result migrated = {0};
+    struct migrate_options options = {
+        .path = s->db_path, .backup_dir = s->backup_dir, .now_ms = clock_now_ms(app->clock)};
+    int rc = access(s->db_path, F_OK) == 0
+                 ? db_lock(s->db_path, false, &app->db_lock, err)
+                 : err_set(err, ERR_NOT_FOUND, "%s: no database; 'muster-app init' makes one", s->db_path);
+    if (rc == 0)
+        rc = db_migrate(&options, &migrated, err);
+    if (rc == 0 && migrated.applied > 0)
+        log_info("database: schema %d -> %d, %zu migrations; copy before: %s", (int)migrated.from, (int)migrated.to,
+                 migrated.applied, migrated.backup[0] != '\0' ? migrated.backup : "none needed");
+    if (rc == 0)
+        rc = db_writer_start(s->db_path, &app->writer, err);
+    return rc;
+}
+
+/* What only the server has. */
+static int open_server(struct app *app, const struct settings *s, struct err *err)
+{
+    app->stats = http_stats_new();
+    app->changes = changes_new();
+    app->presence = presence_new();
+    app->logins = login_limits_new();
+    if (app->stats == NULL || app->changes == NULL || app->presence == NULL || app->logins == NULL)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    return park_start(app, FINISHERS, s->max_parked, &app->park, err);
+}
+
+int app_open(const struct settings *settings, const struct app_options *options, struct app **ret, struct err *err)
+{
+    struct app *app = calloc(1, sizeof *app);
+    if (app == NULL)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    app->settings = settings;
+    app->clock = clock_system();
+    app->db_lock = -1;
+    int rc = open_database(app, settings, err);
+    if (rc == 0)
+        rc = secrets_load(settings->secrets_dir, &app->secrets, err);
+    if (rc == 0)
+        rc = ca_load(settings->secrets_dir, &app->ca, err);
+    if (rc == 0)
+        rc = store_open(settings, app->secrets, &app->store, err);
+    if (rc == 0 && options->server)
+        rc = open_server(app, settings, err);
+    if (rc != 0) {
+        app_close(app);
+        return rc;
+    }
+    *ret = app;
+    return 0;
+}
+
+void app_close(struct app *app)
+{
+    if (app == NULL)
+        return;
+    park_stop(app->park);
+    changes_free(app->changes);
+    login_limits_free(app->logins);
+    presence_free(app->presence);
+    http_stats_free(app->stats);
+    store_close(app->store);
+    ca_free(app->ca);
+    secrets_free(app->secrets);
+    db_writer_stop(app->writer);
+    if (app->db_lock >= 0)
+        (void)close(app->db_lock);
+    free(app);
+}
