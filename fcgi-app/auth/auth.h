@@ -19,8 +19,14 @@ struct req;
  * the role with the route's permission and checks the CSRF token. */
 int auth_authenticate(struct req *r) MUSTER_NODISCARD;
 
-/* Every second, on a thread of its own: writes session use and counted failures, deletes sessions that are over. */
+/* Every second, on a thread of its own: writes counted failures, deletes sessions that are over. */
 void auth_tick(struct app *app);
+
+/* Writes every counted failure, at the end of a drain. */
+void auth_flush(struct app *app);
+
+/* Writes an audit row, result denied, for a signed-in person or agent whom a route's permission refuses. */
+void auth_denied(struct req *r);
 
 /* Handlers */
 void auth_login(struct req *r);
