@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/config.h"
 #include "common/err.h"
 #include "common/log.h"
 
@@ -47,7 +48,6 @@ void settings_free(struct settings *s);
 
 /* The table, ended by an entry without a name, and the value of a key as text; "" when unset. For check-config, which
  * prints what is in force. */
-struct config_key;
 extern const struct config_key settings_keys[];
 const char *settings_value(const struct settings *s, const struct config_key *key, char *scratch, size_t size);
 
