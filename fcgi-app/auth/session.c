@@ -1,0 +1,204 @@
+#include "auth/session.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "app.h"
+#include "auth/auth.h"
+#include "auth/digest.h"
+#include "auth/secrets.h"
+#include "common/encode.h"
+#include "common/log.h"
+#include "common/token.h"
+#include "common/wipe.h"
+#include "db/writer.h"
+
+enum { TOUCH_EVERY_MS = 60 * 1000, USER_AGENT_MAX = 200, TOKEN_BYTES = 32 };
+
+const char session_cookie_name[] = "__Host-muster";
+
+static bool new_token(char ret[SESSION_TOKEN_SIZE])
+{
+    unsigned char bytes[TOKEN_BYTES];
+    if (!token_random(bytes, sizeof bytes))
+        return false;
+    base64url_encode(bytes, sizeof bytes, ret);
+    wipe(bytes, sizeof bytes);
+    return true;
+}
+
+/* The hash of the request's cookie; false when there is none of our form. */
+static bool cookie_hash(const struct req *r, char ret[DIGEST_HEX_SIZE])
+{
+    const char *cookie = req_cookie(r, session_cookie_name);
+    if (cookie == NULL || strlen(cookie) != SESSION_TOKEN_SIZE - 1)
+        return false;
+    digest_token(cookie, ret);
+    return true;
+}
+
+static void set_cookie(struct req *r, const char *value, int64_t max_age_s)
+{
+    char text[160];
+    (void)snprintf(text, sizeof text, "%s=%s; Path=/; Max-Age=%lld; Secure; HttpOnly; SameSite=Strict",
+                   session_cookie_name, value, (long long)max_age_s);
+    reply_header(r, "Set-Cookie", text);
+    wipe(text, sizeof text);
+}
+
+/* --- every request --- */
+
+struct touch {
+    const char *id_hash;
+    int64_t now_ms;
+};
+
+static int write_touch(struct db *db, void *ctx, struct err *err)
+{
+    const struct touch *touch = ctx;
+    return db_exec(db, DB_AUTH_SESSION_TOUCH, DB_ARGS(DB_TEXT("id_hash", touch->id_hash), DB_INT("now", touch->now_ms)),
+                   NULL, err);
+}
+
+/* Only once a minute: reading pages must not cost a write each. */
+static void touch_session(struct req *r, const char *id_hash, int64_t last_used_ms)
+{
+    struct touch touch = {id_hash, r->now_ms};
+    struct err err = {0};
+    if (r->now_ms - last_used_ms < TOUCH_EVERY_MS)
+        return;
+    if (db_write(r->app->writer, write_touch, &touch, &err) != 0)
+        log_warning("use of a session not written: %s", err.msg);
+}
+
+/* ERR_NOT_FOUND when no session that is in force has this hash. */
+static int load_session(struct req *r, const char *id_hash, struct principal *ret, int64_t *ret_last_used_ms,
+                        struct err *err)
+{
+    struct db_rows rows;
+    int64_t idle_since_ms = r->now_ms - r->app->settings->session_idle_s * INT64_C(1000);
+    int rc = db_query_one(
+        r->db, DB_AUTH_SESSION_GET,
+        DB_ARGS(DB_TEXT("id_hash", id_hash), DB_INT("now", r->now_ms), DB_INT("idle_since", idle_since_ms)), &rows,
+        err);
+    if (rc == DB_DONE)
+        return err_set(err, ERR_NOT_FOUND, "no such session");
+    if (rc < 0)
+        return rc;
+    struct principal p = {
+        .kind = PRINCIPAL_USER,
+        .id = arena_strdup(r->arena, db_rows_text(&rows, 0)),
+        .email = arena_strdup(r->arena, db_rows_text(&rows, 1)),
+        .role = role_parse(db_rows_text(&rows, 2)),
+        .csrf_token = arena_strdup(r->arena, db_rows_text(&rows, 3)),
+        .session_hash = arena_strdup(r->arena, id_hash),
+    };
+    *ret_last_used_ms = db_rows_int(&rows, 4, 0);
+    db_rows_done(&rows);
+    if (p.id == NULL || p.email == NULL || p.csrf_token == NULL || p.session_hash == NULL)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    *ret = p;
+    return 0;
+}
+
+int auth_authenticate(struct req *r)
+{
+    char id_hash[DIGEST_HEX_SIZE];
+    int64_t last_used_ms = 0;
+    struct err err = {0};
+    int rc = ERR_NOT_FOUND;
+    if (cookie_hash(r, id_hash))
+        rc = load_session(r, id_hash, &r->principal, &last_used_ms, &err);
+    if (rc == ERR_NOT_FOUND) {
+        /* Pages ask for their session before anybody has signed in: only a cookie that is wrong is worth a note. */
+        if (req_cookie(r, session_cookie_name) != NULL)
+            auth_failure_note(r->app, "auth.session", r->remote_addr);
+        reply_problem(r, PROBLEM_UNAUTHENTICATED, "Sign in first.");
+        return ERR_DENIED;
+    }
+    if (rc != 0) {
+        reply_error(r, &err);
+        return rc;
+    }
+    touch_session(r, id_hash, last_used_ms);
+    return 0;
+}
+
+/* --- sign-in and sign-out --- */
+
+struct session_write {
+    const struct audit_key *key;
+    struct audit_entry audit;
+    const char *old_hash; /* of the cookie that came; NULL: none */
+    const char *new_hash; /* NULL at sign-out */
+    const char *user_id;
+    const char *csrf_token;
+    const char *address;
+    const char *user_agent;
+    int64_t now_ms;
+    int64_t expires_ms;
+};
+
+static int write_session(struct db *db, void *ctx, struct err *err)
+{
+    const struct session_write *w = ctx;
+    int rc = 0;
+    if (w->old_hash != NULL)
+        rc = db_exec(db, DB_AUTH_SESSION_DELETE, DB_ARGS(DB_TEXT("id_hash", w->old_hash)), NULL, err);
+    if (rc == 0 && w->new_hash != NULL)
+        rc = db_exec(db, DB_AUTH_SESSION_INSERT,
+                     DB_ARGS(DB_TEXT("id_hash", w->new_hash), DB_TEXT("user", w->user_id),
+                             DB_TEXT("csrf_token", w->csrf_token), DB_TEXT("address", w->address),
+                             DB_TEXT("user_agent", w->user_agent), DB_INT("now", w->now_ms),
+                             DB_INT("expires", w->expires_ms)),
+                     NULL, err);
+    return rc != 0 ? rc : audit_append(db, w->key, &w->audit, err);
+}
+
+int session_begin(struct req *r, const struct session_user *user, const char **ret_csrf_token, struct err *err)
+{
+    char token[SESSION_TOKEN_SIZE], csrf_token[SESSION_TOKEN_SIZE];
+    char new_hash[DIGEST_HEX_SIZE], old_hash[DIGEST_HEX_SIZE];
+    if (!new_token(token) || !new_token(csrf_token))
+        return err_set(err, ERR_UNAVAILABLE, "the system gives no random bytes");
+    digest_token(token, new_hash);
+    const char *user_agent = req_header(r, "User-Agent");
+    int64_t max_s = r->app->settings->session_max_s;
+    struct session_write w = {
+        .key = secrets_audit_key(r->app->secrets),
+        .old_hash = cookie_hash(r, old_hash) ? old_hash : NULL,
+        .new_hash = new_hash,
+        .user_id = user->id,
+        .csrf_token = csrf_token,
+        .address = r->remote_addr,
+        .user_agent = arena_strndup(r->arena, user_agent != NULL ? user_agent : "",
+                                    user_agent != NULL ? strnlen(user_agent, USER_AGENT_MAX) : 0),
+        .now_ms = r->now_ms,
+        .expires_ms = r->now_ms + max_s * 1000,
+    };
+    /* The row names who it was, not who asked: nobody was signed in a moment ago. */
+    w.audit = audit_of_request(r, "auth.login", arena_printf(r->arena, "user:%s", user->id));
+    w.audit.actor = w.audit.target;
+    const char *copy = arena_strdup(r->arena, csrf_token);
+    int rc = copy != NULL && w.user_agent != NULL ? db_write(r->app->writer, write_session, &w, err)
+                                                  : err_set(err, ERR_NOMEM, "out of memory");
+    if (rc == 0) {
+        set_cookie(r, token, max_s);
+        *ret_csrf_token = copy;
+    }
+    wipe(token, sizeof token);
+    return rc;
+}
+
+int session_end(struct req *r, struct err *err)
+{
+    struct session_write w = {
+        .key = secrets_audit_key(r->app->secrets),
+        .old_hash = r->principal.session_hash,
+        .audit = audit_of_request(r, "auth.logout", arena_printf(r->arena, "user:%s", r->principal.id)),
+    };
+    int rc = db_write(r->app->writer, write_session, &w, err);
+    if (rc == 0)
+        set_cookie(r, "", 0);
+    return rc;
+}

@@ -1,0 +1,123 @@
+#include "auth/users.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "auth/auth.h"
+#include "common/token.h"
+
+bool user_email_key(const char *email, char ret[USER_EMAIL_MAX + 1])
+{
+    size_t len = strnlen(email, USER_EMAIL_MAX + 1);
+    const char *at = strchr(email, '@');
+    if (len > USER_EMAIL_MAX || at == NULL || at == email || at[1] == '\0' || strchr(at + 1, '@') != NULL)
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)email[i];
+        if (c <= ' ' || c == 0x7f || strchr("\"'`<>(),;:\\", c) != NULL)
+            return false;
+    }
+    for (size_t i = 0; i <= len; i++)
+        ret[i] = email[i] >= 'A' && email[i] <= 'Z' ? (char)(email[i] + ('a' - 'A')) : email[i];
+    return true;
+}
+
+static void copy_text(char *ret, size_t size, const char *text)
+{
+    (void)snprintf(ret, size, "%s", text != NULL ? text : "");
+}
+
+int user_by_email(struct db *db, const char *email, struct user *ret, struct err *err)
+{
+    char key[USER_EMAIL_MAX + 1];
+    struct db_rows rows;
+    if (!user_email_key(email, key))
+        return err_set(err, ERR_NOT_FOUND, "no such user");
+    int rc = db_query_one(db, DB_AUTH_USER_BY_EMAIL, DB_ARGS(DB_TEXT("email", key)), &rows, err);
+    if (rc == DB_DONE)
+        return err_set(err, ERR_NOT_FOUND, "no such user");
+    if (rc < 0)
+        return rc;
+    copy_text(ret->id, sizeof ret->id, db_rows_text(&rows, 0));
+    copy_text(ret->email, sizeof ret->email, db_rows_text(&rows, 1));
+    ret->role = role_parse(db_rows_text(&rows, 2));
+    copy_text(ret->password_hash, sizeof ret->password_hash, db_rows_text(&rows, 3));
+    ret->disabled = !db_rows_null(&rows, 4);
+    db_rows_done(&rows);
+    return 0;
+}
+
+static int append_user_audit(struct db *db, const struct audit_key *key, const char *action, const char *actor,
+                             const char *user_id, const char *detail, int64_t now_ms, struct err *err)
+{
+    char target[5 + UUID_SIZE];
+    (void)snprintf(target, sizeof target, "user:%s", user_id);
+    struct audit_entry entry = {
+        .time_ms = now_ms, .actor = actor, .action = action, .target = target, .detail = detail};
+    return audit_append(db, key, &entry, err);
+}
+
+int auth_user_create(struct db *db, const struct audit_key *key, const struct auth_user_new *user,
+                     char ret_id[UUID_SIZE], struct err *err)
+{
+    char email_lower[USER_EMAIL_MAX + 1], id[UUID_SIZE], detail[48];
+    if (!user_email_key(user->email, email_lower))
+        return err_set(err, ERR_INVALID, "not an e-mail address");
+    if (user->role == ROLE_NONE || !password_hash_valid(user->password_hash))
+        return err_set(err, ERR_INVALID, "a user needs a role and an Argon2id hash within our limits");
+    if (!uuid_v7(user->now_ms, token_random, id))
+        return err_set(err, ERR_UNAVAILABLE, "the system gives no random bytes");
+    int rc = db_exec(db, DB_AUTH_USER_INSERT,
+                     DB_ARGS(DB_TEXT("id", id), DB_TEXT("email", user->email), DB_TEXT("email_lower", email_lower),
+                             DB_TEXT("password_hash", user->password_hash), DB_TEXT("role", role_name(user->role)),
+                             DB_INT("now", user->now_ms)),
+                     NULL, err);
+    if (rc == ERR_CONFLICT)
+        return err_set(err, rc, "there is a user with this e-mail address already");
+    (void)snprintf(detail, sizeof detail, "{\"role\":\"%s\"}", role_name(user->role));
+    if (rc == 0)
+        rc = append_user_audit(db, key, "user.add", user->actor, id, detail, user->now_ms, err);
+    if (rc == 0)
+        memcpy(ret_id, id, sizeof id);
+    return rc;
+}
+
+int user_set_password(struct db *db, const struct audit_key *key, const struct user_password *change, struct err *err)
+{
+    int64_t changes = 0;
+    int rc = db_exec(db, DB_AUTH_USER_SET_PASSWORD,
+                     DB_ARGS(DB_TEXT("id", change->user_id), DB_TEXT("password_hash", change->password_hash),
+                             DB_INT("now", change->now_ms)),
+                     &changes, err);
+    if (rc == 0 && changes == 0)
+        return err_set(err, ERR_NOT_FOUND, "no such user");
+    if (rc == 0)
+        rc = db_exec(db, DB_AUTH_SESSION_DELETE_OF_USER, DB_ARGS(DB_TEXT("user", change->user_id)), NULL, err);
+    if (rc == 0)
+        rc = append_user_audit(db, key, "user.passwd", change->actor, change->user_id, NULL, change->now_ms, err);
+    return rc != 0 ? rc : db_changed(db, "sessions", err);
+}
+
+int auth_first_admin(struct db *db, char ret_id[UUID_SIZE], struct err *err)
+{
+    struct db_rows rows;
+    int rc = db_query_one(db, DB_AUTH_ADMIN_FIRST, DB_NO_ARGS, &rows, err);
+    if (rc == DB_DONE)
+        return err_set(err, ERR_NOT_FOUND, "there is no admin yet: 'muster-app user add --role admin EMAIL' makes one");
+    if (rc < 0)
+        return rc;
+    copy_text(ret_id, UUID_SIZE, db_rows_text(&rows, 0));
+    db_rows_done(&rows);
+    return 0;
+}
+
+int auth_admin_exists(struct db *db, bool *ret, struct err *err)
+{
+    char id[UUID_SIZE];
+    struct err why = {0};
+    int rc = auth_first_admin(db, id, &why);
+    if (rc != 0 && rc != ERR_NOT_FOUND)
+        return err_set(err, rc, "%s", why.msg);
+    *ret = rc == 0;
+    return 0;
+}
