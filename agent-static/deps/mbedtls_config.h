@@ -21,6 +21,7 @@
 #define MBEDTLS_THREADING_PTHREAD
 #define MBEDTLS_DEPRECATED_REMOVED
 #define MBEDTLS_CHECK_RETURN_WARNING
+#define MBEDTLS_ERROR_C
 #define MBEDTLS_FS_IO
 
 /* Randomness is the kernel's, with no generator of our own between: it survives fork and snapshots of
@@ -91,6 +92,7 @@
  * because uploads are what the agent mostly does. The peer's certificate is kept for pinning. */
 #define MBEDTLS_SSL_TLS_C
 #define MBEDTLS_SSL_CLI_C
+#define MBEDTLS_NET_C
 #define MBEDTLS_SSL_PROTO_TLS1_2
 #define MBEDTLS_SSL_PROTO_TLS1_3
 #define MBEDTLS_SSL_TLS1_3_COMPATIBILITY_MODE
