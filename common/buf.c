@@ -113,7 +113,7 @@ const char *buf_str(const struct buf *b)
 
 char *buf_take(struct buf *b)
 {
-    char *data = b->failed ? NULL : b->data;
+    char *data = b->failed || b->len == 0 ? NULL : b->data;
     if (data != NULL)
         buf_init(b, b->max);
     return data;

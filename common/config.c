@@ -228,11 +228,14 @@ static int parse_line(struct config *c, struct span line, const struct source *s
     reason = cursor_char(&cur, '"') ? parse_quoted(&cur, &value) : parse_bare(&cur, &value);
     int rc = 0;
     ssize_t i = key_index(c->keys, c->count, name);
+    bool no_memory = !buf_ok(&value) && value.len < VALUE_MAX; /* it is filled byte by byte */
     if (reason == NULL && !buf_ok(&value))
         reason = "value too long";
     if (reason == NULL && value.data != NULL && memchr(value.data, '\0', value.len) != NULL)
         reason = "a NUL byte";
-    if (reason != NULL) {
+    if (no_memory) {
+        rc = err_set(err, ERR_NOMEM, "out of memory");
+    } else if (reason != NULL) {
         rc = complain(src, name, reason, err);
     } else if (i >= 0) {
         rc = value_set(&c->values[i], &c->keys[i], buf_str(&value), src, err);
