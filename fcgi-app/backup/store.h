@@ -25,8 +25,9 @@ enum {
     STORE_PART_SIZE = 8 * 1024 * 1024, /* every part but the last */
     STORE_PARTS_MAX = 10000,           /* as S3's; 80 GB in 8 MiB parts */
     STORE_PATH_MAX = 512,
-    STORE_UPLOAD_ID_SIZE = 33, /* 32 hex digits and a NUL */
-    STORE_MD5_SIZE = 33,       /* hex, as stored; base64 on the wire */
+    STORE_FILENAME_MAX = 128,
+    STORE_UPLOAD_ID_SIZE = 256,
+    STORE_MD5_SIZE = 33, /* hex, as stored; base64 on the wire */
 };
 
 /* Makes what is missing of the directories (0700) and reads the signing key. settings and secrets must outlive it. */
@@ -45,7 +46,12 @@ int store_room(struct store *s, int64_t *ret, struct err *err) MUSTER_NODISCARD;
 bool store_path_valid(const char *path);
 bool store_filename_valid(const char *name);
 
+/* Where configs say their backups go. */
+const char *store_bucket(const struct store *s);
+const char *store_region(const struct store *s);
+
 struct store_url {
+    const char *agent_id;  /* on whose behalf: a URL of the local store dies with the agent's rights */
     const char *method;    /* "PUT", "GET" */
     const char *path;      /* of the object */
     const char *upload_id; /* a part: with number, size and md5; NULL: the whole object */
@@ -60,22 +66,29 @@ struct store_url {
 int store_presign(struct store *s, const struct store_url *want, struct arena *arena, const char **ret_url,
                   int64_t *ret_expires_ms, struct err *err) MUSTER_NODISCARD;
 
-/* Opens a multipart upload; its id goes into ret. */
-int store_upload_begin(struct store *s, const char *path, char ret[STORE_UPLOAD_ID_SIZE],
+/* Makes ready for the body or the parts of a run's object. The id of the upload goes into ret. */
+int store_upload_begin(struct store *s, const char *path, const char *run_id, char ret[STORE_UPLOAD_ID_SIZE],
                        struct err *err) MUSTER_NODISCARD;
 
-/* Makes the object out of parts 1..count, all of STORE_PART_SIZE but the last, size bytes in all. Durable when it
- * returns 0. Repeating it after a crash at any point finishes it. ERR_CONFLICT when what is there has another size. */
+/* Makes the object, size bytes in all, out of what was stored. Durable when it returns 0. Repeating it after a crash at
+ * any point finishes it. ERR_CONFLICT when what is there has another size. */
 int store_upload_complete(struct store *s, const char *path, const char *upload_id, int64_t size,
                           struct err *err) MUSTER_NODISCARD;
 
-/* Forgets an unfinished upload and its bytes; one that is not there is no error. */
+/* For a run that ended without success: forgets the upload, its bytes, and an object that was already made of them.
+ * What is not there is no error. Safe beside a store_upload_complete under way. */
 int store_upload_abort(struct store *s, const char *path, const char *upload_id, struct err *err) MUSTER_NODISCARD;
 
-/* Size of an object; ERR_NOT_FOUND. */
-int store_stat(struct store *s, const char *path, int64_t *ret_size, struct err *err) MUSTER_NODISCARD;
+/* Forgets an upload nobody knows a path for. */
+int store_upload_forget(struct store *s, const char *upload_id, struct err *err) MUSTER_NODISCARD;
+
+/* Calls fn with the id of each upload older than min_age_s that has not become an object. The first non-zero result
+ * ends the walk and is returned. */
+typedef int store_upload_fn(void *ctx, const char *upload_id, struct err *err);
+int store_upload_each(struct store *s, int64_t min_age_s, store_upload_fn *fn, void *ctx,
+                      struct err *err) MUSTER_NODISCARD;
 
 /* Removes what no request can still need: bodies older than max_age_s that were handed over and never stored. */
-int store_sweep(struct store *s, int max_age_s, struct err *err) MUSTER_NODISCARD;
+int store_sweep(struct store *s, int64_t max_age_s, struct err *err) MUSTER_NODISCARD;
 
 #endif

@@ -1,0 +1,131 @@
+#include "backup/store.h"
+
+#include <string.h>
+
+#include "backup/store_driver.h"
+#include "backup/store_local.h"
+
+int store_open(const struct settings *settings, const struct secrets *secrets, struct store **ret, struct err *err)
+{
+    return store_local_open(settings, secrets, ret, err);
+}
+
+void store_close(struct store *s)
+{
+    if (s != NULL) {
+        s->driver->close(s);
+    }
+}
+
+static bool name_char(char c)
+{
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+           c == '-';
+}
+
+/* A segment that means the same to every file system, URL parser and shell: no dot files, no "..". */
+static size_t name_length(const char *s)
+{
+    size_t len = 0;
+    while (name_char(s[len])) {
+        len++;
+    }
+    return s[0] == '.' ? 0 : len;
+}
+
+bool store_filename_valid(const char *name)
+{
+    size_t len = name_length(name);
+    return len >= 1 && len <= STORE_FILENAME_MAX && name[len] == '\0';
+}
+
+bool store_path_valid(const char *path)
+{
+    static const char *const words[] = {"users", NULL, "agents", NULL, "configs", NULL};
+    if (strlen(path) > STORE_PATH_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        size_t len = name_length(path);
+        bool fits = words[i] == NULL || (len == strlen(words[i]) && strncmp(path, words[i], len) == 0);
+        if (len == 0 || !fits || path[len] != '/') {
+            return false;
+        }
+        path += len + 1;
+    }
+    return store_filename_valid(path);
+}
+
+const char *store_bucket(const struct store *s)
+{
+    return s->driver->bucket;
+}
+
+const char *store_region(const struct store *s)
+{
+    return s->driver->region;
+}
+
+static int refuse_path(const char *path, struct err *err)
+{
+    return err_set(err, ERR_INVALID, "%.80s is not the path of an object", path);
+}
+
+int store_check(struct store *s, struct err *err)
+{
+    return s->driver->check(s, err);
+}
+
+int store_room(struct store *s, int64_t *ret, struct err *err)
+{
+    return s->driver->room(s, ret, err);
+}
+
+int store_presign(struct store *s, const struct store_url *want, struct arena *arena, const char **ret_url,
+                  int64_t *ret_expires_ms, struct err *err)
+{
+    if (!store_path_valid(want->path)) {
+        return refuse_path(want->path, err);
+    }
+    return s->driver->presign(s, want, arena, ret_url, ret_expires_ms, err);
+}
+
+int store_upload_begin(struct store *s, const char *path, const char *run_id, char ret[STORE_UPLOAD_ID_SIZE],
+                       struct err *err)
+{
+    if (!store_path_valid(path)) {
+        return refuse_path(path, err);
+    }
+    return s->driver->upload_begin(s, path, run_id, ret, err);
+}
+
+int store_upload_complete(struct store *s, const char *path, const char *upload_id, int64_t size, struct err *err)
+{
+    if (!store_path_valid(path)) {
+        return refuse_path(path, err);
+    }
+    return s->driver->upload_complete(s, path, upload_id, size, err);
+}
+
+int store_upload_abort(struct store *s, const char *path, const char *upload_id, struct err *err)
+{
+    if (!store_path_valid(path)) {
+        return refuse_path(path, err);
+    }
+    return s->driver->upload_abort(s, path, upload_id, err);
+}
+
+int store_upload_forget(struct store *s, const char *upload_id, struct err *err)
+{
+    return s->driver->upload_forget(s, upload_id, err);
+}
+
+int store_upload_each(struct store *s, int64_t min_age_s, store_upload_fn *fn, void *ctx, struct err *err)
+{
+    return s->driver->upload_each(s, min_age_s, fn, ctx, err);
+}
+
+int store_sweep(struct store *s, int64_t max_age_s, struct err *err)
+{
+    return s->driver->sweep(s, max_age_s, err);
+}
