@@ -108,6 +108,57 @@ $(BUILD)/bench/swarm: tests/bench/swarm.c
 bench: all $(BUILD)/www $(BUILD)/bench/swarm ## measure speed and memory beside a reference (10 minutes)
 	tests/bench/run
 
+# --- tests -----------------------------------------------------------------------------------------------------------
+
+# Every tests/unit/test_X.c is a program. Where common/X.c exists, common/ is all it is linked with; the others get the
+# whole server without its main. The linker takes from the archives what a test needs.
+UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
+UNIT_COMMON := $(filter $(UNIT_TESTS),$(patsubst common/%.c,test_%,$(COMMON_SRC)) test_allocfail)
+UNIT_APP := $(filter-out $(UNIT_COMMON),$(UNIT_TESTS))
+ALLOCFAIL_WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup,--wrap=free
+
+# unit_tests VARIANT DIRECTORY
+define unit_tests
+$$(BUILD)/$(1)/libcommon.a: $$(patsubst %.c,$$(BUILD)/$(1)/%.o,$$(COMMON_SRC))
+	rm -f $$@ && $$(AR) rcs $$@ $$^
+$$(BUILD)/$(1)/libmuster.a: $$(filter-out $$(BUILD)/$(1)/fcgi-app/main.o,$$($(1)_OBJ))
+	rm -f $$@ && $$(AR) rcs $$@ $$^
+$$(addprefix $(2)/,$$(UNIT_COMMON)): $(2)/%: $$(BUILD)/$(1)/tests/unit/%.o $$(BUILD)/$(1)/libcommon.a
+	@mkdir -p $$(@D)
+	$$(CC) $$($(1)_LDFLAGS) $$(LDFLAGS_COMMON) $$(TEST_LDFLAGS) -o $$@ $$^ -ljansson -lcmocka
+$$(addprefix $(2)/,$$(UNIT_APP)): $(2)/%: $$(BUILD)/$(1)/tests/unit/%.o $$(BUILD)/$(1)/libmuster.a
+	@mkdir -p $$(@D)
+	$$(CC) $$($(1)_LDFLAGS) $$(LDFLAGS_COMMON) -o $$@ $$^ $$(APP_LIBS) -lcmocka
+$(2)/test_allocfail: TEST_LDFLAGS := $$(ALLOCFAIL_WRAP)
+endef
+$(eval $(call unit_tests,app,$(BUILD)/unit))
+$(eval $(call unit_tests,asan,$(BUILD)/asan/unit))
+.PRECIOUS: $(BUILD)/app/tests/unit/%.o $(BUILD)/asan/tests/unit/%.o
+
+UNIT_PROGRAMS := $(addprefix $(BUILD)/unit/,$(UNIT_TESTS))
+ASAN_PROGRAMS := $(addprefix $(BUILD)/asan/unit/,$(UNIT_TESTS))
+
+# Fuzz targets are built by clang in a variant of their own and take what they need from the whole server.
+FUZZ_SECONDS ?= 20
+FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_PROGRAMS := $(addprefix $(BUILD)/fuzz/,$(FUZZ_TARGETS))
+fuzz_FLAGS := -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+fuzz_OBJ := $(patsubst %.c,$(BUILD)/fuzz/%.o,$(filter-out fcgi-app/main.c,$(COMMON_SRC) $(APP_SRC)) $(GEN_SRC))
+$(eval $(call variant,fuzz))
+$(BUILD)/fuzz/%: CC := clang
+$(BUILD)/fuzz/libmuster.a: $(fuzz_OBJ)
+	rm -f $@ && $(AR) rcs $@ $^
+$(FUZZ_PROGRAMS): $(BUILD)/fuzz/%: $(BUILD)/fuzz/tests/fuzz/%.o $(BUILD)/fuzz/libmuster.a
+	$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(APP_LIBS)
+
+.PHONY: unit unit-programs fuzz
+unit-programs: $(UNIT_PROGRAMS)
+unit: $(UNIT_PROGRAMS) ## run the unit tests
+	tests/run unit
+
+fuzz: $(FUZZ_PROGRAMS) ## feed each parser random bytes (FUZZ_SECONDS=20 each)
+	tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ_PROGRAMS)
+
 # --- housekeeping ----------------------------------------------------------------------------------------------------
 
 .PHONY: help clean

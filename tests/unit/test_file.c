@@ -58,11 +58,11 @@ static void remove_all(const char *dir)
 static int teardown(void **state)
 {
     struct place *p = *state;
-    (void)fchdir(p->before);
+    int rc = fchdir(p->before);
     (void)close(p->before);
     remove_all(p->dir);
     free(p);
-    return 0;
+    return rc;
 }
 
 static void what_is_written_is_read_back(void **state)
