@@ -1,0 +1,121 @@
+// The one way to the server: JSON in, JSON out, every failure an ApiError with a sentence that can be shown as it is.
+import { createStore } from './store.js';
+import { setServerTime } from './clock.js';
+
+const TIMEOUT_MS = 20000;
+
+// undefined: not asked yet; null: signed out; else {user, csrfToken, version}.
+export const session = createStore(undefined);
+
+// True when a session ended under somebody's hands, so that the sign-in page can say why it appeared.
+export const expired = createStore(false);
+
+export class ApiError extends Error {
+  constructor(message, { status = 0, slug = '', pointer = '', requestId = '', retryAfterS = 0 } = {}) {
+    super(message);
+    Object.assign(this, { status, slug, pointer, requestId, retryAfterS });
+  }
+}
+
+export async function api(path, options = {}) {
+  try {
+    return await send(path, options);
+  } catch (error) {
+    // Signing in from another tab rotates the token that this one holds: take the new one and try once more.
+    if (error.slug !== 'csrf') throw error;
+    await loadSession();
+    return send(path, options);
+  }
+}
+
+async function send(path, { method = 'GET', body, signal } = {}) {
+  const headers = { Accept: 'application/json' };
+  if (body !== undefined) headers['Content-Type'] = 'application/json';
+  if (method !== 'GET' && session.get()) headers['X-CSRF-Token'] = session.get().csrfToken;
+
+  let response;
+  let text;
+  const timeout = new AbortController();
+  const timer = setTimeout(() => timeout.abort(), TIMEOUT_MS);
+  const abort = () => timeout.abort();
+  signal?.addEventListener('abort', abort);
+  try {
+    response = await fetch(path, {
+      method, headers, body: body === undefined ? undefined : JSON.stringify(body),
+      credentials: 'same-origin', cache: 'no-store', redirect: 'error', signal: timeout.signal,
+    });
+    text = await response.text();
+  } catch (cause) {
+    if (signal?.aborted) throw cause;
+    throw new ApiError('The server cannot be reached. Check that it runs and that you are connected, then try again.');
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', abort);
+  }
+
+  const data = parse(text);
+  if (response.ok && data) return data;
+  const error = problem(response, data);
+  if (error.status === 401 && session.get()) {
+    expired.set(true);
+    session.set(null);
+  }
+  throw error;
+}
+
+function parse(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+// Anything can answer with an error (a proxy too): what is not problem+json still becomes a sentence.
+function problem(response, data) {
+  const details = {
+    status: response.status,
+    slug: typeof data?.type === 'string' ? data.type.split('/').pop() : '',
+    pointer: data?.pointer ?? '',
+    requestId: data?.requestId ?? '',
+    retryAfterS: Number(response.headers.get('Retry-After')) || 0,
+  };
+  const advice = {
+    403: 'Your role does not allow this. Ask an administrator.',
+    404: 'It is not here any more, or it is not yours to see.',
+    429: `Too many requests. Try again in ${details.retryAfterS || 60} seconds.`,
+    502: 'The server is starting or has stopped. Try again in a moment.',
+    503: 'The server is busy or starting. Try again in a moment.',
+    504: 'The server took too long. Try again in a moment.',
+  };
+  const said = data?.detail || data?.title;
+  return new ApiError(said || advice[response.status] || `The server answered ${response.status}. Try again; its log says more.`, details);
+}
+
+export async function loadSession() {
+  try {
+    const reply = await api('/api/auth/session');
+    setServerTime(reply.serverTime_ms);
+    session.set(reply);
+  } catch (error) {
+    if (error.status !== 401) throw error;
+    session.set(null);
+  }
+}
+
+export async function signIn(email, password) {
+  await api('/api/auth/login', { method: 'POST', body: { email, password } });
+  expired.set(false);
+  await loadSession();
+}
+
+export async function signOut() {
+  await api('/api/auth/logout', { method: 'POST' });
+  expired.set(false);
+  session.set(null);
+}
+
+const RANK = { viewer: 0, operator: 1, admin: 2 };
+
+// Hides what the server would refuse; the server decides.
+export const may = (role) => (RANK[session.get()?.user?.role] ?? -1) >= RANK[role];

@@ -1,0 +1,27 @@
+// A labelled form field whose hint and error are tied to it for assistive technology.
+import { html } from '/vendor/preact.js';
+
+// error is the sentence to show beneath, or nothing. type may also be "textarea" or "select" (children are its options).
+export function Field({ id, label, hint, error, optional, type = 'text', value, onValue, children, ...rest }) {
+  const described = [error && `${id}-error`, hint && `${id}-hint`].filter(Boolean).join(' ') || undefined;
+  const props = {
+    id, name: id, value, ...rest,
+    'aria-describedby': described,
+    'aria-invalid': error ? 'true' : undefined,
+    onInput: (event) => onValue(event.target.value),
+  };
+  const control = type === 'textarea' ? html`<textarea ...${props}></textarea>`
+    : type === 'select' ? html`<select ...${props}>${children}</select>`
+      : html`<input type=${type} ...${props} />`;
+  return html`<div class="field">
+    <label for=${id}>${label}${optional && html` <span class="muted">(optional)</span>`}</label>
+    ${control}
+    ${error && html`<small id=${`${id}-error`} class="field-error">${error}</small>`}
+    ${hint && html`<small id=${`${id}-hint`} class="hint">${hint}</small>`}
+  </div>`;
+}
+
+// The server names a wrong field by JSON pointer: "/options/level" -> {"options/level": detail}.
+export function fieldErrors(error) {
+  return error?.pointer ? { [error.pointer.replace(/^\//, '')]: error.message } : {};
+}

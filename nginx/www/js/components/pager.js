@@ -1,0 +1,26 @@
+// Which part of a long list is shown, and the way to the rest. Pages are links: they can be opened, copied, gone back to.
+import { html } from '/vendor/preact.js';
+import { place, withQuery } from '../router.js';
+import { useStore } from '../store.js';
+import { formatCount } from '../format.js';
+import { Icon } from './icon.js';
+
+export const pageOf = (query) => Math.max(1, Math.trunc(Number(query.page)) || 1);
+
+export function Pager({ total, size, page, what }) {
+  const { path, search } = useStore(place);
+  const query = Object.fromEntries(new URLSearchParams(search));
+  const pages = Math.max(1, Math.ceil(total / size));
+  if (total <= size && page === 1) return null;
+  const first = Math.min(total, (page - 1) * size + 1);
+  const last = Math.min(total, page * size);
+  const link = (to, label, icon) => (to < 1 || to > pages || to === page
+    ? html`<span class="page off" aria-disabled="true"><${Icon} name=${icon} /><span class="sr">${label}</span></span>`
+    : html`<a class="page" href=${withQuery(path, { ...query, page: to > 1 ? to : '' })} aria-label=${label}><${Icon} name=${icon} /></a>`);
+  return html`<nav class="pager" aria-label=${`Pages of ${what}`}>
+    <span>${formatCount(first)}–${formatCount(last)} of ${formatCount(total)}</span>
+    <span class="pages">${link(page - 1, 'Previous page', 'back')}
+      <span>Page ${formatCount(page)} of ${formatCount(pages)}</span>
+      ${link(page + 1, 'Next page', 'next')}</span>
+  </nav>`;
+}

@@ -1,0 +1,73 @@
+// Starts the pages: asks who is signed in, then shows the page that belongs to the address.
+import { html, render, useEffect, useRef, useState } from '/vendor/preact.js';
+import { loadSession, session } from './api.js';
+import { navigate, place, withQuery } from './router.js';
+import { useStore } from './store.js';
+import { Layout } from './components/layout.js';
+import { LoadError, Loading } from './components/notice.js';
+import { Toasts } from './components/toast.js';
+import { AddPage } from './pages/add.js';
+import { AgentPage } from './pages/agent.js';
+import { AgentsPage } from './pages/agents.js';
+import { BackupsPage } from './pages/backups.js';
+import { LoginPage } from './pages/login.js';
+import { MissingPage } from './pages/missing.js';
+import { OverviewPage } from './pages/overview.js';
+import { RunPage } from './pages/run.js';
+
+const ROUTES = [
+  { pattern: /^\/$/, page: OverviewPage, title: 'Overview' },
+  { pattern: /^\/agents$/, page: AgentsPage, title: 'Agents' },
+  { pattern: /^\/agents\/([^/]+)$/, page: AgentPage, title: 'Agent' },
+  { pattern: /^\/add$/, page: AddPage, title: 'Add an agent' },
+  { pattern: /^\/backups$/, page: BackupsPage, title: 'Backups' },
+  { pattern: /^\/backups\/([^/]+)$/, page: RunPage, title: 'Backup run' },
+];
+
+function find(path) {
+  for (const route of ROUTES) {
+    const match = route.pattern.exec(path);
+    if (match) return { ...route, id: match[1] };
+  }
+  return { page: MissingPage, title: 'Not found' };
+}
+
+function App() {
+  const user = useStore(session);
+  const { path, search } = useStore(place);
+  const [failure, setFailure] = useState(null);
+  const load = () => {
+    setFailure(null);
+    loadSession().catch(setFailure);
+  };
+  useEffect(load, []);
+  useEffect(() => {
+    if (user === null && path !== '/login') {
+      const here = path + search;
+      navigate(withQuery('/login', { next: here === '/' ? '' : here }), { replace: true });
+    }
+  }, [user, path, search]);
+
+  const moved = useFocusOnMove(path);
+  if (failure && user === undefined) return html`<main class="container plain"><${LoadError} error=${failure} onRetry=${load} /></main>`;
+  if (user === undefined) return html`<main class="container plain"><${Loading} what="your session" /></main>`;
+  if (user === null || path === '/login') return html`<${LoginPage} signedIn=${Boolean(user)} />`;
+  const { page: Page, title, id } = find(path);
+  // Keyed by path: another agent's page starts fresh instead of showing the last one's data for a moment.
+  return html`<${Layout} path=${path}><div ref=${moved} tabindex="-1" class="page-body" key=${path}><${Page} id=${id} title=${title} /></div></${Layout}>`;
+}
+
+// After a change of place the keyboard starts at the top of the new page, as it would after a real load; not on the
+// first one, where the browser has done so.
+function useFocusOnMove(path) {
+  const body = useRef();
+  const last = useRef(path);
+  useEffect(() => {
+    if (last.current === path) return;
+    last.current = path;
+    body.current?.focus({ preventScroll: true });
+  }, [path]);
+  return body;
+}
+
+render(html`<${App} /><${Toasts} />`, document.getElementById('app'));
