@@ -13,12 +13,33 @@
 
 struct api; /* a connection to the server, with the identity's key and certificate */
 
+/* Trusts CA_FILE and STATE_DIR/ca.pem. A client certificate that does not fit its key is left out: the API key alone is
+ * enough. agent must outlive it. Does not connect yet. */
 int api_open(const struct agent *agent, struct api **ret, struct err *err) MUSTER_NODISCARD;
 void api_close(struct api *api); /* NULL does nothing */
 
+/* From now on every wait of api_call and api_store ends with ERR_UNAVAILABLE when fd is readable; -1: none. As
+ * http_set_cancel, which see. */
+void api_set_cancel(struct api *api, int fd);
+
+/* As api_open, trusting the CAs of this PEM text and nothing else: to try a bundle before it is kept. */
+int api_open_trusting(const struct agent *agent, const char *ca_pem, struct api **ret, struct err *err) MUSTER_NODISCARD;
+
+/* From now on waits end when fd is readable (http_set_cancel). */
+void api_set_cancel(struct api *api, int fd);
+
+/* Closes connections; the next call opens one again. */
+void api_disconnect(struct api *api);
+
+/* When the certificate of the server we are connected to ends; 0: not known. */
+int64_t api_peer_not_after_ms(const struct api *api);
+
+enum { API_PROBLEM_SIZE = 48 };
+
 struct api_result {
-    int status;        /* of the HTTP reply; 0 when there was none */
-    int retry_after_s; /* -1: none */
+    int status;                     /* of the HTTP reply; 0 when there was none */
+    int retry_after_s;              /* -1: none */
+    char problem[API_PROBLEM_SIZE]; /* the slug of a problem's type: "otp-taken"; "" when there is none */
 };
 
 /* body is taken (also on failure); NULL for GET. *ret (may be NULL) is the caller's to json_decref. result may be NULL.
@@ -26,7 +47,20 @@ struct api_result {
 int api_call(struct api *api, const char *method, const char *path, json_t *body, int timeout_ms, json_t **ret,
              struct api_result *result, struct err *err) MUSTER_NODISCARD;
 
-/* A pre-signed URL of the store, on a connection of its own to that origin. Our key is never sent there. */
+/* One call on a connection of the caller's, for enrolment, when there is no identity yet. */
+struct api_request {
+    const char *server_url; /* no slash at the end */
+    const char *api_key;    /* NULL: none */
+    const char *method;
+    const char *path;
+    json_t *body; /* taken; NULL: none */
+    int timeout_ms;
+};
+int api_send(struct http *http, const struct api_request *request, json_t **ret, struct api_result *result,
+             struct err *err) MUSTER_NODISCARD;
+
+/* A pre-signed URL of the store, on a connection of its own to that origin. Our key is never sent there; our certificate
+ * only when the store is on our own server. Other stores are trusted by STORE_CA_FILE as well. */
 int api_store(struct api *api, const struct http_request *request, struct http_reply *ret, struct err *err) MUSTER_NODISCARD;
 
 #endif
