@@ -1,9 +1,14 @@
 /* agent.h: what every part of the agent is given: settings, identity, clock and places on disk.
  *
  * Built once per process by agent_open. STATE_DIR holds what the agent must remember:
- *   identity.json     id, API key, enrolled server, CA bundle revision (0600)
- *   key.pem cert.pem ca.pem
+ *   identity.json     id, API key, enrolled server (0600)
+ *   key.pem cert.pem  the host's key and client certificate
+ *   ca.pem            the CAs we trust, and the revision of that bundle in its first line
  *   clock             the trusted time floor
+ *   commands.json     what was asked of us and what became of it
+ *   configs.json      the backup configs as last seen
+ *   status.json       for `muster-agent status`
+ *   agent.lock        held by the process that polls
  *   events/           the write-ahead log of events
  *   run/              a file per backup under way, locked while it runs
  *   restore/          the default RESTORE_ROOTS */
@@ -16,21 +21,15 @@
 #include "common/clock.h"
 #include "common/config.h"
 #include "common/err.h"
+#include "deployment.h"
+#include "identity.h"
 
 #define AGENT_PROTO 1
 
-enum deployment { DEPLOYMENT_VM, DEPLOYMENT_CONTAINER };
-
-struct identity {
-    char id[40];
-    char api_key[64];    /* wiped by identity_done */
-    int64_t ca_rev;
-};
-
 struct agent {
-    struct config *config;     /* agent.conf; its keys stand in settings.c */
-    const char *config_path;
-    const char *server_url;    /* no slash at the end */
+    struct config *config;   /* agent.conf; its keys stand in settings.c */
+    const char *config_path; /* NULL: the environment alone */
+    const char *server_url;  /* no slash at the end; NULL when neither agent.conf nor the identity names one */
     const char *state_dir;
     const struct clock *clock; /* wall clock raised to the trusted floor: net/trusttime.h */
     struct identity identity;  /* empty before enrolment */
@@ -38,8 +37,10 @@ struct agent {
     char hostname[256];
 };
 
-/* Reads agent.conf and the identity. ERR_NOT_FOUND for the identity leaves agent->identity empty and is no failure:
- * agent_enrolled() tells. Makes STATE_DIR (0700) when it is missing. */
+/* Reads agent.conf (NULL: only the environment and defaults) and the identity; that there is none leaves
+ * agent->identity empty and is no failure: agent_enrolled() tells. Makes STATE_DIR (0700) when it is missing.
+ * ERR_INVALID, ERR_DENIED, ERR_NOT_FOUND: the configuration is wrong. ERR_CORRUPT: the identity is. ERR_IO: STATE_DIR.
+ */
 int agent_open(const char *config_path, struct agent **ret, struct err *err) MUSTER_NODISCARD;
 void agent_close(struct agent *a); /* wipes secrets; NULL does nothing */
 bool agent_enrolled(const struct agent *a);

@@ -23,7 +23,8 @@ void api_close(struct api *api); /* NULL does nothing */
 void api_set_cancel(struct api *api, int fd);
 
 /* As api_open, trusting the CAs of this PEM text and nothing else: to try a bundle before it is kept. */
-int api_open_trusting(const struct agent *agent, const char *ca_pem, struct api **ret, struct err *err) MUSTER_NODISCARD;
+int api_open_trusting(const struct agent *agent, const char *ca_pem, struct api **ret,
+                      struct err *err) MUSTER_NODISCARD;
 
 /* From now on waits end when fd is readable (http_set_cancel). */
 void api_set_cancel(struct api *api, int fd);
@@ -59,8 +60,9 @@ struct api_request {
 int api_send(struct http *http, const struct api_request *request, json_t **ret, struct api_result *result,
              struct err *err) MUSTER_NODISCARD;
 
-/* A pre-signed URL of the store, on a connection of its own to that origin. Our key is never sent there; our certificate
- * only when the store is on our own server. Other stores are trusted by STORE_CA_FILE as well. */
-int api_store(struct api *api, const struct http_request *request, struct http_reply *ret, struct err *err) MUSTER_NODISCARD;
+/* A pre-signed URL of the store, on a connection of its own to that origin. Our key is never sent there; our
+ * certificate only when the store is on our own server. Other stores are trusted by STORE_CA_FILE as well. */
+int api_store(struct api *api, const struct http_request *request, struct http_reply *ret,
+              struct err *err) MUSTER_NODISCARD;
 
 #endif

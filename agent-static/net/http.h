@@ -47,18 +47,26 @@ struct http_request {
 struct http_reply {
     int status;
     struct buf body;
-    int retry_after_s;   /* -1: none */
-    int64_t date_ms;     /* Date header, 0: none */
-    char etag[80];       /* without quotes */
+    int retry_after_s; /* -1: none */
+    int64_t date_ms;   /* Date header, 0: none */
+    char etag[80];     /* without quotes */
     char content_type[64];
     int64_t content_length; /* -1: chunked or until close */
 };
 
+/* trust must outlive it. NULL when memory is out. */
 struct http *http_new(const struct tls_trust *trust);
 void http_free(struct http *h); /* NULL does nothing */
 
+/* From now on every wait ends with ERR_UNAVAILABLE when fd is readable (a signalfd, say); -1: none. Borrowed. */
+void http_set_cancel(struct http *h, int fd);
+
 /* One exchange. ret->body is the caller's to buf_done() after success; untouched on failure. */
-int http_perform(struct http *h, const struct http_request *request, struct http_reply *ret, struct err *err) MUSTER_NODISCARD;
+int http_perform(struct http *h, const struct http_request *request, struct http_reply *ret,
+                 struct err *err) MUSTER_NODISCARD;
+
+/* When the certificate of the server of the open connection ends, unix milliseconds; 0: not known. */
+int64_t http_peer_not_after_ms(const struct http *h);
 
 /* Closes the connection now (long intervals: see docs). The next request opens it again, resuming the TLS session. */
 void http_disconnect(struct http *h);

@@ -1,0 +1,81 @@
+#include "settings.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/file.h"
+#include "common/log.h"
+#include "common/token.h"
+#include "net/url.h"
+
+enum { DAY_S = 24 * 60 * 60 };
+
+/* clang-format off */
+static const struct config_key keys[] = {
+    {.name = "SERVER_URL", .help = "the server's agents' port: https://host:8444"},
+    {.name = "CA_FILE", .help = "PEM file of the CAs that are trusted [the ones received at enrolment]"},
+    {.name = "STORE_CA_FILE", .fallback = "/etc/ssl/certs/ca-certificates.crt", .help = "CAs of object stores elsewhere"},
+    {.name = "AGENT_ID", .help = "id of an agent registered by key alone"},
+    {.name = "API_KEY", .help = "its key; the file must then be readable by its owner only", .secret = true},
+    {.name = "POLL_INTERVAL", .type = CONFIG_DURATION, .min = 1, .max = DAY_S, .help = "time between heartbeats [the server decides]"},
+    {.name = "STATE_DIR", .fallback = "/var/lib/muster-agent", .help = "what the agent must remember"},
+    {.name = "DEPLOYMENT_MODE", .type = CONFIG_ENUM, .choices = "vm|container", .help = "[detected]"},
+    {.name = "BACKUP_ROOTS", .type = CONFIG_LIST, .help = "directories that may be backed up"},
+    {.name = "RESTORE_ROOTS", .type = CONFIG_LIST, .help = "directories that may be restored into [STATE_DIR/restore]"},
+    {.name = "AGE_RECIPIENTS", .type = CONFIG_LIST, .help = "who can decrypt this host's backups"},
+    {.name = "UPDATE_SERVER", .fallback = "", .help = "[from SERVER_URL]"},
+    {.name = "UPDATE_INTERVAL", .type = CONFIG_DURATION, .fallback = "1h", .min = 60, .max = 30 * DAY_S, .help = "time between checks for updates"},
+    {.name = "UPDATE_MODE", .type = CONFIG_ENUM, .fallback = "auto", .choices = "auto|vm-only|signal-only|disabled", .help = "what to do about updates"},
+    {.name = "UPDATE_RESTART_METHOD", .type = CONFIG_ENUM, .fallback = "exec", .choices = "exec|systemd|signal", .help = "how to restart after an update"},
+    {.name = "UPDATE_ROLLOUT_PERCENT", .type = CONFIG_INT, .fallback = "100", .max = 100, .help = "local cap on gradual rollouts"},
+    {.name = "LOG_LEVEL", .type = CONFIG_ENUM, .fallback = "info", .choices = "debug|info|warning|error", .help = "least level logged"},
+    {.name = "LOG_FORMAT", .type = CONFIG_ENUM, .fallback = "text", .choices = "text|json", .help = "form of log lines"},
+};
+/* clang-format on */
+
+static void warn(void *ctx, const char *line)
+{
+    (void)ctx;
+    log_warning("%s", line);
+}
+
+/* What the table cannot say. Empty values count as unset, so that a template may leave them so. */
+static int check(const struct config *c, struct err *err)
+{
+    const char *url = config_text(c, "SERVER_URL");
+    const char *key = config_text(c, "API_KEY");
+    const char *id = config_text(c, "AGENT_ID");
+    struct url parsed;
+    if (url != NULL && url[0] != '\0' && url_parse(url, &parsed, err) != 0)
+        return err_prefix(err, "SERVER_URL");
+    if (key != NULL && key[0] != '\0' && !token_well_formed(TOKEN_API_KEY, key))
+        return err_set(err, ERR_INVALID, "API_KEY: mistyped or cut off");
+    if ((key != NULL && key[0] != '\0') != (id != NULL && id[0] != '\0'))
+        return err_set(err, ERR_INVALID, "AGENT_ID and API_KEY go together: one of them is missing");
+    if (id != NULL && (strlen(id) > 39 || strspn(id, "0123456789abcdefghijklmnopqrstuvwxyzABCDEF-") != strlen(id)))
+        return err_set(err, ERR_INVALID, "AGENT_ID: not an id");
+    if (config_text(c, "STATE_DIR")[0] == '\0')
+        return err_set(err, ERR_INVALID, "STATE_DIR: must not be empty");
+    return 0;
+}
+
+int settings_load(const char *path, struct config **ret, struct err *err)
+{
+    struct config *c = NULL;
+    int rc = config_load(path, keys, sizeof keys / sizeof keys[0], warn, NULL, &c, err);
+    if (rc != 0)
+        return rc;
+    rc = check(c, err);
+    if (rc != 0 && path != NULL)
+        (void)err_prefix(err, "%.160s", path);
+    if (rc == 0 && path != NULL && config_given(c, "API_KEY") && getenv("API_KEY") == NULL) {
+        rc = file_check_private(path, err);
+        if (rc != 0)
+            (void)err_prefix(err, "it holds API_KEY");
+    }
+    if (rc == 0)
+        *ret = c;
+    else
+        config_free(c);
+    return rc;
+}
