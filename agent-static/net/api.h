@@ -18,15 +18,11 @@ struct api; /* a connection to the server, with the identity's key and certifica
 int api_open(const struct agent *agent, struct api **ret, struct err *err) MUSTER_NODISCARD;
 void api_close(struct api *api); /* NULL does nothing */
 
-/* From now on every wait of api_call and api_store ends with ERR_UNAVAILABLE when fd is readable; -1: none. As
- * http_set_cancel, which see. */
-void api_set_cancel(struct api *api, int fd);
-
 /* As api_open, trusting the CAs of this PEM text and nothing else: to try a bundle before it is kept. */
 int api_open_trusting(const struct agent *agent, const char *ca_pem, struct api **ret,
                       struct err *err) MUSTER_NODISCARD;
 
-/* From now on waits end when fd is readable (http_set_cancel). */
+/* From now on every wait of api_call and api_store ends with ERR_UNAVAILABLE when fd is readable; -1: none. */
 void api_set_cancel(struct api *api, int fd);
 
 /* Closes connections; the next call opens one again. */
