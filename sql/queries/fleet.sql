@@ -1,0 +1,302 @@
+-- Agents, one-time passwords, commands, and what agents have said.
+
+-- === The presence table ===
+
+-- name: agent_by_key
+SELECT a.id, a.user_id, a.spki_sha256, a.deactivated_ms, a.quarantined_ms, d.spki_sha256, a.configs_rev,
+    (SELECT COUNT(*) FROM commands c WHERE c.agent_id = a.id AND c.status = 'pending'),
+    a.version, a.platform, a.arch, a.deployment_mode, a.boot_id, a.uptime_s, a.address, a.status, a.last_seen_ms,
+    a.offline_after_ms, a.proto, a.capabilities
+FROM agents a LEFT JOIN denied_keys d ON d.spki_sha256 = a.spki_sha256
+WHERE a.api_key_hash = :hash;
+
+-- What another process has written later stays, unless it is so much later that the clock was set back.
+-- name: agent_seen
+UPDATE agents SET version = :version, platform = :platform, arch = :arch, deployment_mode = :deployment_mode,
+    boot_id = :boot_id, uptime_s = :uptime_s, address = :address, proto = :proto, status = :status,
+    last_seen_ms = :last_seen, offline_after_ms = :offline_after, poll_interval_s = :poll_interval_s
+WHERE id = :id
+    AND (last_seen_ms IS NULL OR last_seen_ms <= :last_seen OR last_seen_ms > :last_seen + 60000);
+
+-- name: agent_set_capabilities
+UPDATE agents SET capabilities = :capabilities WHERE id = :id;
+
+-- name: agent_live
+SELECT a.deactivated_ms, a.quarantined_ms, d.spki_sha256
+FROM agents a LEFT JOIN denied_keys d ON d.spki_sha256 = a.spki_sha256
+WHERE a.id = :id;
+
+-- name: agent_configs_changed
+UPDATE agents SET configs_rev = configs_rev + 1 WHERE id = :id;
+
+-- === Agents, as people see them ===
+
+-- name: agent_insert
+INSERT INTO agents (id, name, name_lower, user_id, api_key_hash, spki_sha256, certificate_not_after_ms, hostname,
+    platform, arch, version, deployment_mode, proto, capabilities, labels, address, poll_interval_s, created_ms,
+    updated_ms)
+VALUES (:id, :name, :name_lower, :user, :api_key_hash, :spki, :certificate_not_after, :hostname, :platform, :arch,
+    :version, :deployment_mode, :proto, :capabilities, :labels, :address, :poll_interval_s, :now, :now);
+
+-- name: agent_may_see
+SELECT 1 FROM agents a
+WHERE a.id = :id AND (:see_all = 1 OR a.user_id = :viewer OR EXISTS
+    (SELECT 1 FROM grants g WHERE g.user_id = :viewer AND g.kind = 'agent' AND g.object_id = a.id));
+
+-- name: agent_get
+SELECT a.id, a.name,
+    CASE WHEN a.deactivated_ms IS NOT NULL THEN 'deactivated'
+         WHEN a.quarantined_ms IS NOT NULL THEN 'quarantined'
+         WHEN a.status = 'offline' OR a.offline_after_ms <= :now THEN 'offline'
+         ELSE a.status END,
+    a.platform, a.arch, a.version, a.deployment_mode, a.hostname, a.address, a.user_id, a.created_ms, a.last_seen_ms,
+    a.uptime_s, a.proto, a.certificate_not_after_ms
+FROM agents a WHERE a.id = :id;
+
+-- name: agent_last_backup
+SELECT id, status, finished_ms FROM backup_runs
+WHERE agent_id = :agent AND finished_ms IS NOT NULL
+ORDER BY started_ms DESC, id DESC LIMIT 1;
+
+-- The list: one statement per order, all with the same filters; q is a LIKE pattern in lower case.
+
+-- name: agent_count
+SELECT COUNT(*) FROM agents a
+WHERE (:see_all = 1 OR a.user_id = :viewer OR EXISTS
+        (SELECT 1 FROM grants g WHERE g.user_id = :viewer AND g.kind = 'agent' AND g.object_id = a.id))
+    AND (:q = '' OR a.name_lower LIKE :q ESCAPE '\' OR a.id LIKE :q ESCAPE '\' OR LOWER(a.hostname) LIKE :q ESCAPE '\')
+    AND (:version = '' OR a.version = :version)
+    AND (:platform = '' OR a.platform = :platform)
+    AND (:status = '' OR :status =
+        CASE WHEN a.deactivated_ms IS NOT NULL THEN 'deactivated'
+             WHEN a.quarantined_ms IS NOT NULL THEN 'quarantined'
+             WHEN a.status = 'offline' OR a.offline_after_ms <= :now THEN 'offline'
+             ELSE a.status END);
+
+-- name: agent_page_by_name_asc
+SELECT a.id FROM agents a
+WHERE (:see_all = 1 OR a.user_id = :viewer OR EXISTS
+        (SELECT 1 FROM grants g WHERE g.user_id = :viewer AND g.kind = 'agent' AND g.object_id = a.id))
+    AND (:q = '' OR a.name_lower LIKE :q ESCAPE '\' OR a.id LIKE :q ESCAPE '\' OR LOWER(a.hostname) LIKE :q ESCAPE '\')
+    AND (:version = '' OR a.version = :version)
+    AND (:platform = '' OR a.platform = :platform)
+    AND (:status = '' OR :status =
+        CASE WHEN a.deactivated_ms IS NOT NULL THEN 'deactivated'
+             WHEN a.quarantined_ms IS NOT NULL THEN 'quarantined'
+             WHEN a.status = 'offline' OR a.offline_after_ms <= :now THEN 'offline'
+             ELSE a.status END)
+ORDER BY a.name_lower, a.id LIMIT :limit OFFSET :offset;
+
+-- name: agent_page_by_name_desc
+SELECT a.id FROM agents a
+WHERE (:see_all = 1 OR a.user_id = :viewer OR EXISTS
+        (SELECT 1 FROM grants g WHERE g.user_id = :viewer AND g.kind = 'agent' AND g.object_id = a.id))
+    AND (:q = '' OR a.name_lower LIKE :q ESCAPE '\' OR a.id LIKE :q ESCAPE '\' OR LOWER(a.hostname) LIKE :q ESCAPE '\')
+    AND (:version = '' OR a.version = :version)
+    AND (:platform = '' OR a.platform = :platform)
+    AND (:status = '' OR :status =
+        CASE WHEN a.deactivated_ms IS NOT NULL THEN 'deactivated'
+             WHEN a.quarantined_ms IS NOT NULL THEN 'quarantined'
+             WHEN a.status = 'offline' OR a.offline_after_ms <= :now THEN 'offline'
+             ELSE a.status END)
+ORDER BY a.name_lower DESC, a.id DESC LIMIT :limit OFFSET :offset;
+
+-- name: agent_page_by_last_seen_asc
+SELECT a.id FROM agents a
+WHERE (:see_all = 1 OR a.user_id = :viewer OR EXISTS
+        (SELECT 1 FROM grants g WHERE g.user_id = :viewer AND g.kind = 'agent' AND g.object_id = a.id))
+    AND (:q = '' OR a.name_lower LIKE :q ESCAPE '\' OR a.id LIKE :q ESCAPE '\' OR LOWER(a.hostname) LIKE :q ESCAPE '\')
+    AND (:version = '' OR a.version = :version)
+    AND (:platform = '' OR a.platform = :platform)
+    AND (:status = '' OR :status =
+        CASE WHEN a.deactivated_ms IS NOT NULL THEN 'deactivated'
+             WHEN a.quarantined_ms IS NOT NULL THEN 'quarantined'
+             WHEN a.status = 'offline' OR a.offline_after_ms <= :now THEN 'offline'
+             ELSE a.status END)
+ORDER BY COALESCE(a.last_seen_ms, 0), a.id LIMIT :limit OFFSET :offset;
+
+-- name: agent_page_by_last_seen_desc
+SELECT a.id FROM agents a
+WHERE (:see_all = 1 OR a.user_id = :viewer OR EXISTS
+        (SELECT 1 FROM grants g WHERE g.user_id = :viewer AND g.kind = 'agent' AND g.object_id = a.id))
+    AND (:q = '' OR a.name_lower LIKE :q ESCAPE '\' OR a.id LIKE :q ESCAPE '\' OR LOWER(a.hostname) LIKE :q ESCAPE '\')
+    AND (:version = '' OR a.version = :version)
+    AND (:platform = '' OR a.platform = :platform)
+    AND (:status = '' OR :status =
+        CASE WHEN a.deactivated_ms IS NOT NULL THEN 'deactivated'
+             WHEN a.quarantined_ms IS NOT NULL THEN 'quarantined'
+             WHEN a.status = 'offline' OR a.offline_after_ms <= :now THEN 'offline'
+             ELSE a.status END)
+ORDER BY COALESCE(a.last_seen_ms, 0) DESC, a.id DESC LIMIT :limit OFFSET :offset;
+
+-- name: agent_page_by_version_asc
+SELECT a.id FROM agents a
+WHERE (:see_all = 1 OR a.user_id = :viewer OR EXISTS
+        (SELECT 1 FROM grants g WHERE g.user_id = :viewer AND g.kind = 'agent' AND g.object_id = a.id))
+    AND (:q = '' OR a.name_lower LIKE :q ESCAPE '\' OR a.id LIKE :q ESCAPE '\' OR LOWER(a.hostname) LIKE :q ESCAPE '\')
+    AND (:version = '' OR a.version = :version)
+    AND (:platform = '' OR a.platform = :platform)
+    AND (:status = '' OR :status =
+        CASE WHEN a.deactivated_ms IS NOT NULL THEN 'deactivated'
+             WHEN a.quarantined_ms IS NOT NULL THEN 'quarantined'
+             WHEN a.status = 'offline' OR a.offline_after_ms <= :now THEN 'offline'
+             ELSE a.status END)
+ORDER BY a.version, a.id LIMIT :limit OFFSET :offset;
+
+-- name: agent_page_by_version_desc
+SELECT a.id FROM agents a
+WHERE (:see_all = 1 OR a.user_id = :viewer OR EXISTS
+        (SELECT 1 FROM grants g WHERE g.user_id = :viewer AND g.kind = 'agent' AND g.object_id = a.id))
+    AND (:q = '' OR a.name_lower LIKE :q ESCAPE '\' OR a.id LIKE :q ESCAPE '\' OR LOWER(a.hostname) LIKE :q ESCAPE '\')
+    AND (:version = '' OR a.version = :version)
+    AND (:platform = '' OR a.platform = :platform)
+    AND (:status = '' OR :status =
+        CASE WHEN a.deactivated_ms IS NOT NULL THEN 'deactivated'
+             WHEN a.quarantined_ms IS NOT NULL THEN 'quarantined'
+             WHEN a.status = 'offline' OR a.offline_after_ms <= :now THEN 'offline'
+             ELSE a.status END)
+ORDER BY a.version DESC, a.id DESC LIMIT :limit OFFSET :offset;
+
+-- name: agent_page_by_created_asc
+SELECT a.id FROM agents a
+WHERE (:see_all = 1 OR a.user_id = :viewer OR EXISTS
+        (SELECT 1 FROM grants g WHERE g.user_id = :viewer AND g.kind = 'agent' AND g.object_id = a.id))
+    AND (:q = '' OR a.name_lower LIKE :q ESCAPE '\' OR a.id LIKE :q ESCAPE '\' OR LOWER(a.hostname) LIKE :q ESCAPE '\')
+    AND (:version = '' OR a.version = :version)
+    AND (:platform = '' OR a.platform = :platform)
+    AND (:status = '' OR :status =
+        CASE WHEN a.deactivated_ms IS NOT NULL THEN 'deactivated'
+             WHEN a.quarantined_ms IS NOT NULL THEN 'quarantined'
+             WHEN a.status = 'offline' OR a.offline_after_ms <= :now THEN 'offline'
+             ELSE a.status END)
+ORDER BY a.created_ms, a.id LIMIT :limit OFFSET :offset;
+
+-- name: agent_page_by_created_desc
+SELECT a.id FROM agents a
+WHERE (:see_all = 1 OR a.user_id = :viewer OR EXISTS
+        (SELECT 1 FROM grants g WHERE g.user_id = :viewer AND g.kind = 'agent' AND g.object_id = a.id))
+    AND (:q = '' OR a.name_lower LIKE :q ESCAPE '\' OR a.id LIKE :q ESCAPE '\' OR LOWER(a.hostname) LIKE :q ESCAPE '\')
+    AND (:version = '' OR a.version = :version)
+    AND (:platform = '' OR a.platform = :platform)
+    AND (:status = '' OR :status =
+        CASE WHEN a.deactivated_ms IS NOT NULL THEN 'deactivated'
+             WHEN a.quarantined_ms IS NOT NULL THEN 'quarantined'
+             WHEN a.status = 'offline' OR a.offline_after_ms <= :now THEN 'offline'
+             ELSE a.status END)
+ORDER BY a.created_ms DESC, a.id DESC LIMIT :limit OFFSET :offset;
+
+-- name: agent_rename
+UPDATE agents SET name = :name, name_lower = :name_lower, updated_ms = :now WHERE id = :id;
+
+-- name: agent_deactivate
+UPDATE agents SET deactivated_ms = :now, updated_ms = :now WHERE id = :id AND deactivated_ms IS NULL;
+
+-- name: agent_activate
+UPDATE agents SET deactivated_ms = NULL, updated_ms = :now WHERE id = :id AND deactivated_ms IS NOT NULL;
+
+-- name: agent_approve
+UPDATE agents SET quarantined_ms = NULL, updated_ms = :now WHERE id = :id AND quarantined_ms IS NOT NULL;
+
+-- Its events and commands go with it; configs and runs stay, without an agent.
+-- name: agent_delete
+DELETE FROM agents WHERE id = :id;
+
+-- name: agent_grants_delete
+DELETE FROM grants WHERE kind = 'agent' AND object_id = :id;
+
+-- name: agent_id_by_name
+SELECT id FROM agents WHERE id = :id OR name_lower = :name ORDER BY CASE WHEN id = :id THEN 0 ELSE 1 END, id LIMIT 2;
+
+-- name: agent_ids_after
+SELECT id FROM agents WHERE id > :after ORDER BY id LIMIT :limit;
+
+-- === Events ===
+
+-- name: event_insert
+INSERT INTO agent_logs (agent_id, epoch, seq, level, kind, message, metadata, timestamp_ms, received_ms)
+VALUES (:agent, :epoch, :seq, :level, :kind, :message, :metadata, :timestamp, :now)
+ON CONFLICT (agent_id, epoch, seq) DO NOTHING;
+
+-- name: event_next_seq
+SELECT COALESCE(MAX(seq), 0) + 1 FROM agent_logs WHERE agent_id = :agent AND epoch = :epoch;
+
+-- name: event_page
+SELECT epoch, seq, timestamp_ms, received_ms, level, kind, message, metadata FROM agent_logs
+WHERE agent_id = :agent AND level >= :level
+    AND (received_ms, epoch, seq) < (:before_ms, :before_epoch, :before_seq)
+ORDER BY received_ms DESC, epoch DESC, seq DESC LIMIT :limit;
+
+-- name: event_delete_before
+DELETE FROM agent_logs WHERE agent_id = :agent AND received_ms < :before;
+
+-- === Commands ===
+
+-- name: command_insert
+INSERT INTO commands (id, agent_id, kind, args, status, created_by, created_ms, expires_ms)
+VALUES (:id, :agent, :kind, :args, 'pending', :created_by, :now, :expires);
+
+-- name: command_pending
+SELECT id, kind, args, created_ms FROM commands
+WHERE agent_id = :agent AND status = 'pending' AND expires_ms > :now
+ORDER BY created_ms, id LIMIT 100;
+
+-- name: command_finish
+UPDATE commands SET status = :status, detail = :detail, finished_ms = :now
+WHERE id = :id AND agent_id = :agent AND status = 'pending';
+
+-- name: command_expire
+UPDATE commands SET status = 'expired', finished_ms = :now WHERE status = 'pending' AND expires_ms <= :now;
+
+-- name: command_agents_since
+SELECT DISTINCT agent_id FROM commands WHERE status = 'pending' AND created_ms >= :since ORDER BY agent_id;
+
+-- === One-time passwords ===
+
+-- name: otp_insert
+INSERT INTO otps (id, otp_hash, user_id, name, expected_host, network, labels, uses, expires_ms, created_ms)
+VALUES (:id, :otp_hash, :user, :name, :expected_host, :network, :labels, :uses, :expires, :now);
+
+-- name: otp_by_hash
+SELECT id, user_id, name, expected_host, network, labels, uses, expires_ms, blocked_ms, revoked_ms,
+    (SELECT COUNT(*) FROM otp_uses u WHERE u.otp_id = otps.id)
+FROM otps WHERE otp_hash = :hash;
+
+-- name: otp_list
+SELECT o.id, o.name, o.created_ms, o.expires_ms, o.uses, (SELECT COUNT(*) FROM otp_uses u WHERE u.otp_id = o.id),
+    o.expected_host, o.network, o.blocked_ms, o.revoked_ms
+FROM otps o WHERE :see_all = 1 OR o.user_id = :viewer
+ORDER BY o.created_ms DESC, o.id DESC LIMIT 200;
+
+-- name: otp_revoke
+UPDATE otps SET revoked_ms = :now
+WHERE id = :id AND revoked_ms IS NULL AND (:see_all = 1 OR user_id = :viewer);
+
+-- name: otp_visible
+SELECT 1 FROM otps WHERE id = :id AND (:see_all = 1 OR user_id = :viewer);
+
+-- name: otp_block
+UPDATE otps SET blocked_ms = :now WHERE id = :id AND blocked_ms IS NULL;
+
+-- name: otp_use_get
+SELECT agent_id, sealed_answer FROM otp_uses WHERE otp_id = :otp AND spki_sha256 = :spki;
+
+-- name: otp_use_insert
+INSERT INTO otp_uses (otp_id, spki_sha256, agent_id, sealed_answer, address, used_ms)
+VALUES (:otp, :spki, :agent, :sealed_answer, :address, :now);
+
+-- name: otp_first_agent
+SELECT a.id, a.name FROM otp_uses u JOIN agents a ON a.id = u.agent_id
+WHERE u.otp_id = :otp ORDER BY u.used_ms, u.spki_sha256 LIMIT 1;
+
+-- name: agent_quarantine
+UPDATE agents SET quarantined_ms = :now, updated_ms = :now WHERE id = :id AND quarantined_ms IS NULL;
+
+-- name: otp_wipe_answers
+UPDATE otp_uses SET sealed_answer = NULL
+WHERE sealed_answer IS NOT NULL AND otp_id IN (SELECT id FROM otps WHERE expires_ms <= :now);
+
+-- name: denied_key_get
+SELECT 1 FROM denied_keys WHERE spki_sha256 = :spki;
+
+-- name: agent_set_certificate
+UPDATE agents SET certificate_not_after_ms = :not_after, updated_ms = :now WHERE id = :id AND spki_sha256 = :spki;
