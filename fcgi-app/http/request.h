@@ -49,6 +49,9 @@ const char *req_header(const struct req *r, const char *name);
 const char *req_param(const struct req *r, const char *name);
 const char *req_cookie(const struct req *r, const char *name);
 
+/* Whether any header's name begins with prefix, such as "X-Amz-". */
+bool req_header_begins(const struct req *r, const char *prefix);
+
 /* A decoded query parameter, the first of that name; NULL when absent. Badly encoded ones are a 400 before the handler. */
 const char *req_query(const struct req *r, const char *name);
 
