@@ -101,7 +101,7 @@ static int store_local_room(struct store *base, int64_t *ret, struct err *err)
 static int store_local_check(struct store *base, struct err *err)
 {
     const struct store_local *s = store_local_self(base);
-    int64_t room;
+    int64_t room = 0;
     if (faccessat(s->uploads_fd, ".", W_OK | X_OK, AT_EACCESS) != 0 ||
         faccessat(s->objects_fd, ".", W_OK | X_OK, AT_EACCESS) != 0) {
         return err_sys(err, ERR_UNAVAILABLE, "the object store cannot be written");
