@@ -17,14 +17,18 @@ enum park_reason { PARK_WOKEN, PARK_DEADLINE, PARK_DRAIN };
 typedef void park_resume_fn(struct req *r, enum park_reason reason, void *ctx);
 
 /* Starts the finisher threads (and the watch for clients that leave). finish_init gives each its read connection. */
-int park_start(struct app *app, unsigned finishers, size_t max_parked, struct park **ret, struct err *err) MUSTER_NODISCARD;
+int park_start(struct app *app, unsigned finishers, size_t max_parked, struct park **ret,
+               struct err *err) MUSTER_NODISCARD;
 
-/* Resumes every parked request with PARK_DRAIN, refuses new ones, ends the threads. NULL does nothing. */
+/* Resumes every parked request with PARK_DRAIN and refuses new ones; the finishers go on. */
+void park_drain(struct park *p);
+
+/* park_drain, then ends the threads when all have been answered. NULL does nothing. */
 void park_stop(struct park *p);
 
-/* Parks r under key (an agent id, say; copied) for at most wait_ms. ctx must live in r->arena. ERR_UNAVAILABLE when full
- * or draining: the handler then replies at once. `seen` is park_generation(key's) reading made before the handler looked
- * for news: a wake between then and now resumes at once, so none is lost. */
+/* Parks r under key (an agent id, say; copied) for at most wait_ms. ctx must live in r->arena. ERR_UNAVAILABLE when
+ * full or draining: the handler then replies at once. `seen` is park_generation(key's) reading made before the handler
+ * looked for news: a wake between then and now resumes at once, so none is lost. */
 int park_request(struct req *r, const char *key, uint64_t seen, int64_t wait_ms, park_resume_fn *resume, void *ctx,
                  struct err *err) MUSTER_NODISCARD;
 

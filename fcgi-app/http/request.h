@@ -31,16 +31,16 @@ struct req {
     struct db *db; /* this worker's read connection; not valid in a parked request's resume */
     enum http_method method;
     enum http_listener listener;
-    const char *path;  /* decoded and canonical: one slash between segments, no dot segments */
-    const char *query; /* raw, without '?'; "" when there is none */
-    const char *uri;   /* as the client sent it */
+    const char *path;                   /* decoded and canonical: one slash between segments, no dot segments */
+    const char *query;                  /* raw, without '?'; "" when there is none */
+    const char *uri;                    /* as the client sent it */
     const char *params[REQ_PARAMS_MAX]; /* the {…} segments of the route, decoded, in order */
     struct span body;
     const char *request_id;
     const char *remote_addr;
-    int64_t now_ms;         /* one reading of the clock for the whole request */
+    int64_t now_ms; /* one reading of the clock for the whole request */
     const struct route *route;
-    struct principal principal; /* who asks; kind NONE on public routes */
+    struct principal principal;     /* who asks; kind NONE on public routes */
     struct http_exchange *exchange; /* http/'s own */
 };
 
@@ -52,7 +52,8 @@ const char *req_cookie(const struct req *r, const char *name);
 /* Whether any header's name begins with prefix, such as "X-Amz-". */
 bool req_header_begins(const struct req *r, const char *prefix);
 
-/* A decoded query parameter, the first of that name; NULL when absent. Badly encoded ones are a 400 before the handler. */
+/* A decoded query parameter, the first of that name; NULL when absent. Badly encoded ones are a 400 before the handler.
+ */
 const char *req_query(const struct req *r, const char *name);
 
 /* Whole number in a query; false after a 422 has been set when it is there but wrong. */
@@ -67,7 +68,7 @@ bool req_fields_ok(struct req *r, const struct jsonread_error *wrong);
 
 void reply_json(struct req *r, int status, json_t *body); /* takes body; NULL (out of memory) becomes a 500 */
 void reply_bytes(struct req *r, int status, const char *content_type, const void *data, size_t len); /* copied */
-void reply_status(struct req *r, int status); /* no body */
+void reply_status(struct req *r, int status);                                                        /* no body */
 void reply_header(struct req *r, const char *name, const char *value); /* added to whatever reply goes out */
 
 /* A problem of the table in http/problem.c. detail: one sentence for a human, what to do next; never a secret. */
@@ -95,7 +96,8 @@ enum problem {
     PROBLEM_COUNT
 };
 void reply_problem(struct req *r, enum problem problem, const char *detail);
-void reply_retry_after(struct req *r, enum problem problem, int seconds, const char *detail); /* RATE_LIMITED, UNAVAILABLE */
+void reply_retry_after(struct req *r, enum problem problem, int seconds,
+                       const char *detail); /* RATE_LIMITED, UNAVAILABLE */
 
 /* The problem that fits an error of an area (NOT_FOUND -> 404, CONFLICT -> 409, DENIED -> 403, INVALID -> 422 without
  * a pointer, UNAVAILABLE -> 503 …). Internal ones are logged with the request id and answered without their text. */

@@ -1,0 +1,261 @@
+/* From an accepted request to its handler: what is checked, and in which order.
+ *
+ * route -> listener -> who asks -> permission -> CSRF -> body -> handler. Whatever refuses sets the reply and nothing
+ * behind it runs. A stranger thus learns nothing about a route beyond that it exists on this listener. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "app.h"
+#include "auth/audit.h"
+#include "auth/auth.h"
+#include "auth/secrets.h"
+#include "common/encode.h"
+#include "common/log.h"
+#include "common/token.h"
+#include "db/writer.h"
+#include "fleet/fleet.h"
+#include "http/exchange.h"
+#include "http/stats.h"
+#include "route.h"
+
+static enum http_method method_parse(const char *s)
+{
+    static const char *const names[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"};
+    for (size_t i = 0; s != NULL && i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(s, names[i]) == 0)
+            return (enum http_method)i;
+    return HTTP_OTHER;
+}
+
+/* nginx's id when it is one, else one of our own: logs and replies carry it. */
+static const char *request_id(struct req *r)
+{
+    static const char allowed[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_";
+    const char *id = req_param(r, "MUSTER_REQUEST_ID");
+    if (id != NULL && id[0] != '\0' && strlen(id) <= 64 && id[strspn(id, allowed)] == '\0')
+        return id;
+    unsigned char random[16] = {0};
+    char hex[HEX_SIZE(sizeof random)];
+    (void)token_random(random, sizeof random); /* zeros do for a name */
+    hex_encode(random, sizeof random, hex);
+    const char *copy = arena_strdup(r->arena, hex);
+    return copy != NULL ? copy : "";
+}
+
+/* Fills r from FastCGI's parameters. False after a reply was set. */
+static bool request_read(struct http_exchange *x)
+{
+    struct req *r = &x->req;
+    struct err err = {0};
+    const char *listener = req_param(r, "MUSTER_LISTENER");
+    const char *address = req_param(r, "REMOTE_ADDR");
+    const char *uri = req_param(r, "REQUEST_URI");
+    r->method = method_parse(req_param(r, "REQUEST_METHOD"));
+    r->remote_addr = address != NULL ? address : "";
+    r->uri = uri != NULL ? uri : "";
+    r->path = r->query = "";
+    if (listener == NULL || (strcmp(listener, "admin") != 0 && strcmp(listener, "agent") != 0)) {
+        log_error("nginx did not say which listener this is (fastcgi_param MUSTER_LISTENER)");
+        reply_problem(r, PROBLEM_INTERNAL, "The web server in front is not set up right.");
+        return false;
+    }
+    r->listener = strcmp(listener, "admin") == 0 ? HTTP_ADMIN : HTTP_AGENT;
+    struct span path, query;
+    uri_split(r->uri, &path, &query);
+    r->query = query.ptr; /* up to the end of the string */
+    int rc = uri_path_decode(path, r->arena, &r->path, &err);
+    if (rc == 0)
+        rc = uri_query_parse(query, r->arena, &x->query, &x->query_count, &err);
+    if (rc != 0)
+        reply_problem(r, PROBLEM_BAD_REQUEST, err.msg);
+    return rc == 0;
+}
+
+static bool route_set(struct req *r)
+{
+    const char *allow = NULL;
+    r->route = route_find(r, &allow);
+    if (r->route != NULL)
+        return true;
+    if (allow != NULL) {
+        reply_header(r, "Allow", allow);
+        reply_problem(r, PROBLEM_METHOD_NOT_ALLOWED, "See the header Allow.");
+    } else {
+        reply_problem(r, PROBLEM_NOT_FOUND, NULL);
+    }
+    return false;
+}
+
+struct denial {
+    struct req *r;
+    struct audit_entry entry;
+};
+
+static int denial_write(struct db *db, void *ctx, struct err *err)
+{
+    struct denial *d = ctx;
+    return audit_append(db, secrets_audit_key(d->r->app->secrets), &d->entry, err);
+}
+
+/* A signed-in person who tries what they may not leaves a trace; strangers are counted by auth and fleet. */
+static void denial_record(struct req *r, const char *action)
+{
+    struct denial d = {.r = r, .entry = audit_of_request(r, action, r->route->path)};
+    struct err err = {0};
+    d.entry.result = AUDIT_DENIED;
+    if (db_write(r->app->writer, denial_write, &d, &err) != 0)
+        log_error("audit: %s", err.msg);
+}
+
+static enum role least_role(enum permission permission)
+{
+    return permission == PERMISSION_VIEWER     ? ROLE_VIEWER
+           : permission == PERMISSION_OPERATOR ? ROLE_OPERATOR
+                                               : ROLE_ADMIN;
+}
+
+static bool permitted(struct req *r)
+{
+    switch (r->route->permission) {
+    case PERMISSION_PUBLIC:
+    case PERMISSION_SIGNED: return true;
+    case PERMISSION_AGENT: return fleet_authenticate(r) == 0;
+    case PERMISSION_VIEWER:
+    case PERMISSION_OPERATOR:
+    case PERMISSION_ADMIN: break;
+    case PERMISSION_UNSTATED: reply_problem(r, PROBLEM_INTERNAL, NULL); return false;
+    }
+    if (auth_authenticate(r) != 0)
+        return false;
+    if (r->principal.kind == PRINCIPAL_USER && r->principal.role >= least_role(r->route->permission))
+        return true;
+    denial_record(r, "request.role");
+    reply_problem(r, PROBLEM_FORBIDDEN, "Your role does not allow this; ask an admin.");
+    return false;
+}
+
+static bool csrf_passed(struct req *r)
+{
+    if (csrf_check(r))
+        return true;
+    if (r->principal.kind == PRINCIPAL_USER)
+        denial_record(r, "request.csrf");
+    return false;
+}
+
+void exchange_dispatch(struct http_exchange *x)
+{
+    struct req *r = &x->req;
+    r->now_ms = clock_now_ms(r->app->clock);
+    r->request_id = request_id(r);
+    log_request_id(r->request_id);
+    if (!request_read(x) || !route_set(r) || !permitted(r) || !csrf_passed(r) || !body_read(x, r->route->body_max))
+        return;
+    r->route->handler(r);
+    if (x->reply.status == 0 && !x->park.wanted) {
+        log_error("%s gave no reply", r->route->path);
+        reply_problem(r, PROBLEM_INTERNAL, NULL);
+    }
+}
+
+/* nginx has the access log; here stand the acts of people and what went wrong. Agents' routine is debug: at
+ * thousands a second it would drown both. */
+static void log_request(const struct req *r, int status)
+{
+    static const char *const names[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "other"};
+    bool reads = r->method == HTTP_GET || r->method == HTTP_HEAD;
+    bool routine = reads || (r->route != NULL &&
+                             (r->route->permission == PERMISSION_AGENT || r->route->permission == PERMISSION_SIGNED));
+    enum log_level level = status >= 500 ? LOG_ERROR : status >= 400 || !routine ? LOG_INFO : LOG_DEBUG;
+    const char *who = r->principal.kind == PRINCIPAL_USER    ? "user:"
+                      : r->principal.kind == PRINCIPAL_AGENT ? "agent:"
+                                                             : r->remote_addr;
+    log_at(level, "%s %s %d %s%s", names[r->method], r->path, status, who,
+           r->principal.kind != PRINCIPAL_NONE && r->principal.id != NULL ? r->principal.id : "");
+}
+
+static void send_reply(struct http_exchange *x)
+{
+    struct req *r = &x->req;
+    if (x->reply.broken) {
+        x->reply.header_count = 0;
+        reply_problem(r, PROBLEM_INTERNAL, NULL);
+    }
+    size_t len;
+    const char *head = reply_head(x, &len);
+    if (head == NULL) {
+        static const char minimal[] = "Status: 500\r\nContent-Length: 0\r\nCache-Control: no-store\r\n\r\n";
+        x->reply.status = 500;
+        x->reply.len = 0;
+        head = minimal;
+        len = sizeof minimal - 1;
+    }
+    /* A write fails when the client has gone; there is nobody left to tell. */
+    (void)FCGX_PutStr(head, (int)len, x->fcgi.out);
+    if (x->reply.len > 0 && r->method != HTTP_HEAD)
+        (void)FCGX_PutStr(x->reply.body, (int)x->reply.len, x->fcgi.out);
+}
+
+static void exchange_reset(struct http_exchange *x)
+{
+    struct app *app = x->req.app;
+    struct db *db = x->req.db;
+    arena_reset(x->arena);
+    x->req = (struct req){.app = app, .arena = x->arena, .db = db, .exchange = x};
+    x->reply = (struct reply){0};
+    x->park.wanted = false;
+    x->query = NULL;
+    x->query_count = 0;
+    x->body_read = false;
+    log_request_id(NULL);
+}
+
+void exchange_drop(struct http_exchange *x)
+{
+    FCGX_Detach(&x->fcgi);
+    FCGX_Finish_r(&x->fcgi);
+    exchange_reset(x);
+}
+
+bool exchange_conclude(struct http_exchange *x)
+{
+    struct req *r = &x->req;
+    if (x->park.wanted) {
+        log_request_id(NULL);
+        park_commit(r->app->park, x);
+        return true;
+    }
+    body_drain(x);
+    send_reply(x);
+    http_stats_count(r->app->stats, r->route, x->reply.status);
+    log_request(r, x->reply.status);
+    exchange_drop(x); /* detached: else libfcgi waits up to two seconds for nginx to close first */
+    return false;
+}
+
+struct http_exchange *exchange_new(struct app *app, int listen_fd)
+{
+    struct http_exchange *x = calloc(1, sizeof *x);
+    if (x == NULL)
+        return NULL;
+    x->fcgi.ipcFd = -1; /* not 0, which is somebody's */
+    x->arena = arena_new(EXCHANGE_ARENA_BYTES);
+    if (x->arena == NULL || FCGX_InitRequest(&x->fcgi, listen_fd, 0) != 0) {
+        exchange_free(x);
+        return NULL;
+    }
+    x->fcgi.ipcFd = -1;
+    x->req.app = app;
+    exchange_reset(x);
+    return x;
+}
+
+void exchange_free(struct http_exchange *x)
+{
+    if (x == NULL)
+        return;
+    FCGX_Detach(&x->fcgi);
+    FCGX_Free(&x->fcgi, 1);
+    arena_free(x->arena);
+    free(x);
+}

@@ -1,0 +1,76 @@
+/* exchange.h: one request on the FastCGI side: the connection, the reply that is being made, and the memory of both.
+ * Private to http/. */
+#ifndef MUSTER_HTTP_EXCHANGE_H
+#define MUSTER_HTTP_EXCHANGE_H
+
+#include <fcgiapp.h>
+
+#include "http/park.h"
+#include "http/request.h"
+#include "http/uri.h"
+
+enum { EXCHANGE_ARENA_BYTES = 4 * 1024 * 1024, REPLY_HEADERS_MAX = 12 };
+
+struct reply {
+    int status; /* 0: none set yet */
+    const char *content_type;
+    const void *body;
+    size_t len;
+    struct {
+        const char *name;
+        const char *value;
+    } headers[REPLY_HEADERS_MAX]; /* these stay when another reply is set */
+    size_t header_count;
+    bool broken; /* a header could not be added: a 500 */
+};
+
+/* What park_request was asked; carried out when the handler has returned and nobody else touches the request. */
+struct park_wish {
+    bool wanted;
+    char key[64];
+    uint64_t seen;
+    int64_t deadline_ms; /* on the monotonic clock */
+    park_resume_fn *resume;
+    void *ctx;
+};
+
+struct http_exchange {
+    FCGX_Request fcgi;
+    struct req req;
+    struct arena *arena;
+    struct reply reply;
+    struct park_wish park;
+    const struct uri_pair *query;
+    size_t query_count;
+    bool body_read; /* to its end */
+};
+
+/* One that waits for requests on listen_fd. NULL when memory is out. */
+struct http_exchange *exchange_new(struct app *app, int listen_fd);
+void exchange_free(struct http_exchange *x); /* NULL does nothing; an unanswered request is dropped */
+
+/* After FCGX_Accept_r: finds the route, checks, calls the handler. */
+void exchange_dispatch(struct http_exchange *x);
+
+/* After a handler or a resume has returned: parks the request when it asked for that (it then belongs to the park and
+ * true is returned), else sends the reply and ends the request, ready for the next. */
+bool exchange_conclude(struct http_exchange *x);
+
+/* Ends the request without a reply: the client has gone. */
+void exchange_drop(struct http_exchange *x);
+
+/* Carries out x->park; x is the park's from then on. */
+void park_commit(struct park *p, struct http_exchange *x);
+
+/* Reads the body, at most max bytes of it, into the arena. False after a reply (400, 413) was set. exchange_conclude
+ * reads what nobody asked for: a connection closed with bytes unread loses its reply. */
+bool body_read(struct http_exchange *x, size_t max);
+void body_drain(struct http_exchange *x);
+
+/* False after a reply (403) was set. */
+bool csrf_check(struct req *r);
+
+/* The whole reply as it goes to nginx: header block, then body. The block comes from the arena; NULL: no room. */
+const char *reply_head(struct http_exchange *x, size_t *ret_len);
+
+#endif
