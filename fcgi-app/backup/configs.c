@@ -1,0 +1,206 @@
+/* Configs, as people see them: /api/configs. */
+#include "app.h"
+#include "auth/secrets.h"
+#include "backup/backup.h"
+#include "backup/config.h"
+#include "backup/run.h"
+#include "common/uuid.h"
+#include "db/writer.h"
+#include "fleet/fleet.h"
+#include "http/problem.h"
+#include "http/request.h"
+
+enum { LIST_MAX = 200 };
+
+/* The shape of the contract: the config, and how its newest run went. */
+static json_t *shown(struct req *r, const struct backup_config *c, struct err *err)
+{
+    json_t *last = NULL;
+    int rc = run_last_json(r->db, c->id, &last, err);
+    json_t *json = rc == 0 ? config_json(r->app, c) : NULL;
+    if (json == NULL || json_object_set(json, "lastRun", last) != 0) {
+        if (rc == 0)
+            (void)err_set(err, ERR_NOMEM, "no memory for a config");
+        json_decref(json);
+        json = NULL;
+    }
+    json_decref(last);
+    return json;
+}
+
+static void reply_config(struct req *r, int status, const char *id)
+{
+    struct backup_config c;
+    struct err err = {0};
+    json_t *json = NULL;
+    if (config_get(r->db, id, run_viewer(r), r->arena, &c, &err) == 0)
+        json = shown(r, &c, &err);
+    if (json == NULL)
+        reply_error(r, &err);
+    else
+        reply_json(r, status, json);
+}
+
+static int read_page(struct req *r, const char *agent_id, int64_t limit, int64_t offset, struct backup_config *list,
+                     size_t *ret_count, struct err *err)
+{
+    struct db_rows rows;
+    size_t count = 0;
+    int rc = db_query(r->db, DB_BACKUP_CONFIG_LIST,
+                      DB_ARGS(DB_TEXT("agent_id", agent_id), DB_TEXT("viewer", run_viewer(r)), DB_INT("limit", limit),
+                              DB_INT("offset", offset)),
+                      &rows, err);
+    while (rc == 0 && count < LIST_MAX && (rc = db_rows_next(&rows, err)) == DB_ROW)
+        rc = config_row(&rows, r->arena, &list[count++]) ? 0 : err_set(err, ERR_NOMEM, "no memory for configs");
+    db_rows_done(&rows);
+    *ret_count = count;
+    return rc;
+}
+
+static int read_total(struct req *r, const char *agent_id, int64_t *ret, struct err *err)
+{
+    struct db_rows rows;
+    int rc = db_query_one(r->db, DB_BACKUP_CONFIG_COUNT,
+                          DB_ARGS(DB_TEXT("agent_id", agent_id), DB_TEXT("viewer", run_viewer(r))), &rows, err);
+    if (rc != DB_ROW)
+        return rc == DB_DONE ? err_set(err, ERR_INTERNAL, "a count gave nothing") : rc;
+    *ret = db_rows_int(&rows, 0, 0);
+    db_rows_done(&rows);
+    return 0;
+}
+
+void backup_config_list(struct req *r)
+{
+    const char *agent_id = req_query(r, "agentId");
+    int64_t limit, offset, total = 0;
+    size_t count = 0;
+    struct err err = {0};
+    if (!req_query_int(r, "limit", 1, LIST_MAX, 50, &limit) || !req_query_int(r, "offset", 0, INT32_MAX, 0, &offset))
+        return;
+    struct backup_config *list = arena_array(r->arena, LIST_MAX, sizeof *list);
+    json_t *items = json_array();
+    int rc = list == NULL ? err_set(&err, ERR_NOMEM, "no memory for configs") : read_total(r, agent_id, &total, &err);
+    if (rc == 0)
+        rc = read_page(r, agent_id, limit, offset, list, &count, &err);
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        json_t *item = shown(r, &list[i], &err);
+        if (json_array_append_new(items, item) != 0)
+            rc = err.code != 0 ? err.code : err_set(&err, ERR_NOMEM, "no memory for configs");
+    }
+    if (rc != 0) {
+        json_decref(items);
+        reply_error(r, &err);
+        return;
+    }
+    reply_json(r, 200, json_pack("{s:o, s:I}", "items", items, "total", (json_int_t)total));
+}
+
+void backup_config_get(struct req *r)
+{
+    reply_config(r, 200, r->params[0]);
+}
+
+/* Reads the body, and that the agent it names is one the person may see. False after a reply was set. */
+static bool read_change(struct req *r, bool agent_needed, struct config_change *ret)
+{
+    struct jsonread_error wrong = {0};
+    struct jsonread body;
+    struct err err = {0};
+    if (!req_json(r, &wrong, &body))
+        return false;
+    int rc = config_read(&body, r->arena, ret, &err);
+    if (!req_fields_ok(r, &wrong))
+        return false;
+    if (rc != 0) {
+        reply_error(r, &err);
+        return false;
+    }
+    if (ret->agent_id == NULL) {
+        if (agent_needed)
+            reply_invalid_field(r, "/agentId", NULL, "must name the agent that makes the backup");
+        return !agent_needed;
+    }
+    rc = fleet_agent_may_see(r, ret->agent_id, &err);
+    if (rc == ERR_NOT_FOUND)
+        reply_invalid_field(r, "/agentId", NULL, "must be an agent of yours");
+    else if (rc != 0)
+        reply_error(r, &err);
+    return rc == 0;
+}
+
+static struct config_write new_write(struct req *r, const struct config_change *change, const struct backup_config *old)
+{
+    return (struct config_write){
+        .audit_key = secrets_audit_key(r->app->secrets),
+        .audit = audit_of_request(r, "", ""),
+        .change = change,
+        .old = old,
+        .now_ms = r->now_ms,
+    };
+}
+
+void backup_config_create(struct req *r)
+{
+    struct config_change change;
+    struct err err = {0};
+    if (!read_change(r, true, &change))
+        return;
+    struct config_write write = new_write(r, &change, NULL);
+    if (db_write(r->app->writer, config_create, &write, &err) != 0) {
+        reply_error(r, &err);
+        return;
+    }
+    reply_config(r, 201, write.id);
+}
+
+void backup_config_change(struct req *r)
+{
+    struct config_change change;
+    struct backup_config old;
+    struct err err = {0};
+    if (config_get(r->db, r->params[0], run_viewer(r), r->arena, &old, &err) != 0) {
+        reply_error(r, &err);
+        return;
+    }
+    if (!read_change(r, false, &change))
+        return;
+    struct config_write write = new_write(r, &change, &old);
+    if (db_write(r->app->writer, config_update, &write, &err) != 0) {
+        reply_error(r, &err);
+        return;
+    }
+    reply_config(r, 200, old.id);
+}
+
+void backup_config_delete(struct req *r)
+{
+    struct backup_config old;
+    struct err err = {0};
+    if (config_get(r->db, r->params[0], run_viewer(r), r->arena, &old, &err) != 0) {
+        reply_error(r, &err);
+        return;
+    }
+    struct config_write write = new_write(r, NULL, &old);
+    if (db_write(r->app->writer, config_delete, &write, &err) != 0)
+        reply_error(r, &err);
+    else
+        reply_json(r, 200, json_pack("{s:b}", "success", 1));
+}
+
+void backup_config_run(struct req *r)
+{
+    struct backup_config config;
+    struct err err = {0};
+    if (config_get(r->db, r->params[0], run_viewer(r), r->arena, &config, &err) != 0) {
+        reply_error(r, &err);
+        return;
+    }
+    struct config_run run = {.write = new_write(r, NULL, &config),
+                             .created_by = arena_printf(r->arena, "user:%s", r->principal.id)};
+    if (db_write(r->app->writer, config_run, &run, &err) != 0) {
+        reply_error(r, &err);
+        return;
+    }
+    fleet_agent_wake(r->app, config.agent_id);
+    reply_json(r, 200, json_pack("{s:b, s:s}", "success", 1, "commandId", run.command_id));
+}

@@ -1,0 +1,148 @@
+/* Runs, as people see them: /api/runs, /api/agents/{id}/runs. */
+#include "backup/run.h"
+
+#include <string.h>
+
+#include "backup/backup.h"
+#include "fleet/fleet.h"
+#include "http/problem.h"
+
+enum { LIST_MAX = 200 };
+
+const char *run_viewer(const struct req *r)
+{
+    return r->principal.role == ROLE_ADMIN ? NULL : r->principal.id;
+}
+
+static json_t *int_or_null(const struct db_rows *rows, int column)
+{
+    return db_rows_null(rows, column) ? json_null() : json_integer(db_rows_int(rows, column, 0));
+}
+
+json_t *run_row_json(const struct db_rows *rows)
+{
+    const char *errors = db_rows_text(rows, 15);
+    json_t *list = errors == NULL ? json_array() : json_loads(errors, 0, NULL);
+    return json_pack("{s:s, s:s?, s:s, s:s?, s:s, s:s, s:s, s:I, s:o, s:o, s:I, s:I, s:I, s:o, s:s?, s:o, s:I}", "id",
+                     db_rows_text(rows, 0), "configId", db_rows_text(rows, 1), "configName", db_rows_text(rows, 2),
+                     "agentId", db_rows_text(rows, 3), "agentName", db_rows_text(rows, 4), "status",
+                     db_rows_text(rows, 5), "filename", db_rows_text(rows, 6), "started_ms",
+                     (json_int_t)db_rows_int(rows, 7, 0), "finished_ms", int_or_null(rows, 8), "duration_ms",
+                     int_or_null(rows, 9), "filesProcessed", (json_int_t)db_rows_int(rows, 10, 0), "bytesRead",
+                     (json_int_t)db_rows_int(rows, 11, 0), "bytesTransferred", (json_int_t)db_rows_int(rows, 12, 0),
+                     "size", int_or_null(rows, 13), "sha256", db_rows_text(rows, 14), "errors",
+                     list != NULL ? list : json_array(), "errorCount", (json_int_t)db_rows_int(rows, 16, 0));
+}
+
+int run_last_json(struct db *db, const char *config_id, json_t **ret, struct err *err)
+{
+    struct db_rows rows;
+    int rc = db_query_one(db, DB_BACKUP_RUN_LAST, DB_ARGS(DB_TEXT("config_id", config_id)), &rows, err);
+    json_t *json = json_null();
+    if (rc == DB_ROW) {
+        json = run_row_json(&rows);
+        db_rows_done(&rows);
+    } else if (rc != DB_DONE) {
+        return rc;
+    }
+    if (json == NULL)
+        return err_set(err, ERR_NOMEM, "no memory for a run");
+    *ret = json;
+    return 0;
+}
+
+struct page {
+    const char *agent_id;
+    const char *status;
+    int64_t limit;
+    int64_t offset;
+};
+
+static int read_total(struct req *r, const struct page *page, int64_t *ret, struct err *err)
+{
+    struct db_rows rows;
+    int rc = db_query_one(r->db, DB_BACKUP_RUN_COUNT,
+                          DB_ARGS(DB_TEXT("agent_id", page->agent_id), DB_TEXT("status", page->status),
+                                  DB_TEXT("viewer", run_viewer(r))),
+                          &rows, err);
+    if (rc != DB_ROW)
+        return rc == DB_DONE ? err_set(err, ERR_INTERNAL, "a count gave nothing") : rc;
+    *ret = db_rows_int(&rows, 0, 0);
+    db_rows_done(&rows);
+    return 0;
+}
+
+static int read_items(struct req *r, const struct page *page, json_t *items, struct err *err)
+{
+    struct db_rows rows;
+    int rc = db_query(r->db, DB_BACKUP_RUN_LIST,
+                      DB_ARGS(DB_TEXT("agent_id", page->agent_id), DB_TEXT("status", page->status),
+                              DB_TEXT("viewer", run_viewer(r)), DB_INT("limit", page->limit),
+                              DB_INT("offset", page->offset)),
+                      &rows, err);
+    while (rc == 0 && (rc = db_rows_next(&rows, err)) == DB_ROW)
+        rc = json_array_append_new(items, run_row_json(&rows)) == 0 ? 0
+                                                                    : err_set(err, ERR_NOMEM, "no memory for runs");
+    db_rows_done(&rows);
+    return rc;
+}
+
+static void reply_runs(struct req *r, struct page page)
+{
+    int64_t total = 0;
+    struct err err = {0};
+    if (!req_query_int(r, "limit", 1, LIST_MAX, 50, &page.limit) ||
+        !req_query_int(r, "offset", 0, INT32_MAX, 0, &page.offset))
+        return;
+    json_t *items = json_array();
+    int rc = read_total(r, &page, &total, &err);
+    if (rc == 0)
+        rc = read_items(r, &page, items, &err);
+    if (rc != 0) {
+        json_decref(items);
+        reply_error(r, &err);
+        return;
+    }
+    reply_json(r, 200, json_pack("{s:o, s:I}", "items", items, "total", (json_int_t)total));
+}
+
+void backup_run_list(struct req *r)
+{
+    static const char *const states[] = {"running", "completed", "warning", "failed", "cancelled"};
+    const char *status = req_query(r, "status");
+    bool known = status == NULL || status[0] == '\0';
+    for (size_t i = 0; !known && i < sizeof states / sizeof states[0]; i++)
+        known = strcmp(status, states[i]) == 0;
+    if (!known) {
+        reply_invalid_field(r, "", "status", "must be running, completed, warning, failed or cancelled");
+        return;
+    }
+    reply_runs(r, (struct page){.status = status != NULL && status[0] != '\0' ? status : NULL});
+}
+
+void backup_agent_runs(struct req *r)
+{
+    struct err err = {0};
+    if (fleet_agent_may_see(r, r->params[0], &err) != 0) {
+        reply_error(r, &err);
+        return;
+    }
+    reply_runs(r, (struct page){.agent_id = r->params[0]});
+}
+
+void backup_run_get(struct req *r)
+{
+    struct db_rows rows;
+    struct err err = {0};
+    int rc = db_query_one(r->db, DB_BACKUP_RUN_GET,
+                          DB_ARGS(DB_TEXT("id", r->params[0]), DB_TEXT("viewer", run_viewer(r))), &rows, &err);
+    if (rc == DB_DONE)
+        rc = err_set(&err, ERR_NOT_FOUND, "There is no such run.");
+    if (rc < 0) {
+        reply_error(r, &err);
+        return;
+    }
+    json_t *run = run_row_json(&rows);
+    db_rows_done(&rows);
+    reply_json(r, 200, run == NULL ? NULL : json_pack("{s:o}", "run", run));
+}
