@@ -15,8 +15,11 @@ void ops_overview(struct req *r);
 void ops_alert_list(struct req *r);
 void ops_alert_acknowledge(struct req *r);
 
-/* Once a second, from the housekeeping thread: the nightly copy of the database. */
-void ops_tick(struct app *app);
+/* About every ten seconds, from a housekeeping thread: the nightly copy of the database, of which seven are kept. */
+struct ops_schedule {
+    int64_t copy_next_ms; /* start with 0 */
+};
+void ops_tick(struct app *app, struct ops_schedule *schedule);
 
 extern const char ops_init_details[];
 int ops_command_init(const struct cli_args *args, void *ctx);

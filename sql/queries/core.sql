@@ -7,9 +7,6 @@ SELECT version, name, min_app, sha256 FROM schema_migrations ORDER BY version;
 INSERT INTO schema_migrations (version, name, min_app, sha256, applied_ms)
 VALUES (:version, :name, :min_app, :sha256, :now);
 
--- name: table_count
--- How many tables there are that hold what people would miss.
-SELECT count(*) FROM users;
 
 -- name: database_ping
 SELECT counter FROM changes ORDER BY topic LIMIT 1;
@@ -133,3 +130,11 @@ WHERE status IN ('completed', 'warning')
   AND (:viewer IS NULL OR user_id = :viewer
        OR config_id IN (SELECT object_id FROM grants WHERE user_id = :viewer AND kind = 'config')
        OR agent_id IN (SELECT object_id FROM grants WHERE user_id = :viewer AND kind = 'agent'));
+
+-- name: restore_sessions_end
+-- Sessions of a copy may have been ended since.
+DELETE FROM sessions;
+
+-- name: restore_otps_revoke
+-- One-time passwords of a copy may have been used since.
+UPDATE otps SET revoked_ms = :now WHERE revoked_ms IS NULL;

@@ -1,0 +1,97 @@
+#include "housekeeping.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "app.h"
+#include "auth/auth.h"
+#include "backup/backup.h"
+#include "common/log.h"
+#include "fleet/fleet.h"
+#include "ops/ops.h"
+
+enum { QUICK_S = 1, SLOW_S = 10 };
+
+struct housekeeping {
+    struct app *app;
+    struct ops_schedule schedule;
+    pthread_t quick, slow;
+    bool quick_runs, slow_runs;
+    pthread_mutex_t mutex; /* guards stopping */
+    pthread_cond_t stop;
+    bool stopping;
+};
+
+/* False when it is time to end. */
+static bool pause_s(struct housekeeping *h, int seconds)
+{
+    struct timespec until;
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += seconds;
+    (void)pthread_mutex_lock(&h->mutex);
+    while (!h->stopping && pthread_cond_timedwait(&h->stop, &h->mutex, &until) == 0)
+        continue;
+    bool stopping = h->stopping;
+    (void)pthread_mutex_unlock(&h->mutex);
+    return !stopping;
+}
+
+static void *quick_main(void *arg)
+{
+    struct housekeeping *h = arg;
+    do {
+        fleet_tick(h->app);
+        auth_tick(h->app);
+    } while (pause_s(h, QUICK_S));
+    return NULL;
+}
+
+static void *slow_main(void *arg)
+{
+    struct housekeeping *h = arg;
+    do {
+        backup_tick(h->app);
+        ops_tick(h->app, &h->schedule);
+    } while (pause_s(h, SLOW_S));
+    return NULL;
+}
+
+int housekeeping_start(struct app *app, struct housekeeping **ret, struct err *err)
+{
+    struct housekeeping *h = calloc(1, sizeof *h);
+    if (h == NULL)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    h->app = app;
+    pthread_condattr_t attributes;
+    (void)pthread_condattr_init(&attributes);
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    (void)pthread_mutex_init(&h->mutex, NULL);
+    (void)pthread_cond_init(&h->stop, &attributes);
+    (void)pthread_condattr_destroy(&attributes);
+    h->quick_runs = pthread_create(&h->quick, NULL, quick_main, h) == 0;
+    h->slow_runs = pthread_create(&h->slow, NULL, slow_main, h) == 0;
+    if (!h->quick_runs || !h->slow_runs) {
+        housekeeping_stop(h);
+        return err_set(err, ERR_NOMEM, "cannot start the housekeeping threads");
+    }
+    *ret = h;
+    return 0;
+}
+
+void housekeeping_stop(struct housekeeping *h)
+{
+    if (h == NULL)
+        return;
+    (void)pthread_mutex_lock(&h->mutex);
+    h->stopping = true;
+    (void)pthread_cond_broadcast(&h->stop);
+    (void)pthread_mutex_unlock(&h->mutex);
+    if (h->quick_runs)
+        (void)pthread_join(h->quick, NULL);
+    if (h->slow_runs)
+        (void)pthread_join(h->slow, NULL);
+    (void)pthread_cond_destroy(&h->stop);
+    (void)pthread_mutex_destroy(&h->mutex);
+    free(h);
+}
