@@ -1,0 +1,128 @@
+#include "backup/attrs.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/xattr.h>
+
+enum { NAMES_MAX = 64 * 1024, VALUE_MAX = 64 * 1024 }; /* the kernel's XATTR_LIST_MAX and XATTR_SIZE_MAX */
+
+/* A file is asked through its descriptor, what has none (symlinks, FIFOs, devices) by its name in its directory. */
+struct subject {
+    int fd;
+    char *path;
+};
+
+static ssize_t list_names(const struct subject *s, char *ret, size_t size)
+{
+    return s->fd >= 0 ? flistxattr(s->fd, ret, size) : llistxattr(s->path, ret, size);
+}
+
+static ssize_t get_value(const struct subject *s, const char *name, void *ret, size_t size)
+{
+    return s->fd >= 0 ? fgetxattr(s->fd, name, ret, size) : lgetxattr(s->path, name, ret, size);
+}
+
+static uint32_t little32(const unsigned char *p)
+{
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+static int acl_tag(unsigned tag)
+{
+    switch (tag) {
+    case 0x01: return ARCHIVE_ENTRY_ACL_USER_OBJ;
+    case 0x02: return ARCHIVE_ENTRY_ACL_USER;
+    case 0x04: return ARCHIVE_ENTRY_ACL_GROUP_OBJ;
+    case 0x08: return ARCHIVE_ENTRY_ACL_GROUP;
+    case 0x10: return ARCHIVE_ENTRY_ACL_MASK;
+    case 0x20: return ARCHIVE_ENTRY_ACL_OTHER;
+    default: return 0;
+    }
+}
+
+bool attrs_acl_parse(const void *data, size_t len, int type, struct archive_entry *ret)
+{
+    enum { HEADER = 4, ITEM = 8, VERSION = 2 };
+    const unsigned char *p = data;
+    if (len < HEADER || (len - HEADER) % ITEM != 0 || little32(p) != VERSION)
+        return false;
+    for (size_t at = HEADER; at < len; at += ITEM)
+        if (acl_tag((unsigned)(p[at] | p[at + 1] << 8)) == 0)
+            return false;
+    for (size_t at = HEADER; at < len; at += ITEM) {
+        int tag = acl_tag((unsigned)(p[at] | p[at + 1] << 8));
+        bool named = tag == ARCHIVE_ENTRY_ACL_USER || tag == ARCHIVE_ENTRY_ACL_GROUP;
+        int perm = p[at + 2] & 7; /* read 4, write 2, execute 1: as ARCHIVE_ENTRY_ACL_* has them */
+        (void)archive_entry_acl_add_entry(ret, type, perm, tag, named ? (int)little32(p + at + 4) : -1, NULL);
+    }
+    return true;
+}
+
+/* One attribute into the entry. NULL, or why it is not in the archive. */
+static const char *add_one(struct archive_entry *ret, const char *name, const void *value, size_t len, size_t *total)
+{
+    if (strcmp(name, "system.posix_acl_access") == 0)
+        return attrs_acl_parse(value, len, ARCHIVE_ENTRY_ACL_TYPE_ACCESS, ret) ? NULL : "is not understood";
+    if (strcmp(name, "system.posix_acl_default") == 0)
+        return attrs_acl_parse(value, len, ARCHIVE_ENTRY_ACL_TYPE_DEFAULT, ret) ? NULL : "is not understood";
+    if (strncmp(name, "system.", 7) == 0) /* the file system's own: it makes them again */
+        return NULL;
+    if (strchr(name, '=') != NULL)
+        return "has a name that archives cannot hold";
+    if (*total + strlen(name) + len > ATTRS_MAX)
+        return "is more than archives can hold";
+    *total += strlen(name) + len;
+    archive_entry_xattr_add_entry(ret, name, value, len);
+    return NULL;
+}
+
+static void read_all(const struct subject *s, const char *names, size_t len, char *value, struct archive_entry *ret,
+                     void (*problem)(void *ctx, const char *why), void *ctx)
+{
+    size_t total = 0;
+    for (const char *name = names; name < names + len; name += strlen(name) + 1) {
+        char why[160];
+        ssize_t got = get_value(s, name, value, VALUE_MAX);
+        if (got < 0 && errno == ENODATA) /* gone again */
+            continue;
+        if (got < 0) {
+            (void)snprintf(why, sizeof why, "attribute %.80s cannot be read (error %d)", name, errno);
+            problem(ctx, why);
+            continue;
+        }
+        const char *wrong = add_one(ret, name, value, (size_t)got, &total);
+        if (wrong != NULL) {
+            (void)snprintf(why, sizeof why, "attribute %.80s %s", name, wrong);
+            problem(ctx, why);
+        }
+    }
+}
+
+int attrs_read(const struct walk_entry *entry, struct archive_entry *ret, void (*problem)(void *ctx, const char *why),
+               void *ctx, struct err *err)
+{
+    struct subject s = {.fd = entry->fd};
+    char *names = NULL;
+    int rc = 0;
+    if (s.fd < 0 && asprintf(&s.path, "/proc/self/fd/%d/%s", entry->dir_fd, entry->name) < 0)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    char one;
+    ssize_t len = list_names(&s, &one, 0); /* most files have none, which costs one call and no memory */
+    if (len > 0) {
+        names = malloc(NAMES_MAX + VALUE_MAX);
+        if (names == NULL)
+            rc = err_set(err, ERR_NOMEM, "out of memory");
+        else
+            len = list_names(&s, names, NAMES_MAX);
+    }
+    if (len < 0 && errno != ENOTSUP && errno != ENOENT)
+        problem(ctx, "attributes cannot be listed");
+    else if (len > 0 && names != NULL)
+        read_all(&s, names, (size_t)len, names + NAMES_MAX, ret, problem, ctx);
+    free(names);
+    free(s.path);
+    return rc;
+}

@@ -1,0 +1,27 @@
+/* attrs.h: extended attributes and POSIX ACLs, from a file to an archive entry.
+ *
+ * ACLs are read as the attributes that the kernel keeps them in, through the file's own descriptor, because the ACL
+ * library has no way to read a directory's default ACL but by path. */
+#ifndef MUSTER_AGENT_BACKUP_ATTRS_H
+#define MUSTER_AGENT_BACKUP_ATTRS_H
+
+#include <archive_entry.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "backup/walk.h"
+#include "common/err.h"
+
+/* What a reader of pax headers takes, with room for path and numbers. */
+enum { ATTRS_MAX = 384 * 1024 };
+
+/* Adds the attributes of what entry names. Problems with single attributes are told to problem(ctx, why); the rest is
+ * still added. ERR_NOMEM only. */
+int attrs_read(const struct walk_entry *entry, struct archive_entry *ret, void (*problem)(void *ctx, const char *why),
+               void *ctx, struct err *err) MUSTER_NODISCARD;
+
+/* Adds the ACL in the kernel's form (struct posix_acl_xattr_header) of ARCHIVE_ENTRY_ACL_TYPE_ACCESS or _DEFAULT.
+ * False, and nothing added, when it is not one. */
+bool attrs_acl_parse(const void *data, size_t len, int type, struct archive_entry *ret);
+
+#endif

@@ -1,0 +1,400 @@
+#include "backup/pipeline.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <mbedtls/md5.h>
+#include <mbedtls/sha256.h>
+
+#include "backup/archive.h"
+#include "backup/backoff.h"
+#include "backup/parts.h"
+#include "backup/progress.h"
+#include "backup/upload.h"
+#include "backup/walk.h"
+#include "common/encode.h"
+
+enum {
+    TICK_MS = 200,
+    JOIN_MS = 3000,
+    STACK_SIZE =
+        512 * 1024, /* musl's 128 KiB is too little for libarchive and zstd; what is not touched costs nothing */
+};
+
+struct pipeline {
+    struct pipeline_options options;
+    struct parts *parts;
+    struct upload upload;
+    atomic_bool stop;
+    int signal_fd;
+    int cancel_fd;
+    pthread_mutex_t lock;
+    struct err failure; /* the first one, of any thread */
+    struct progress progress;
+    int64_t next_report_ms;
+    mbedtls_sha256_context sha256;
+};
+
+/* --- stopping ---------------------------------------------------------------------------------------------------- */
+
+/* The first failure is the one that is told; all threads end after it. */
+static void stop(struct pipeline *p, const struct err *why)
+{
+    (void)pthread_mutex_lock(&p->lock);
+    if (p->failure.code == 0)
+        p->failure = *why;
+    (void)pthread_mutex_unlock(&p->lock);
+    atomic_store(&p->stop, true);
+    (void)eventfd_write(p->cancel_fd, 1);
+    parts_stop(p->parts);
+}
+
+static bool signalled(const struct pipeline *p)
+{
+    struct pollfd pfd = {.fd = p->signal_fd, .events = POLLIN};
+    return poll(&pfd, 1, 0) > 0;
+}
+
+/* --- the walk ---------------------------------------------------------------------------------------------------- */
+
+struct walking {
+    struct pipeline *pipeline;
+    struct archive_out *archive;
+    bool fatal; /* the archive failed, not the source */
+};
+
+static int on_file(void *ctx, const struct walk_entry *entry, struct err *err)
+{
+    struct walking *w = ctx;
+    int rc = archive_out_add(w->archive, entry, err);
+    w->fatal = rc != 0;
+    return rc;
+}
+
+static void on_problem(void *ctx, const char *path, const struct err *err)
+{
+    struct walking *w = ctx;
+    report_problem(w->pipeline->options.report, path, "%s", err->msg);
+}
+
+static void on_skipped(void *ctx, const char *path)
+{
+    (void)path;
+    struct walking *w = ctx;
+    atomic_fetch_add(&w->pipeline->options.report->skipped, 1);
+}
+
+static bool on_stopped(void *ctx)
+{
+    struct walking *w = ctx;
+    return atomic_load(&w->pipeline->stop);
+}
+
+static int take_room(void *ctx, void **ret, size_t *ret_len, struct err *err)
+{
+    struct pipeline *p = ctx;
+    return parts_room(p->parts, ret, ret_len, err);
+}
+
+static void give_filled(void *ctx, size_t len)
+{
+    struct pipeline *p = ctx;
+    parts_filled(p->parts, len);
+}
+
+static int walk_sources(struct walking *w, struct err *err)
+{
+    struct pipeline *p = w->pipeline;
+    const struct remote_config *config = p->options.config;
+    const struct walk_visitor visitor = {
+        .visit = on_file, .problem = on_problem, .skipped = on_skipped, .stopped = on_stopped, .ctx = w};
+    struct walk_options options = {.excludes = config->excludes, .exclude_count = config->exclude_count};
+    struct stat state_dir;
+    if (stat(p->options.agent->state_dir, &state_dir) == 0) {
+        options.has_private = true;
+        options.private_dev = state_dir.st_dev;
+        options.private_ino = state_dir.st_ino;
+    }
+    for (size_t i = 0; i < p->options.source_count; i++) {
+        const struct pipeline_source *source = &p->options.sources[i];
+        if (source->fd < 0)
+            continue;
+        int rc = walk_source(&options, source->fd, source->path, &visitor, err);
+        if (rc == ERR_CONFLICT || rc == ERR_NOMEM || (rc != 0 && w->fatal))
+            return rc;
+        if (rc != 0)
+            report_problem(p->options.report, source->path, "%s", err->msg);
+    }
+    if (atomic_load(&p->options.report->files) == 0)
+        return err_set(err, ERR_NOT_FOUND, "no source could be read");
+    return 0;
+}
+
+static void *walk_main(void *arg)
+{
+    struct pipeline *p = arg;
+    struct err err = {0};
+    struct walking w = {.pipeline = p};
+    const struct archive_options options = {
+        .method = p->options.config->method,
+        .level = p->options.config->level,
+        .receiver = {.room = take_room, .filled = give_filled, .ctx = p},
+        .report = p->options.report,
+        .stop = &p->stop,
+    };
+    int rc = archive_out_new(&options, &w.archive, &err);
+    if (rc == 0)
+        rc = walk_sources(&w, &err);
+    if (rc == 0)
+        rc = archive_out_finish(w.archive, &err);
+    archive_out_free(w.archive);
+    if (rc == 0)
+        parts_end(p->parts);
+    else
+        stop(p, &err);
+    return NULL;
+}
+
+static void *upload_main(void *arg)
+{
+    struct pipeline *p = arg;
+    struct err err = {0};
+    if (upload_parts(&p->upload, &err) != 0)
+        stop(p, &err);
+    return NULL;
+}
+
+/* --- the controller ---------------------------------------------------------------------------------------------- */
+
+static int report_progress(struct pipeline *p, struct err *err)
+{
+    struct report *r = p->options.report;
+    progress_show(&p->progress, r);
+    int64_t now = clock_monotonic_ms(p->options.agent->clock);
+    if (now < p->next_report_ms)
+        return 0;
+    p->next_report_ms = now + PIPELINE_PROGRESS_MS;
+    bool cancel = false;
+    struct err ignored; /* a server that does not answer now is met again by the parts */
+    int rc = remote_progress(p->options.api, p->options.log_id, atomic_load(&r->files), atomic_load(&r->bytes),
+                             atomic_load(&r->sent), &cancel, &ignored);
+    return rc == 0 && cancel ? err_set(err, ERR_CONFLICT, "cancelled by the server") : 0;
+}
+
+static int tick(struct pipeline *p, struct err *err)
+{
+    if (signalled(p))
+        return err_set(err, ERR_CONFLICT, "stopped by a signal");
+    return report_progress(p, err);
+}
+
+static int pause_for(struct pipeline *p, int ms, struct err *err)
+{
+    for (; ms > 0; ms -= TICK_MS) {
+        if (signalled(p))
+            return err_set(err, ERR_CONFLICT, "stopped by a signal");
+        if (parts_sleep(p->parts, ms < TICK_MS ? ms : TICK_MS) != 0)
+            return err_set(err, ERR_CONFLICT, "stopped");
+    }
+    return 0;
+}
+
+static int ask_url(struct pipeline *p, struct part *part, struct err *err)
+{
+    struct backoff backoff;
+    backoff_init(&backoff, p->options.agent->clock, PIPELINE_RETRY_MS);
+    for (;;) {
+        const struct remote_part asked = {
+            .number = part->number,
+            .size = part->size,
+            .md5 = part->md5,
+            .files = atomic_load(&p->options.report->files),
+            .bytes = atomic_load(&p->options.report->bytes),
+        };
+        struct api_result result = {.retry_after_s = -1};
+        int rc = remote_part_url(p->options.api, p->options.log_id, &asked, &part->url, &result, err);
+        if (rc == 0)
+            return 0;
+        if (signalled(p))
+            return err_set(err, ERR_CONFLICT, "stopped by a signal");
+        int wait = backoff_worth(rc) ? backoff_next_ms(&backoff, &result) : -1;
+        if (wait < 0)
+            return err_prefix(err, "part %u", part->number);
+        rc = pause_for(p, wait, err);
+        if (rc != 0)
+            return rc;
+    }
+}
+
+static int make_ready(struct pipeline *p, struct part *part, struct err *err)
+{
+    if (part->number > REMOTE_PARTS_MAX)
+        return err_set(err, ERR_TOO_BIG, "the archive has more than %d parts of %zu bytes", REMOTE_PARTS_MAX,
+                       p->options.part_size);
+    const unsigned char *data = (const unsigned char *)part->data;
+    if (mbedtls_md5(data, part->size, part->md5) != 0 || mbedtls_sha256_update(&p->sha256, data, part->size) != 0)
+        return err_set(err, ERR_INTERNAL, "hashing failed");
+    int rc = ask_url(p, part, err);
+    if (rc == 0)
+        parts_pass(p->parts, part);
+    return rc;
+}
+
+static int control(struct pipeline *p, struct err *err)
+{
+    struct part *part;
+    int rc;
+    do {
+        rc = parts_wait(p->parts, PART_FULL, TICK_MS, &part, err);
+        if (rc == 0)
+            rc = make_ready(p, part, err);
+        if (rc == 0 || rc == ERR_TIMEOUT)
+            rc = tick(p, err);
+    } while (rc == 0);
+    while (rc == ERR_NOT_FOUND) { /* every part is ready; now they must be sent */
+        int drained = parts_drain(p->parts, TICK_MS);
+        if (drained == 0)
+            return 0;
+        if (drained == ERR_CONFLICT)
+            return err_set(err, ERR_CONFLICT, "stopped");
+        if ((drained = tick(p, err)) != 0)
+            rc = drained;
+    }
+    return rc;
+}
+
+/* --- threads ----------------------------------------------------------------------------------------------------- */
+
+static int spawn(pthread_t *ret, void *(*entry)(void *), struct pipeline *p, struct err *err)
+{
+    pthread_attr_t attr;
+    (void)pthread_attr_init(&attr);
+    (void)pthread_attr_setstacksize(&attr, STACK_SIZE);
+    int rc = pthread_create(ret, &attr, entry, p);
+    (void)pthread_attr_destroy(&attr);
+    errno = rc;
+    return rc == 0 ? 0 : err_sys(err, ERR_NOMEM, "start a thread");
+}
+
+/* False when the thread does not end: one can hang in a read from a dead network file system for ever. */
+static bool join(pthread_t thread)
+{
+    struct timespec deadline;
+    (void)clock_gettime(CLOCK_REALTIME, &deadline);
+    deadline.tv_sec += JOIN_MS / 1000;
+    return pthread_timedjoin_np(thread, NULL, &deadline) == 0;
+}
+
+static void pipeline_free(struct pipeline *p)
+{
+    if (p == NULL)
+        return;
+    if (p->signal_fd >= 0)
+        (void)close(p->signal_fd);
+    if (p->cancel_fd >= 0)
+        (void)close(p->cancel_fd);
+    mbedtls_sha256_free(&p->sha256);
+    parts_free(p->parts);
+    free(p->upload.stored);
+    (void)pthread_mutex_destroy(&p->lock);
+    free(p);
+}
+
+static int pipeline_new(const struct pipeline_options *options, const sigset_t *signals, struct pipeline **ret,
+                        struct err *err)
+{
+    struct pipeline *p = calloc(1, sizeof *p);
+    if (p == NULL)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    p->options = *options;
+    (void)pthread_mutex_init(&p->lock, NULL);
+    mbedtls_sha256_init(&p->sha256);
+    progress_init(&p->progress, options->agent->clock, options->progress);
+    p->signal_fd = signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    p->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    int rc = parts_new(options->part_size, &p->parts, err);
+    if (rc == 0 && (p->signal_fd < 0 || p->cancel_fd < 0))
+        rc = err_sys(err, ERR_IO, "signalfd, eventfd");
+    if (rc == 0 && mbedtls_sha256_starts(&p->sha256, 0) != 0)
+        rc = err_set(err, ERR_INTERNAL, "hashing failed");
+    if (rc != 0) {
+        pipeline_free(p);
+        return rc;
+    }
+    p->upload = (struct upload){.agent = options->agent,
+                                .log_id = options->log_id,
+                                .parts = p->parts,
+                                .report = options->report,
+                                .cancel_fd = p->cancel_fd};
+    *ret = p;
+    return 0;
+}
+
+/* Runs the threads and waits for their end. False: one hangs, and what they share must stay. */
+static bool run_threads(struct pipeline *p)
+{
+    struct err err = {0};
+    pthread_t walker, uploader;
+    bool walking = spawn(&walker, walk_main, p, &err) == 0;
+    bool uploading = walking && spawn(&uploader, upload_main, p, &err) == 0;
+    api_set_cancel(p->options.api, p->signal_fd);
+    if (!uploading || control(p, &err) != 0)
+        stop(p, &err);
+    api_set_cancel(p->options.api, -1);
+    bool ended = !walking || join(walker);
+    return (!uploading || join(uploader)) && ended;
+}
+
+static int take_result(struct pipeline *p, struct pipeline_result *ret, struct err *err)
+{
+    unsigned char sha256[32];
+    if (mbedtls_sha256_finish(&p->sha256, sha256) != 0)
+        return err_set(err, ERR_INTERNAL, "hashing failed");
+    hex_encode(sha256, sizeof sha256, ret->sha256);
+    ret->parts = p->upload.stored;
+    ret->part_count = p->upload.stored_count;
+    p->upload.stored = NULL;
+    return 0;
+}
+
+int pipeline_run(const struct pipeline_options *options, struct pipeline_result *ret, struct err *err)
+{
+    sigset_t signals, before;
+    (void)sigemptyset(&signals);
+    (void)sigaddset(&signals, SIGTERM);
+    (void)sigaddset(&signals, SIGINT);
+    (void)pthread_sigmask(SIG_BLOCK, &signals, &before);
+    struct pipeline *p = NULL;
+    int rc = pipeline_new(options, &signals, &p, err);
+    if (rc != 0)
+        goto out;
+    bool ended = run_threads(p);
+    progress_end(&p->progress);
+    (void)pthread_mutex_lock(&p->lock);
+    struct err failure = p->failure;
+    (void)pthread_mutex_unlock(&p->lock);
+    rc = failure.code;
+    if (rc != 0)
+        *err = failure;
+    else
+        rc = take_result(p, ret, err);
+    struct signalfd_siginfo taken;
+    while (read(p->signal_fd, &taken, sizeof taken) > 0)
+        ;
+    if (ended) /* else a hanging thread still uses it; the process is about to end anyway */
+        pipeline_free(p);
+out:
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return rc;
+}

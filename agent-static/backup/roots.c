@@ -1,0 +1,173 @@
+#include "backup/roots.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/cursor.h"
+#include "common/file.h"
+
+int roots_clean_path(const char *path, char ret[PATH_MAX], struct err *err)
+{
+    if (path[0] != '/')
+        return err_set(err, ERR_INVALID, "%.200s is not an absolute path", path);
+    if (strlen(path) >= PATH_MAX)
+        return err_set(err, ERR_TOO_BIG, "the path is longer than %d bytes", PATH_MAX - 1);
+    struct cursor c;
+    struct span part;
+    char clean[PATH_MAX];
+    size_t len = 0;
+    cursor_init(&c, span_of(path));
+    while (cursor_field(&c, '/', &part)) {
+        if (part.len == 0 || span_equal(part, "."))
+            continue;
+        if (span_equal(part, ".."))
+            return err_set(err, ERR_INVALID, "%.200s contains \"..\"", path);
+        clean[len++] = '/';
+        memcpy(clean + len, part.ptr, part.len);
+        len += part.len;
+    }
+    if (len == 0)
+        clean[len++] = '/';
+    memcpy(ret, clean, len);
+    ret[len] = '\0';
+    return 0;
+}
+
+bool roots_contain(const char *root, const char *path)
+{
+    size_t len = strlen(root);
+    if (strcmp(root, "/") == 0)
+        return path[0] == '/';
+    return strncmp(root, path, len) == 0 && (path[len] == '/' || path[len] == '\0');
+}
+
+/* Where the kernel says this descriptor is. */
+static int real_path(int fd, char ret[PATH_MAX], struct err *err)
+{
+    char link[40];
+    (void)snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t len = readlink(link, ret, PATH_MAX);
+    if (len < 0)
+        return err_sys(err, ERR_IO, "read %s (is /proc mounted?)", link);
+    if (len >= PATH_MAX || ret[0] != '/')
+        return err_set(err, ERR_IO, "the kernel gives no path for %s", link);
+    ret[len] = '\0';
+    return 0;
+}
+
+static bool source_in_root(const char *root, const char *real)
+{
+    char real_root[PATH_MAX];
+    int fd = open(root, O_PATH | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    bool inside = real_path(fd, real_root, NULL) == 0 && roots_contain(real_root, real);
+    (void)close(fd);
+    return inside;
+}
+
+/* Whether the spelling of path lies inside a root, for sources that are not there to be asked. */
+static bool spelled_in_roots(const struct agent *agent, const char *path)
+{
+    char clean[PATH_MAX];
+    const char *at = NULL;
+    for (const char *root; (root = config_word(agent->config, "BACKUP_ROOTS", &at)) != NULL;)
+        if (roots_clean_path(root, clean, NULL) == 0 && roots_contain(clean, path))
+            return true;
+    return false;
+}
+
+int roots_open_source(const struct agent *agent, const char *path, int *ret_fd, struct err *err)
+{
+    char real[PATH_MAX];
+    int fd = open(path, O_PATH | O_CLOEXEC);
+    if (fd < 0) {
+        int code = errno == ENOENT || errno == ENOTDIR ? ERR_NOT_FOUND : ERR_IO;
+        if (!spelled_in_roots(agent, path))
+            return err_set(err, ERR_DENIED, "%.150s lies outside BACKUP_ROOTS of %.100s", path, agent->config_path);
+        return err_sys(err, code, "%.150s", path);
+    }
+    int rc = real_path(fd, real, err);
+    if (rc == 0) {
+        const char *at = NULL;
+        const char *root;
+        while ((root = config_word(agent->config, "BACKUP_ROOTS", &at)) != NULL && !source_in_root(root, real))
+            ;
+        if (root == NULL)
+            rc = err_set(err, ERR_DENIED, "%.150s lies outside BACKUP_ROOTS of %.100s", path, agent->config_path);
+    }
+    if (rc != 0) {
+        (void)close(fd);
+        return rc;
+    }
+    *ret_fd = fd;
+    return 0;
+}
+
+/* From an open root down to the directory that holds the last component. No symlink is followed on the way. */
+static int descend(int root_fd, const char *below, int *ret_fd, const char **ret_name, struct err *err)
+{
+    int fd = root_fd;
+    struct span part;
+    struct cursor c;
+    cursor_init(&c, span_of(below));
+    while (cursor_until(&c, '/', &part)) {
+        char name[NAME_MAX + 1];
+        if (part.len == 0)
+            continue;
+        if (part.len > NAME_MAX) {
+            (void)close(fd);
+            return err_set(err, ERR_TOO_BIG, "a name in the path is longer than %d bytes", NAME_MAX);
+        }
+        memcpy(name, part.ptr, part.len);
+        name[part.len] = '\0';
+        int next = -1;
+        if (mkdirat(fd, name, 0700) == 0 || errno == EEXIST)
+            next = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (next < 0) {
+            int code = errno == ELOOP || errno == ENOTDIR ? ERR_DENIED : ERR_IO;
+            (void)err_sys(err, code, "directory %.200s below the root", name);
+            (void)close(fd);
+            return code;
+        }
+        (void)close(fd);
+        fd = next;
+    }
+    *ret_fd = fd;
+    *ret_name = c.at == c.end ? "." : c.at;
+    return 0;
+}
+
+static int open_below(const char *root, const char *path, int *ret_dir_fd, const char **ret_name, struct err *err)
+{
+    int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return err_sys(err, ERR_IO, "%.200s of RESTORE_ROOTS", root);
+    const char *below = path + (strcmp(root, "/") == 0 ? 0 : strlen(root));
+    return descend(fd, below, ret_dir_fd, ret_name, err);
+}
+
+int roots_open_target(const struct agent *agent, const char *path, int *ret_dir_fd, const char **ret_name,
+                      struct err *err)
+{
+    char root[PATH_MAX];
+    const char *at = NULL;
+    const char *word = config_word(agent->config, "RESTORE_ROOTS", &at);
+    if (word == NULL) {
+        int rc = agent_state_path(agent, "restore", root, err);
+        if (rc == 0 && roots_contain(root, path))
+            rc = file_mkdirs(root, 0700, err);
+        if (rc != 0)
+            return rc;
+        if (roots_contain(root, path))
+            return open_below(root, path, ret_dir_fd, ret_name, err);
+    }
+    for (; word != NULL; word = config_word(agent->config, "RESTORE_ROOTS", &at))
+        if (roots_clean_path(word, root, NULL) == 0 && roots_contain(root, path))
+            return open_below(root, path, ret_dir_fd, ret_name, err);
+    return err_set(err, ERR_DENIED, "%.150s lies outside RESTORE_ROOTS of %.100s", path, agent->config_path);
+}

@@ -1,0 +1,28 @@
+/* upload.h: the uploader of a backup: takes parts that are ready and puts them where their URLs point. */
+#ifndef MUSTER_AGENT_BACKUP_UPLOAD_H
+#define MUSTER_AGENT_BACKUP_UPLOAD_H
+
+#include "agent.h"
+#include "backup/parts.h"
+#include "backup/remote.h"
+#include "backup/report.h"
+
+struct upload {
+    const struct agent *agent;
+    const char *log_id;
+    struct parts *parts;
+    struct report *report;
+    int cancel_fd;                /* readable: give up at once */
+    struct remote_stored *stored; /* grows; part N at N - 1 */
+    size_t stored_count, stored_size;
+};
+
+/* Sends parts until the last (0), a part that cannot be sent, or ERR_CONFLICT after parts_stop. Uses a connection of
+ * its own. */
+int upload_parts(struct upload *u, struct err *err) MUSTER_NODISCARD;
+
+/* What a store's answer to a PUT means: 0 stored, ERR_UNAVAILABLE worth trying again, ERR_DENIED worth a few tries with
+ * a fresh URL, other: for good. */
+int upload_judge_status(int status);
+
+#endif
