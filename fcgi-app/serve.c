@@ -152,6 +152,8 @@ static int start(struct server *s, struct settings *settings, struct err *err)
     if (rc == 0)
         rc = app_open(settings, &(struct app_options){.server = true}, &s->app, err);
     if (rc == 0)
+        rc = fleet_watch(s->app, err);
+    if (rc == 0)
         rc = changes_start(s->app->changes, settings->db_path, err);
     if (rc == 0)
         rc = housekeeping_start(s->app, &s->housekeeping, err);
