@@ -22,7 +22,8 @@ static int nomem(struct err *err)
     return err_set(err, ERR_NOMEM, "no memory for a backup config");
 }
 
-/* --- rows ----------------------------------------------------------------------------------------------------------- */
+/* --- rows -----------------------------------------------------------------------------------------------------------
+ */
 
 bool config_row(const struct db_rows *rows, struct arena *arena, struct backup_config *ret)
 {
@@ -66,10 +67,10 @@ int config_list_of_agent(struct db *db, const char *agent_id, size_t max, struct
     struct db_rows rows;
     if (list == NULL)
         return nomem(err);
-    int rc = db_query(db, DB_BACKUP_CONFIG_LIST,
-                      DB_ARGS(DB_TEXT("agent_id", agent_id), DB_NULL("viewer"), DB_INT("limit", (int64_t)max),
-                              DB_INT("offset", 0)),
-                      &rows, err);
+    int rc = db_query(
+        db, DB_BACKUP_CONFIG_LIST,
+        DB_ARGS(DB_TEXT("agent_id", agent_id), DB_NULL("viewer"), DB_INT("limit", (int64_t)max), DB_INT("offset", 0)),
+        &rows, err);
     while (rc == 0 && count < max && (rc = db_rows_next(&rows, err)) == DB_ROW)
         rc = config_row(&rows, arena, &list[count++]) ? 0 : nomem(err);
     db_rows_done(&rows);
@@ -99,7 +100,8 @@ json_t *config_json(const struct app *app, const struct backup_config *c)
                      (json_int_t)c->created_ms, "updated_ms", (json_int_t)c->updated_ms);
 }
 
-/* --- reading -------------------------------------------------------------------------------------------------------- */
+/* --- reading --------------------------------------------------------------------------------------------------------
+ */
 
 /* JSON as text in the arena; takes json. NULL: out of memory. */
 static const char *dump(struct arena *arena, json_t *take)
@@ -151,8 +153,8 @@ static json_t *read_excludes(struct jsonread *options)
     return out;
 }
 
-/* What this version cannot do is refused, not quietly done otherwise: nobody shall think that a backup is encrypted when
- * it is not. */
+/* What this version cannot do is refused, not quietly done otherwise: nobody shall think that a backup is encrypted
+ * when it is not. */
 static json_t *read_options(struct jsonread *r)
 {
     static const char *const types[] = {"full", "incremental", NULL};
@@ -199,7 +201,8 @@ int config_read(struct jsonread *r, struct arena *arena, struct config_change *r
     return 0;
 }
 
-/* --- writing -------------------------------------------------------------------------------------------------------- */
+/* --- writing --------------------------------------------------------------------------------------------------------
+ */
 
 static int audited(struct db *db, struct config_write *w, const char *action, const char *config_id, struct err *err)
 {

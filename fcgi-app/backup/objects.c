@@ -142,7 +142,8 @@ static bool authorize(struct req *r, bool put, struct object *ret, struct refusa
     return there || refuse(why, PROBLEM_NOT_FOUND, "There is no such object.");
 }
 
-/* --- phase auth ----------------------------------------------------------------------------------------------------- */
+/* --- phase auth -----------------------------------------------------------------------------------------------------
+ */
 
 static void reply_refusal_to_nginx(struct req *r, const struct refusal *why)
 {
@@ -177,7 +178,8 @@ static bool answer_auth(struct req *r, bool put)
     return false;
 }
 
-/* --- GET ------------------------------------------------------------------------------------------------------------ */
+/* --- GET ------------------------------------------------------------------------------------------------------------
+ */
 
 void backup_object_get(struct req *r)
 {
@@ -201,7 +203,8 @@ void backup_object_get(struct req *r)
     reply_header(r, "X-Accel-Redirect", inside);
 }
 
-/* --- PUT ------------------------------------------------------------------------------------------------------------ */
+/* --- PUT ------------------------------------------------------------------------------------------------------------
+ */
 
 struct stored {
     const struct object *object;

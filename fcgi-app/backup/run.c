@@ -11,7 +11,10 @@ enum { LIST_MAX = 200 };
 
 const char *run_viewer(const struct req *r)
 {
-    return r->principal.role == ROLE_ADMIN ? NULL : r->principal.id;
+    const struct principal *p = &r->principal;
+    if (p->kind == PRINCIPAL_USER && p->role == ROLE_ADMIN)
+        return NULL;
+    return p->kind == PRINCIPAL_USER && p->id != NULL ? p->id : ""; /* nobody in particular sees nothing */
 }
 
 static json_t *int_or_null(const struct db_rows *rows, int column)
@@ -61,10 +64,10 @@ struct page {
 static int read_total(struct req *r, const struct page *page, int64_t *ret, struct err *err)
 {
     struct db_rows rows;
-    int rc = db_query_one(r->db, DB_BACKUP_RUN_COUNT,
-                          DB_ARGS(DB_TEXT("agent_id", page->agent_id), DB_TEXT("status", page->status),
-                                  DB_TEXT("viewer", run_viewer(r))),
-                          &rows, err);
+    int rc = db_query_one(
+        r->db, DB_BACKUP_RUN_COUNT,
+        DB_ARGS(DB_TEXT("agent_id", page->agent_id), DB_TEXT("status", page->status), DB_TEXT("viewer", run_viewer(r))),
+        &rows, err);
     if (rc != DB_ROW)
         return rc == DB_DONE ? err_set(err, ERR_INTERNAL, "a count gave nothing") : rc;
     *ret = db_rows_int(&rows, 0, 0);
@@ -81,8 +84,7 @@ static int read_items(struct req *r, const struct page *page, json_t *items, str
                               DB_INT("offset", page->offset)),
                       &rows, err);
     while (rc == 0 && (rc = db_rows_next(&rows, err)) == DB_ROW)
-        rc = json_array_append_new(items, run_row_json(&rows)) == 0 ? 0
-                                                                    : err_set(err, ERR_NOMEM, "no memory for runs");
+        rc = json_array_append_new(items, run_row_json(&rows)) == 0 ? 0 : err_set(err, ERR_NOMEM, "no memory for runs");
     db_rows_done(&rows);
     return rc;
 }

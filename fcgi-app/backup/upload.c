@@ -72,8 +72,8 @@ static void read_part(const struct db_rows *rows, int column, struct upload_part
 int upload_part_find(struct db *db, const char *run_id, int64_t number, struct upload_part *ret, struct err *err)
 {
     struct db_rows rows;
-    int rc = db_query_one(db, DB_BACKUP_PART_GET, DB_ARGS(DB_TEXT("run_id", run_id), DB_INT("number", number)), &rows,
-                          err);
+    int rc =
+        db_query_one(db, DB_BACKUP_PART_GET, DB_ARGS(DB_TEXT("run_id", run_id), DB_INT("number", number)), &rows, err);
     if (rc == DB_DONE)
         return err_set(err, ERR_NOT_FOUND, "part %lld has not been announced", (long long)number);
     if (rc != DB_ROW)
@@ -104,8 +104,7 @@ static int check_part(struct check *c, const struct upload_part *part, struct er
         return err_set(err, ERR_CONFLICT, "part %lld has not been stored", (long long)number);
     if (c->claimed > 0) {
         const struct upload_part *claim = c->seen <= c->claimed ? &c->claims[c->seen - 1] : NULL;
-        if (claim == NULL || claim->number != number || claim->size != part->size ||
-            strcmp(claim->md5, part->md5) != 0)
+        if (claim == NULL || claim->number != number || claim->size != part->size || strcmp(claim->md5, part->md5) != 0)
             return err_set(err, ERR_CONFLICT, "part %lld is not the one that was stored", (long long)number);
     }
     c->short_seen = part->size != c->upload->part_size;

@@ -167,9 +167,10 @@ WHERE id = :id AND status = 'running';
 
 -- name: backup_run_finish
 UPDATE backup_runs
-SET status = :status, files = :files, bytes_transferred = :bytes_transferred, duration_ms = :duration_ms,
-    size_bytes = :size_bytes, sha256 = :sha256, errors = :errors, error_count = :error_count,
-    active_ms = :now, finished_ms = :now
+SET status = :status, files = :files,
+    bytes_read = CASE WHEN :bytes_read > bytes_read THEN :bytes_read ELSE bytes_read END,
+    bytes_transferred = :bytes_transferred, duration_ms = :duration_ms, size_bytes = :size_bytes, sha256 = :sha256,
+    errors = :errors, error_count = :error_count, active_ms = :now, finished_ms = :now
 WHERE id = :id AND status = 'running';
 
 -- name: backup_run_silent
@@ -214,3 +215,6 @@ WHERE r.status IN ('completed', 'warning')
   AND (:config_name IS NULL OR r.config_name = :config_name)
 ORDER BY r.finished_ms DESC, r.id DESC
 LIMIT :limit;
+
+-- name: backup_command_status
+SELECT status, detail FROM commands WHERE id = :id;
