@@ -102,7 +102,7 @@ static void put(struct writer *w, const char *s, size_t len)
     w->at += len;
 }
 
-static void puts_(struct writer *w, const char *s)
+static void put_text(struct writer *w, const char *s)
 {
     put(w, s, strlen(s));
 }
@@ -120,10 +120,37 @@ static void put_number(struct writer *w, size_t n)
 
 static void put_header(struct writer *w, const char *name, const char *value)
 {
-    puts_(w, name);
+    put_text(w, name);
     put(w, ": ", 2);
-    puts_(w, value);
+    put_text(w, value);
     put(w, "\r\n", 2);
+}
+
+/* nginx copies "Status:" into the status line as it is, and a line without a reason lacks a blank that RFC 9112 §4
+ * wants. */
+static const char *reason_of(int status)
+{
+    switch (status) {
+    case 200: return " OK";
+    case 201: return " Created";
+    case 204: return " No Content";
+    case 304: return " Not Modified";
+    case 400: return " Bad Request";
+    case 401: return " Unauthorized";
+    case 403: return " Forbidden";
+    case 404: return " Not Found";
+    case 405: return " Method Not Allowed";
+    case 409: return " Conflict";
+    case 411: return " Length Required";
+    case 413: return " Content Too Large";
+    case 415: return " Unsupported Media Type";
+    case 422: return " Unprocessable Content";
+    case 429: return " Too Many Requests";
+    case 500: return " Internal Server Error";
+    case 503: return " Service Unavailable";
+    case 507: return " Insufficient Storage";
+    default: return " Other";
+    }
 }
 
 static size_t head_size(const struct http_exchange *x)
@@ -142,13 +169,14 @@ const char *reply_head(struct http_exchange *x, size_t *ret_len)
         return NULL;
     struct writer w = {.at = block, .end = block + size};
     bool cache_given = false;
-    puts_(&w, "Status: ");
+    put_text(&w, "Status: ");
     put_number(&w, (size_t)x->reply.status);
+    put_text(&w, reason_of(x->reply.status));
     put(&w, "\r\n", 2);
     if (x->reply.content_type != NULL)
         put_header(&w, "Content-Type", x->reply.content_type);
     if (x->reply.status != 204 && x->reply.status != 304) {
-        puts_(&w, "Content-Length: ");
+        put_text(&w, "Content-Length: ");
         put_number(&w, x->reply.len);
         put(&w, "\r\n", 2);
     }
