@@ -3,13 +3,15 @@
  * STATE_DIR/events/: segments of records (length, CRC-32, JSON), each record with a sequence number that grows by one
  * within an epoch; `acked` holds what the server has. An event is on disk before eventlog_append returns and is
  * forgotten only after the server acknowledged it. Any process of the agent may append (the poller, a backup, the
- * command line): a lock file serialises them. A torn record at the end is cut off; a damaged or rolled-back log starts a
- * new epoch, so that nothing is taken for a duplicate. When the cap is reached, the oldest debug events go first, then the
- * oldest others; a count of what was dropped is itself an event. */
+ * command line): a lock file serialises them. A torn record at the end is cut off. A new epoch, so that nothing is
+ * taken for a duplicate, starts with a new, damaged or rolled-back log and with every boot: a log from before a power
+ * cut or from an older disk image never continues. When the cap is reached, the oldest debug events go first, then the
+ * oldest others; a count of what was dropped is itself an event. A struct eventlog is for one thread at a time. */
 #ifndef MUSTER_AGENT_POLL_EVENTLOG_H
 #define MUSTER_AGENT_POLL_EVENTLOG_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +27,7 @@ struct eventlog_options {
     const char *dir;
     size_t cap_bytes; /* 0: EVENTLOG_DEFAULT_CAP */
     const struct clock *clock;
+    const char *boot_id; /* NULL: the kernel's */
 };
 
 int eventlog_open(const struct eventlog_options *options, struct eventlog **ret, struct err *err) MUSTER_NODISCARD;
@@ -35,8 +38,8 @@ void eventlog_close(struct eventlog *log); /* NULL does nothing */
 int eventlog_append(struct eventlog *log, enum log_level level, const char *kind, const char *message, json_t *metadata,
                     struct err *err) MUSTER_NODISCARD;
 
-/* The oldest unacknowledged events, at most max and max_bytes, as the "events" array of the wire, with their epoch (all of
- * one epoch). An empty array when there is none. The caller json_decref()s. */
+/* The oldest unacknowledged events, at most max and max_bytes, as the "events" array of the wire, with their epoch (all
+ * of one epoch). An empty array when there is none. The caller json_decref()s. */
 int eventlog_pending(struct eventlog *log, size_t max, size_t max_bytes, char ret_epoch[EVENTLOG_EPOCH_SIZE],
                      json_t **ret, struct err *err) MUSTER_NODISCARD;
 
@@ -45,5 +48,10 @@ int eventlog_acknowledge(struct eventlog *log, const char *epoch, const json_t *
 
 /* Highest sequence number written; for the heartbeat. */
 uint64_t eventlog_last_seq(struct eventlog *log);
+
+/* Calls visit for every event that is still on disk, oldest first: an object of the wire, and whether the server has
+ * it. Non-zero from visit ends it and is returned. */
+typedef int eventlog_visit_fn(void *ctx, const char *epoch, bool acknowledged, const char *json, size_t len);
+int eventlog_each(struct eventlog *log, eventlog_visit_fn *visit, void *ctx, struct err *err) MUSTER_NODISCARD;
 
 #endif

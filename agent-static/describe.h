@@ -1,0 +1,12 @@
+/* describe.h: what enrolment and heartbeat say about this agent. */
+#ifndef MUSTER_AGENT_DESCRIBE_H
+#define MUSTER_AGENT_DESCRIBE_H
+
+#include <jansson.h>
+
+#include "agent.h"
+
+/* {"version","platform","arch","proto","capabilities","deploymentMode"}; NULL when memory is out. */
+json_t *describe_agent(const struct agent *agent);
+
+#endif

@@ -1,0 +1,141 @@
+#include "poll/jobs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "poll/signals.h"
+
+enum { ARGS_MAX = 12, EXIT_NOT_STARTED = 127 };
+
+static struct job *free_place(struct jobs *jobs)
+{
+    for (size_t i = 0; i < JOBS_MAX; i++)
+        if (jobs->list[i].pid == 0)
+            return &jobs->list[i];
+    return NULL;
+}
+
+bool jobs_can_start(const struct jobs *jobs, const char *config_id)
+{
+    size_t backups = 0;
+    for (size_t i = 0; i < JOBS_MAX; i++) {
+        const struct job *j = &jobs->list[i];
+        if (j->pid == 0 || j->reap)
+            continue;
+        backups++;
+        if (strcmp(j->config_id, config_id) == 0)
+            return false;
+    }
+    return backups < JOBS_BACKUPS_MAX;
+}
+
+/* Between fork and exec; never returns. */
+static _Noreturn void become(const char *const args[], pid_t parent)
+{
+    signals_unblock();
+    /* A backup without the agent that watches over it would report to nobody. The second look is for a parent that
+     * died before the first line. */
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(EXIT_NOT_STARTED);
+    int null = open("/dev/null", O_RDWR);
+    if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0)
+        _exit(EXIT_NOT_STARTED);
+    if (null > STDERR_FILENO)
+        (void)close(null);
+    (void)execv("/proc/self/exe", (char *const *)(uintptr_t)args);
+    _exit(EXIT_NOT_STARTED);
+}
+
+static int start(const char *const args[], struct job *job, struct err *err)
+{
+    pid_t parent = getpid();
+    pid_t pid = fork();
+    if (pid < 0)
+        return err_sys(err, ERR_UNAVAILABLE, "fork");
+    if (pid == 0)
+        become(args, parent);
+    job->pid = pid;
+    return 0;
+}
+
+int jobs_start_backup(struct jobs *jobs, const char *config_path, const char *config_id, const char *command_id,
+                      struct err *err)
+{
+    struct job *place = free_place(jobs);
+    if (place == NULL || !jobs_can_start(jobs, config_id))
+        return err_set(err, ERR_CONFLICT, "a backup of this kind is running");
+    const char *args[ARGS_MAX] = {"muster-agent", "backup", "--config-id", config_id, "--command-id", command_id};
+    if (config_path != NULL) {
+        args[6] = "--config";
+        args[7] = config_path;
+    }
+    struct job job = {.reap = false};
+    (void)snprintf(job.config_id, sizeof job.config_id, "%s", config_id);
+    (void)snprintf(job.command_id, sizeof job.command_id, "%s", command_id);
+    int rc = start(args, &job, err);
+    if (rc == 0)
+        *place = job;
+    return rc;
+}
+
+int jobs_start_reap(struct jobs *jobs, const char *config_path, struct err *err)
+{
+    struct job *place = free_place(jobs);
+    for (size_t i = 0; i < JOBS_MAX; i++)
+        if (jobs->list[i].pid != 0 && jobs->list[i].reap)
+            return 0;
+    if (place == NULL)
+        return err_set(err, ERR_CONFLICT, "too many children");
+    const char *args[ARGS_MAX] = {"muster-agent", "backup", "--reap"};
+    if (config_path != NULL) {
+        args[3] = "--config";
+        args[4] = config_path;
+    }
+    struct job job = {.reap = true};
+    int rc = start(args, &job, err);
+    if (rc == 0)
+        *place = job;
+    return rc;
+}
+
+bool jobs_collect(struct jobs *jobs, struct job *ret, int *ret_status)
+{
+    for (size_t i = 0; i < JOBS_MAX; i++) {
+        struct job *j = &jobs->list[i];
+        int status = 0;
+        if (j->pid == 0)
+            continue;
+        pid_t pid = waitpid(j->pid, &status, WNOHANG);
+        if (pid == 0 || (pid < 0 && errno == EINTR))
+            continue;
+        if (pid < 0)
+            status = EXIT_NOT_STARTED << 8; /* somebody else has collected it: what became of it is not known */
+        *ret = *j;
+        *ret_status = status;
+        *j = (struct job){.pid = 0};
+        return true;
+    }
+    return false;
+}
+
+size_t jobs_running(const struct jobs *jobs)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < JOBS_MAX; i++)
+        n += jobs->list[i].pid != 0;
+    return n;
+}
+
+void jobs_signal(const struct jobs *jobs, int signal)
+{
+    for (size_t i = 0; i < JOBS_MAX; i++)
+        if (jobs->list[i].pid != 0)
+            (void)kill(jobs->list[i].pid, signal);
+}

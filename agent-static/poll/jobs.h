@@ -1,0 +1,46 @@
+/* jobs.h: the agent's children: `muster-agent backup …`, each a process of its own.
+ *
+ * Started by fork and exec of our own program, never through a shell. A child dies with its parent. */
+#ifndef MUSTER_AGENT_POLL_JOBS_H
+#define MUSTER_AGENT_POLL_JOBS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "common/err.h"
+#include "poll/ledger.h"
+
+enum { JOBS_BACKUPS_MAX = 2, JOBS_MAX = JOBS_BACKUPS_MAX + 1 };
+
+/* Exit codes of `muster-agent backup` that say it has told the server and the event log itself how it ended. */
+enum { JOB_EXIT_COMPLETED = 0, JOB_EXIT_FAILED = 1, JOB_EXIT_WARNING = 3 };
+
+struct job {
+    pid_t pid; /* 0: a free place */
+    bool reap; /* `backup --reap` */
+    char command_id[LEDGER_ID_SIZE];
+    char config_id[LEDGER_ID_SIZE];
+};
+
+struct jobs {
+    struct job list[JOBS_MAX];
+};
+
+/* Whether a backup of this config could be started now: none of it runs, and there is a free place. */
+bool jobs_can_start(const struct jobs *jobs, const char *config_id);
+
+/* config_path NULL: none. */
+int jobs_start_backup(struct jobs *jobs, const char *config_path, const char *config_id, const char *command_id,
+                      struct err *err) MUSTER_NODISCARD;
+
+/* Has `muster-agent backup --reap` report what killed backups left behind. Does nothing when one is at it. */
+int jobs_start_reap(struct jobs *jobs, const char *config_path, struct err *err) MUSTER_NODISCARD;
+
+/* The next child that has ended, with its wait status; its place is free again. False when there is none. */
+bool jobs_collect(struct jobs *jobs, struct job *ret, int *ret_status);
+
+size_t jobs_running(const struct jobs *jobs);
+void jobs_signal(const struct jobs *jobs, int signal);
+
+#endif
