@@ -20,7 +20,8 @@ export function CopyBlock({ label, text, id }) {
   };
   return html`<div class="copy">
     <div class="copy-head"><span class="label" id=${`${id}-label`}>${label}</span>
-      <button type="button" class="outline small" onClick=${copy} aria-describedby=${`${id}-label`}><${Icon} name=${said ? 'check' : 'copy'} /><span role="status">${said || 'Copy'}</span></button>
+      <button type="button" class="outline small" onClick=${copy} aria-describedby=${`${id}-label`}><${Icon} name=${said ? 'check' : 'copy'} />${said || 'Copy'}</button>
+      <span class="sr" role="status">${said}</span>
     </div>
     <pre tabindex="0" aria-labelledby=${`${id}-label`} role="group"><code id=${id} ref=${code}>${text}</code></pre>
   </div>`;

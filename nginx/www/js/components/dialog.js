@@ -8,11 +8,7 @@ export function Dialog({ title, onClose, children, wide }) {
   useLayoutEffect(() => {
     const element = dialog.current;
     element.showModal();
-    document.documentElement.classList.add('dialog-open');
-    return () => {
-      document.documentElement.classList.remove('dialog-open');
-      element.close(); // before it leaves the page, or the focus is lost
-    };
+    return () => element.close(); // before it leaves the page, or the focus is lost
   }, []);
   const onCancel = (event) => {
     event.preventDefault(); // the owner's state decides what is shown

@@ -21,9 +21,9 @@ export function Events({ path }) {
   const { events, next, older, failure, busy } = useHistory(data, level, url);
   return html`<section class="panel" aria-labelledby="events-title">
     <header class="panel-head"><h2 id="events-title">Events</h2>
-      <label class="filter"><span class="sr">Level</span><select name="level" onChange=${(event) => change({ level: event.target.value === 'info' ? '' : event.target.value })}>
+      <div class="filter"><select name="level" aria-label="Level" onChange=${(event) => change({ level: event.target.value === 'info' ? '' : event.target.value })}>
         ${LEVELS.map(([value, text]) => html`<option value=${value} selected=${value === level}>${text}</option>`)}
-      </select></label></header>
+      </select></div></header>
     <${LoadError} error=${error} stale=${events.length} onRetry=${refresh} />
     ${!data && !error && html`<${Loading} what="the events" />`}
     ${data && !events.length && html`<${Empty} icon="clock" title=${level === 'debug' ? 'This agent has not reported anything yet.' : 'Nothing at this level.'}>

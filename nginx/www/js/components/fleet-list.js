@@ -21,12 +21,13 @@ const COLUMNS = [
   { name: 'version', head: 'Version', sort: 'version', cell: (agent) => agent.version || '–' },
   { name: 'platform', head: 'Platform', cell: formatPlatform },
   { name: 'backup', head: 'Last backup', cell: (agent) => (agent.lastBackup
-    ? html`<span class="pair"><${RunState} value=${agent.lastBackup.status} /><a class="quiet" href=${`/backups/${agent.lastBackup.id}`}><${Time} ms=${agent.lastBackup.finished_ms} none="now" /></a></span>`
+    ? html`<a class="badge-link" href=${`/backups/${agent.lastBackup.id}`}><${RunState} value=${agent.lastBackup.status}><${Time} ms=${agent.lastBackup.finished_ms} none="running" /></${RunState}></a>`
     : html`<span class="muted">none yet</span>`) },
   { name: 'seen', head: 'Last seen', sort: 'last_seen', cell: (agent) => html`<${Time} ms=${agent.last_seen_ms} />` },
 ];
 
-const hostLine = (agent) => [agent.hostname !== agent.name && agent.hostname, agent.address].filter(Boolean).join(' · ');
+// What tells two agents apart when their names do not.
+const hostLine = (agent) => (agent.hostname && agent.hostname !== agent.name ? agent.hostname : agent.address);
 
 const SORTS = { 'name.asc': 'Name, A to Z', 'name.desc': 'Name, Z to A', 'last_seen.desc': 'Seen last', 'last_seen.asc': 'Not seen longest', 'version.desc': 'Newest version', 'version.asc': 'Oldest version', 'created.desc': 'Added last', 'created.asc': 'Added first' };
 
@@ -58,20 +59,20 @@ export function FleetList({ overview }) {
 }
 
 function Filters({ query, change, overview, sort, setSort, clear }) {
-  const select = (name, label, all, options) => html`<label class="filter"><span class="sr">${label}</span>
-    <select name=${name} value=${query[name] ?? ''} onChange=${(event) => change({ [name]: event.target.value })}>
+  const select = (name, label, all, options) => html`<div class="filter">
+    <select name=${name} aria-label=${label} value=${query[name] ?? ''} onChange=${(event) => change({ [name]: event.target.value })}>
       <option value="" selected=${!query[name]}>${all}</option>
       ${options.map(([value, text]) => html`<option value=${value} key=${value} selected=${query[name] === value}>${text}</option>`)}
-    </select></label>`;
-  return html`<form class="filters" role="search" aria-label="Agents" onSubmit=${(event) => event.preventDefault()}>
+    </select></div>`;
+  return html`<form class="filters" aria-label="Filter the agents" onSubmit=${(event) => event.preventDefault()}>
     <${Search} value=${query.q ?? ''} onSearch=${(q) => change({ q }, { replace: true })} />
     ${select('status', 'State', 'Any state', Object.entries(AGENT_STATES).map(([state, { label }]) => [state, label]))}
     ${select('version', 'Version', 'Any version', chosen(overview?.versions?.map((row) => row.version), query.version))}
     ${select('platform', 'Platform', 'Any platform', chosen(overview?.platforms?.map((row) => row.platform), query.platform))}
-    <label class="filter narrow-only"><span class="sr">Sort</span>
-      <select name="sort" onChange=${(event) => setSort(...event.target.value.split('.'))}>
+    <div class="filter narrow-only">
+      <select name="sort" aria-label="Sort" onChange=${(event) => setSort(...event.target.value.split('.'))}>
         ${Object.entries(SORTS).map(([value, text]) => html`<option value=${value} selected=${value === sort}>${text}</option>`)}
-      </select></label>
+      </select></div>
     ${clear && html`<button type="button" class="secondary outline small" onClick=${clear}>Clear</button>`}
   </form>`;
 }
@@ -104,6 +105,6 @@ function Search({ value, onSearch }) {
       onSearch(next.trim());
     }, TYPING_MS);
   };
-  return html`<label class="filter search"><span class="sr">Search name, host or address</span>
-    <input type="search" name="q" placeholder="Search name, host or address" value=${text} onInput=${type} autocomplete="off" spellcheck=${false} /></label>`;
+  return html`<div class="filter search"><input type="search" name="q" aria-label="Search name, host or address" placeholder="Search name, host or address"
+    value=${text} onInput=${type} autocomplete="off" spellcheck=${false} /></div>`;
 }

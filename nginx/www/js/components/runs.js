@@ -18,8 +18,8 @@ export function RunProgress({ run }) {
 
 const COLUMNS = [
   { name: 'config', head: 'Backup', cell: (run) => html`<a class="strong" href=${`/backups/${run.id}`}>${run.configName || 'deleted configuration'}</a>${run.status === 'running' && html`<${RunProgress} run=${run} />`}` },
-  { name: 'agent', head: 'Agent', cell: (run) => (run.agentId ? html`<a href=${`/agents/${run.agentId}`}>${run.agentName}</a>` : html`<span class="muted">${run.agentName || 'deleted agent'}</span>`) },
   { name: 'status', head: 'State', cell: (run) => html`<${RunState} value=${run.status} />` },
+  { name: 'agent', head: 'Agent', cell: (run) => (run.agentId ? html`<a href=${`/agents/${run.agentId}`}>${run.agentName}</a>` : html`<span class="muted">${run.agentName || 'deleted agent'}</span>`) },
   { name: 'started', head: 'Started', cell: (run) => html`<${Time} ms=${run.started_ms} />` },
   { name: 'duration', head: 'Took', cell: (run) => formatDuration(run.duration_ms ?? (run.status === 'running' ? now() - run.started_ms : null)) },
   { name: 'files', head: 'Files', cell: (run) => formatCount(run.filesProcessed) },
@@ -36,8 +36,8 @@ export function RunTable({ runs, label, withAgent = true, busy }) {
 export function RunList({ runs }) {
   return html`<ul class="rows">${runs.map((run) => html`<li key=${run.id} class="run">
     <div>
-      <p><a class="strong" href=${`/backups/${run.id}`}>${run.configName || 'deleted configuration'}</a> <span class="muted">on</span> ${run.agentId ? html`<a class="quiet" href=${`/agents/${run.agentId}`}>${run.agentName}</a>` : run.agentName}</p>
-      ${run.status === 'running' ? html`<${RunProgress} run=${run} />`
-        : html`<small class="muted"><${Time} ms=${run.finished_ms ?? run.started_ms} /> · ${formatBytes(run.size)}${run.errorCount > 0 && ` · ${plural(run.errorCount, 'error')}`}</small>`}
+      <p><a class="strong" href=${`/backups/${run.id}`}>${run.configName || 'deleted configuration'}</a></p>
+      <small class="muted">${run.agentId ? html`<a class="quiet" href=${`/agents/${run.agentId}`}>${run.agentName}</a>` : run.agentName || 'deleted agent'} · <${Time} ms=${run.finished_ms ?? run.started_ms} />${run.status !== 'running' && ` · ${formatBytes(run.size)}`}${run.errorCount > 0 && ` · ${plural(run.errorCount, 'error')}`}</small>
+      ${run.status === 'running' && html`<${RunProgress} run=${run} />`}
     </div><${RunState} value=${run.status} /></li>`)}</ul>`;
 }

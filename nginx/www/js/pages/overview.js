@@ -11,7 +11,7 @@ import { PageHead } from '../components/title.js';
 import { formatCount } from '../format.js';
 import { usePoll } from '../poll.js';
 
-const LATEST = 8;
+const LATEST = 6;
 
 export function OverviewPage({ title }) {
   const { data, error, refresh } = usePoll((signal) => api('/api/overview', { signal }), []);
@@ -21,7 +21,7 @@ export function OverviewPage({ title }) {
     <${Alerts} />
     <div class="split">
       <${FleetList} overview=${data} />
-      <aside aria-label="Backups"><${BackupGlance} backups=${data?.backups} /><${LatestRuns} /></aside>
+      <div class="side"><${BackupGlance} backups=${data?.backups} /><${LatestRuns} /></div>
     </div>`;
 }
 

@@ -1,0 +1,117 @@
+// What every test of the pages needs: a browser, a signed-in page that watches itself, and a few things to look for.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdir, readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { chromium } from 'playwright-core';
+
+const run = promisify(execFile);
+const AXE = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const SHOTS = fileURLToPath(new URL('../../build/screenshots/', import.meta.url));
+
+function setting(name) {
+  const value = process.env[name];
+  if (!value) throw new Error(`${name} is not set: these tests need a running stack (make test starts one)`);
+  return value;
+}
+
+export const URL_BASE = setting('MUSTER_URL').replace(/\/$/, '');
+export const EMAIL = setting('MUSTER_ADMIN_EMAIL');
+export const PASSWORD = setting('MUSTER_ADMIN_PASSWORD');
+
+// A name that no other test and no earlier run of the same stack has.
+let made = 0;
+export const unique = (stem) => `${stem}-${process.pid}-${Date.now().toString(36)}-${++made}`;
+
+export async function launch() {
+  return chromium.launch({
+    executablePath: process.env.MUSTER_CHROMIUM || '/usr/bin/chromium',
+    args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+      '--disable-component-update', '--disable-sync', '--ignore-certificate-errors'],
+  });
+}
+
+// A page whose complaints are collected: a policy violation, a script error or a request elsewhere fails the test that
+// closes it, whatever else it was looking at.
+export async function open(browser, options = {}) {
+  const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1280, height: 900 }, ...options });
+  const page = await context.newPage();
+  page.complaints = [];
+  page.on('pageerror', (error) => page.complaints.push(`script error: ${error.message}`));
+  page.on('console', (message) => {
+    if (/Content Security Policy|Refused to/i.test(message.text())) page.complaints.push(message.text());
+  });
+  page.on('request', (request) => {
+    if (!/^(data|blob|about):/.test(request.url()) && new URL(request.url()).origin !== new URL(URL_BASE).origin) page.complaints.push(`request to ${request.url()}`);
+  });
+  return page;
+}
+
+export async function close(page) {
+  await page.context().close();
+  assert.deepEqual(page.complaints, []);
+}
+
+export const go = (page, path) => page.goto(URL_BASE + path);
+
+export async function fillSignIn(page, email, password) {
+  await page.getByLabel('E-mail').fill(email);
+  await page.getByLabel('Password').fill(password);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+}
+
+// Signs in through the API, once per context. The server limits how often; then its own Retry-After is obeyed.
+export async function signIn(page, { email = EMAIL, password = PASSWORD } = {}) {
+  for (;;) {
+    const reply = await page.context().request.post(`${URL_BASE}/api/auth/login`, { data: { email, password }, headers: { Origin: URL_BASE } });
+    if (reply.ok()) return reply.json();
+    assert.equal(reply.status(), 429, `signing in answered ${reply.status()}: ${await reply.text()}`);
+    const seconds = Number(reply.headers()['retry-after']) || 1;
+    await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+  }
+}
+
+// One call as the signed-in person, for setting the stage.
+export async function call(page, method, path, data) {
+  const request = page.context().request;
+  const session = await (await request.get(`${URL_BASE}/api/auth/session`)).json();
+  const reply = await request.fetch(URL_BASE + path, { method, data, headers: { Origin: URL_BASE, 'X-CSRF-Token': session.csrfToken } });
+  assert.ok(reply.ok(), `${method} ${path} answered ${reply.status()}: ${await reply.text()}`);
+  return reply.json();
+}
+
+export const registerAgent = async (page, name) => (await call(page, 'POST', '/api/agents', { name, platform: 'linux' })).agent;
+
+// The one agent of the stack that is a real program, with a backup that has completed.
+export async function liveAgent(page) {
+  const { items } = await call(page, 'GET', '/api/agents?status=online&limit=200');
+  const agent = items.find((item) => item.lastBackup);
+  assert.ok(agent, 'the stack has no agent that is online and has a backup; these tests need the one that make starts');
+  return agent;
+}
+
+// The command line beside the server, as a second opinion on what the pages show.
+// input is what it reads from standard input (a password).
+export async function app(args, input = '') {
+  const child = run(setting('MUSTER_APP'), [...args, '--json', '--config', setting('MUSTER_CONF')]);
+  child.child.stdin.end(input);
+  return JSON.parse((await child).stdout);
+}
+
+export async function screenshot(page, name) {
+  await mkdir(SHOTS, { recursive: true });
+  await page.screenshot({ path: `${SHOTS}${name}.png` });
+}
+
+// No serious or critical finding. Transitions are over first: a colour half-way through has a contrast of its own.
+export async function assertAccessible(page, where) {
+  await page.evaluate(() => Promise.all(document.getAnimations().filter((a) => a.effect.getTiming().iterations !== Infinity).map((a) => a.finished.catch(() => {}))));
+  await page.evaluate(AXE); // through the debugger: a script tag is what the policy refuses
+  const result = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }));
+  const bad = result.violations.filter((finding) => ['serious', 'critical'].includes(finding.impact));
+  assert.deepEqual(bad.map((finding) => `${finding.id}: ${finding.nodes.map((node) => `${node.target} ${node.failureSummary}`).join(' | ')}`), [], where);
+}
+
+export const sideScroll = (page) => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);

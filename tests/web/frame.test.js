@@ -1,0 +1,132 @@
+// What holds on every page: the policy, the weight, the keyboard, both colour schemes, a narrow screen.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { URL_BASE, assertAccessible, call, close, go, launch, liveAgent, open, screenshot, sideScroll, signIn } from './browser.js';
+
+let browser;
+let pages;
+before(async () => {
+  browser = await launch();
+  const page = await open(browser);
+  await signIn(page);
+  const agent = await liveAgent(page);
+  const { items } = await call(page, 'GET', '/api/runs?limit=1');
+  pages = [
+    ['overview', '/', 'Overview'], ['agents', '/agents', 'Agents'], ['agent', `/agents/${agent.id}`, agent.name],
+    ['add', '/add', 'Add an agent'], ['add-key', '/add?tab=key', 'Add an agent'], ['backups', '/backups', 'Backups'],
+    ['run', `/backups/${items[0].id}`, items[0].configName], ['missing', '/no/such/page', 'Not found'],
+  ];
+  await close(page);
+});
+after(() => browser.close());
+
+async function visit(page, [, path, title]) {
+  await go(page, path);
+  await page.getByRole('heading', { level: 1, name: title }).waitFor();
+  await page.waitForFunction(() => !document.querySelector('.loading'));
+}
+
+for (const colorScheme of ['light', 'dark']) {
+  test(`no page has a serious accessibility fault in ${colorScheme}`, async () => {
+    const page = await open(browser, { colorScheme });
+    await signIn(page);
+    for (const each of pages) {
+      await visit(page, each);
+      await assertAccessible(page, `${each[0]}, ${colorScheme}`);
+      await screenshot(page, `${each[0]}-${colorScheme}`);
+    }
+    await close(page);
+  });
+}
+
+test('dark is dark and light is light', async () => {
+  const brightness = async (colorScheme) => {
+    const page = await open(browser, { colorScheme });
+    await go(page, '/login');
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+    const rgb = await page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor.match(/\d+/g).slice(0, 3).map(Number));
+    await close(page);
+    return Math.max(...rgb);
+  };
+  assert.ok(await brightness('light') > 200);
+  assert.ok(await brightness('dark') < 60);
+});
+
+test('no page scrolls sideways at 360 pixels', async () => {
+  const page = await open(browser, { viewport: { width: 360, height: 740 }, hasTouch: true });
+  await signIn(page);
+  for (const each of pages) {
+    await visit(page, each);
+    assert.equal(await sideScroll(page), 0, each[0]);
+    await assertAccessible(page, `${each[0]}, narrow`);
+    await screenshot(page, `${each[0]}-narrow`);
+  }
+  await close(page);
+});
+
+test('the policy allows nothing inline, and the pages have nothing inline', async () => {
+  const page = await open(browser);
+  await signIn(page);
+  const reply = await go(page, '/');
+  const policy = reply.headers()['content-security-policy'];
+  assert.match(policy, /default-src 'none'/);
+  assert.match(policy, /script-src 'self'(;|$)/);
+  assert.match(policy, /style-src 'self'(;|$)/);
+  assert.doesNotMatch(policy, /unsafe|\*|https?:/);
+  for (const each of pages) {
+    await visit(page, each);
+    const inline = await page.evaluate(() => [...document.querySelectorAll('*')].filter((element) => element.hasAttribute('style')
+      || (['SCRIPT', 'STYLE'].includes(element.tagName) && element.textContent.trim())
+      || [...element.attributes].some(({ name }) => name.startsWith('on'))).map((element) => element.outerHTML.slice(0, 80)));
+    assert.deepEqual(inline, [], each[0]);
+  }
+  await close(page); // which fails on a violation that the console told of
+});
+
+test('everything that a first visit fetches is under 100 KiB', async () => {
+  const page = await open(browser);
+  const wire = await page.context().newCDPSession(page);
+  let bytes = 0;
+  wire.on('Network.loadingFinished', (event) => { bytes += event.encodedDataLength; });
+  await wire.send('Network.enable');
+  await go(page, '/login');
+  await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+  await page.waitForLoadState('networkidle');
+  assert.ok(bytes > 1000 && bytes < 100 * 1024, `${bytes} bytes`);
+  await close(page);
+});
+
+test('the first Tab reaches a link that skips to the content', async () => {
+  const page = await open(browser);
+  await signIn(page);
+  await visit(page, pages[1]);
+  await page.keyboard.press('Tab');
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Skip to the content');
+  await page.keyboard.press('Enter');
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'main');
+  assert.equal(page.url(), `${URL_BASE}/agents`);
+  await close(page);
+});
+
+test('going to another page moves the focus there and names the tab', async () => {
+  const page = await open(browser);
+  await signIn(page);
+  await visit(page, pages[0]);
+  await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Backups' }).press('Enter');
+  await page.getByRole('heading', { level: 1, name: 'Backups' }).waitFor();
+  assert.ok(await page.evaluate(() => document.querySelector('main').contains(document.activeElement)));
+  assert.equal(await page.title(), 'Backups · Muster');
+  await close(page);
+});
+
+test('a server that is away is said so, and the page recovers by itself', async () => {
+  const page = await open(browser);
+  await signIn(page);
+  await visit(page, pages[1]);
+  await page.route('**/api/**', (route) => route.abort());
+  await page.getByText('The server cannot be reached').waitFor({ timeout: 30000 });
+  assert.ok(await page.getByRole('row').count() > 1, 'the last good data went away');
+  await page.unroute('**/api/**');
+  await page.getByText('The server cannot be reached').waitFor({ state: 'detached', timeout: 60000 });
+  await close(page);
+});

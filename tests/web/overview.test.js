@@ -1,0 +1,139 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { URL_BASE, app, call, close, go, launch, liveAgent, open, registerAgent, screenshot, signIn, unique } from './browser.js';
+
+let browser;
+let page;
+before(async () => {
+  browser = await launch();
+  page = await open(browser);
+  await signIn(page);
+});
+after(async () => {
+  await close(page);
+  await browser.close();
+});
+
+const row = (name) => page.getByRole('row').filter({ has: page.getByRole('link', { name, exact: true }) });
+
+test('the overview shows the live agent online with its completed backup', async () => {
+  const agent = await liveAgent(page);
+  await go(page, '/');
+  await row(agent.name).getByText('Online').waitFor();
+  await row(agent.name).getByTitle(/Completed|Warning/).waitFor();
+  await page.getByRole('heading', { name: 'Latest runs' }).waitFor();
+  const { items: [run] } = await call(page, 'GET', '/api/runs?limit=1');
+  await page.getByRole('listitem').filter({ hasText: run.agentName }).filter({ hasText: run.configName }).first().waitFor();
+  await screenshot(page, 'overview');
+});
+
+test('the counts are what the command line counts', async () => {
+  await registerAgent(page, unique('counted'));
+  const agents = await app(['agent', 'list']);
+  const list = Array.isArray(agents) ? agents : agents.items;
+  await go(page, '/');
+  const tile = page.getByRole('navigation', { name: 'Agents by state' }).getByRole('link', { name: /^All agents/ });
+  await tile.filter({ hasText: new RegExp(`\\b${list.length.toLocaleString('en-US')}$`) }).waitFor();
+});
+
+test('a state card leads to the list of the agents it counts', async () => {
+  const name = unique('silent');
+  await registerAgent(page, name);
+  await go(page, '/');
+  await page.getByRole('navigation', { name: 'Agents by state' }).getByRole('link', { name: /^Offline/ }).click();
+  await page.waitForURL(`${URL_BASE}/agents?status=offline`);
+  await page.getByPlaceholder('Search name, host or address').fill(name);
+  await row(name).getByText('Offline').waitFor();
+  assert.equal(await page.getByLabel('State', { exact: true }).inputValue(), 'offline');
+});
+
+test('a search goes into the address, and the address brings the search back', async () => {
+  const name = unique('needle');
+  await registerAgent(page, name);
+  await go(page, '/agents');
+  await page.getByPlaceholder('Search name, host or address').pressSequentially(name);
+  await page.waitForURL((url) => url.searchParams.get('q') === name);
+  await row(name).waitFor();
+  await page.getByText('1 found').waitFor();
+  await page.reload();
+  await row(name).waitFor();
+  assert.equal(await page.getByPlaceholder('Search name, host or address').inputValue(), name);
+});
+
+test('a search without a match offers to clear it', async () => {
+  await go(page, '/agents?q=there-is-no-such-agent');
+  await page.getByText('No agent matches.').waitFor();
+  await page.getByRole('button', { name: 'Clear the filters' }).click();
+  await page.waitForURL(`${URL_BASE}/agents`);
+  await page.getByRole('row').nth(1).waitFor();
+});
+
+test('sorting is in the address, reverses, and going back undoes it', async () => {
+  const stem = unique('sorted');
+  for (const letter of ['a', 'b', 'c']) await registerAgent(page, `${stem}-${letter}`);
+  await go(page, `/agents?q=${stem}`);
+  await page.getByRole('row').nth(3).waitFor();
+  const names = () => page.locator('td.col-name a').allInnerTexts();
+  assert.deepEqual(await names(), ['a', 'b', 'c'].map((letter) => `${stem}-${letter}`));
+  await page.getByRole('columnheader', { name: 'Agent' }).getByRole('button').click();
+  await page.waitForURL((url) => url.searchParams.get('order') === 'desc');
+  await page.waitForFunction((first) => document.querySelector('td.col-name a')?.textContent === first, `${stem}-c`);
+  assert.equal(await page.getByRole('columnheader', { name: 'Agent' }).getAttribute('aria-sort'), 'descending');
+  await page.goBack();
+  await page.waitForFunction((first) => document.querySelector('td.col-name a')?.textContent === first, `${stem}-a`);
+});
+
+test('a refresh moves neither the focus, the cursor nor the scroll', async () => {
+  await go(page, '/');
+  const search = page.getByPlaceholder('Search name, host or address');
+  await page.getByRole('row').nth(1).waitFor();
+  await search.focus();
+  await page.setViewportSize({ width: 1280, height: 400 });
+  await page.evaluate(() => scrollTo(0, 120));
+  const node = await page.locator('td.col-name a').first().elementHandle();
+  for (let n = 0; n < 2; n++) await page.waitForResponse((reply) => reply.url().includes('/api/agents?'), { timeout: 30000 });
+  assert.equal(await page.evaluate(() => document.activeElement.name), 'q');
+  assert.equal(await page.evaluate(() => Math.round(scrollY)), 120);
+  assert.ok(await node.evaluate((element) => element.isConnected), 'the rows were made anew instead of being changed');
+  await page.setViewportSize({ width: 1280, height: 900 });
+});
+
+test('a hidden tab asks for nothing', async () => {
+  const hidden = await open(browser);
+  await signIn(hidden);
+  await go(hidden, '/');
+  await hidden.getByRole('row').nth(1).waitFor();
+  await hidden.evaluate(() => {
+    Object.defineProperty(document, 'hidden', { value: true, configurable: true });
+    document.dispatchEvent(new Event('visibilitychange'));
+  });
+  let asked = 0;
+  await hidden.clock.install(); // timers set from here on are the test's
+  await hidden.waitForLoadState('networkidle');
+  hidden.on('request', () => { asked += 1; });
+  await hidden.clock.fastForward(60000);
+  assert.equal(asked, 0);
+  await close(hidden);
+});
+
+test('an acknowledged alert leaves the overview', async (t) => {
+  const { items } = await call(page, 'GET', '/api/alerts');
+  const alert = items.find((item) => !item.acknowledged_ms);
+  if (!alert) return t.skip('the stack has no open alert');
+  await go(page, '/');
+  await page.getByRole('button', { name: `Acknowledge: ${alert.message}` }).first().click();
+  await page.getByText('Alert acknowledged.').waitFor();
+});
+
+test('ten thousand agents page on the server and stay quick', async (t) => {
+  const { total } = await call(page, 'GET', '/api/agents?limit=1');
+  if (total < 10000) return t.skip(`the stack has ${total} agents; 10,000 are wanted`);
+  await go(page, '/agents');
+  await page.getByText('Page 1 of').waitFor();
+  assert.equal(await page.locator('tbody tr').count(), 50);
+  const begun = Date.now();
+  await page.getByRole('link', { name: 'Next page' }).click();
+  await page.waitForURL(/page=2/);
+  await page.getByText(/51–100 of/).waitFor();
+  assert.ok(Date.now() - begun < 2000, 'the next page took more than two seconds');
+});
