@@ -6,6 +6,7 @@
 
 #include "auth/digest.h"
 #include "common/buf.h"
+#include "common/cursor.h"
 #include "common/encode.h"
 #include "common/wipe.h"
 #include "http/request.h"
@@ -138,6 +139,27 @@ int audit_head(struct db *db, char ret[AUDIT_HEAD_SIZE], struct err *err)
     if (rc == 0)
         (void)snprintf(ret, AUDIT_HEAD_SIZE, "%" PRId64 ":%s", seq, mac);
     return rc;
+}
+
+int audit_check_head(struct db *db, const char *head, struct err *err)
+{
+    struct cursor c;
+    uint64_t seq = 0;
+    unsigned char bytes[DIGEST_SIZE];
+    struct db_rows rows;
+    cursor_init(&c, span_of(head));
+    if (!cursor_uint(&c, INT64_MAX, &seq) || !cursor_char(&c, ':') || !hex_decode(c.at, bytes, sizeof bytes))
+        return err_set(err, ERR_INVALID, "not the head of an audit trail");
+    if (seq == 0)
+        return strcmp(c.at, no_mac) == 0 ? 0 : err_set(err, ERR_INVALID, "not the head of an audit trail");
+    int rc = db_query_one(db, DB_AUDIT_MAC_AT, DB_ARGS(DB_INT("seq", (int64_t)seq)), &rows, err);
+    if (rc < 0)
+        return rc;
+    const char *mac = rc == DB_ROW ? db_rows_text(&rows, 0) : NULL;
+    bool same = mac != NULL && wipe_equal_str(mac, c.at);
+    if (rc == DB_ROW)
+        db_rows_done(&rows);
+    return same ? 0 : err_set(err, ERR_CORRUPT, "audit row %" PRIu64 " is gone or was replaced", seq);
 }
 
 static const char *text_or_empty(const struct db_rows *rows, int column)

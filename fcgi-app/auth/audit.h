@@ -40,6 +40,10 @@ int audit_append(struct db *db, const struct audit_key *key, const struct audit_
 /* "<seq>:<mac>" of the newest row; "0:" and 64 zeros when the trail is empty. */
 int audit_head(struct db *db, char ret[AUDIT_HEAD_SIZE], struct err *err) MUSTER_NODISCARD;
 
+/* Whether a head that was given out earlier is still part of the trail: 0; ERR_CORRUPT when that row is gone or
+ * another, so the trail was cut or replaced; ERR_INVALID when it is no head at all. */
+int audit_check_head(struct db *db, const char *head, struct err *err) MUSTER_NODISCARD;
+
 /* Walks the whole chain. *ret_rows: rows checked. ERR_CORRUPT names the first row that does not fit. */
 int audit_verify(struct db *db, const struct audit_key *key, int64_t *ret_rows, struct err *err) MUSTER_NODISCARD;
 

@@ -25,9 +25,6 @@ void auth_tick(struct app *app);
 /* Writes every counted failure, at the end of a drain. */
 void auth_flush(struct app *app);
 
-/* Writes an audit row, result denied, for a signed-in person or agent whom a route's permission refuses. */
-void auth_denied(struct req *r);
-
 /* Handlers */
 void auth_login(struct req *r);
 void auth_logout(struct req *r);

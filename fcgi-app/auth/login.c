@@ -97,30 +97,3 @@ void auth_session(struct req *r)
                json_pack("{s:o,s:s,s:I,s:s}", "user", user_json(p->id, p->email, p->role), "csrfToken", p->csrf_token,
                          "serverTime_ms", (json_int_t)r->now_ms, "version", MUSTER_VERSION));
 }
-
-/* --- refused permissions --- */
-
-struct denial {
-    const struct audit_key *key;
-    struct audit_entry entry;
-};
-
-static int write_denial(struct db *db, void *ctx, struct err *err)
-{
-    const struct denial *denial = ctx;
-    return audit_append(db, denial->key, &denial->entry, err);
-}
-
-void auth_denied(struct req *r)
-{
-    struct err err = {0};
-    json_t *detail = json_pack("{s:s%}", "path", r->path, strnlen(r->path, 200));
-    char *text = detail != NULL ? json_dumps(detail, JSON_COMPACT) : NULL;
-    struct denial denial = {secrets_audit_key(r->app->secrets), audit_of_request(r, "permission", "")};
-    denial.entry.result = AUDIT_DENIED;
-    denial.entry.detail = text;
-    if (db_write(r->app->writer, write_denial, &denial, &err) != 0)
-        log_error("a refused permission is not in the audit trail: %s", err.msg);
-    free(text);
-    json_decref(detail);
-}

@@ -1,0 +1,148 @@
+/* Who an agent is: its API key, and its certificate when it shows one. */
+#include <string.h>
+
+#include "app.h"
+#include "auth/auth.h"
+#include "auth/digest.h"
+#include "common/encode.h"
+#include "common/token.h"
+#include "common/wipe.h"
+#include "fleet/ca.h"
+#include "fleet/fleet.h"
+#include "fleet/presence_entry.h"
+#include "http/request.h"
+
+enum { CERTIFICATE_MAX = 16 * 1024 };
+
+static void release(void *entry)
+{
+    presence_release(entry);
+}
+
+static int refuse(struct req *r, enum problem problem, const char *detail)
+{
+    reply_problem(r, problem, detail);
+    return ERR_DENIED;
+}
+
+static int refuse_key(struct req *r)
+{
+    auth_failure_note(r->app, "agent.key", r->remote_addr);
+    return refuse(r, PROBLEM_UNAUTHENTICATED, "Send the agent's API key in the header X-Agent-API-Key.");
+}
+
+static int refuse_verdict(struct req *r, enum presence_verdict verdict, int retry_after_s)
+{
+    switch (verdict) {
+    case PRESENCE_OK: break;
+    case PRESENCE_RATE_LIMITED:
+        reply_retry_after(r, PROBLEM_RATE_LIMITED, retry_after_s, "Too many requests with this key.");
+        break;
+    case PRESENCE_DEACTIVATED:
+        reply_problem(r, PROBLEM_AGENT_DEACTIVATED, "This agent was deactivated; an operator can activate it again.");
+        break;
+    case PRESENCE_QUARANTINED:
+        reply_problem(r, PROBLEM_QUARANTINED, "This agent waits for an admin to approve it.");
+        break;
+    case PRESENCE_KEY_DENIED: reply_problem(r, PROBLEM_FORBIDDEN, "This agent's key is denied; enrol anew."); break;
+    }
+    return ERR_DENIED;
+}
+
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c = (char)(c | 0x20);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* nginx hands the certificate over with everything but letters and digits as %XX. NULL when it is not that. */
+static char *unescape(struct arena *arena, const char *s)
+{
+    size_t len = strlen(s);
+    char *text = len <= CERTIFICATE_MAX ? arena_strndup(arena, s, len) : NULL;
+    if (text == NULL)
+        return NULL;
+    char *out = text;
+    for (const char *in = s; *in != '\0'; in++) {
+        if (*in != '%') {
+            *out++ = *in;
+            continue;
+        }
+        int high = hex_value(in[1]);
+        int low = high >= 0 ? hex_value(in[2]) : -1;
+        if (low < 0 || high + low == 0)
+            return NULL;
+        *out++ = (char)(high << 4 | low);
+        in += 2;
+    }
+    *out = '\0';
+    return text;
+}
+
+/* Whether the certificate that nginx verified against our CA holds the key this agent enrolled with. */
+static bool certificate_fits(struct req *r, struct presence_entry *entry, const char *escaped)
+{
+    unsigned char hash[DIGEST_SIZE];
+    char enrolled[DIGEST_HEX_SIZE], shown[DIGEST_HEX_SIZE];
+    struct err ignored = {0};
+    digest_sha256(escaped, strlen(escaped), hash);
+    if (presence_certificate_known(entry, hash))
+        return true;
+    const char *pem = unescape(r->arena, escaped);
+    presence_spki(entry, enrolled);
+    if (pem == NULL || ca_certificate_spki(pem, shown, &ignored) != 0 || !wipe_equal_str(enrolled, shown))
+        return false;
+    presence_certificate_remember(entry, hash);
+    return true;
+}
+
+static int check_certificate(struct req *r, struct presence_entry *entry)
+{
+    const char *verify = req_param(r, "MUSTER_CLIENT_VERIFY");
+    if (verify == NULL || verify[0] == '\0' || strcmp(verify, "NONE") == 0)
+        return 0;
+    const char *certificate = req_param(r, "MUSTER_CLIENT_CERT");
+    if (strcmp(verify, "SUCCESS") == 0 && certificate != NULL && certificate_fits(r, entry, certificate))
+        return 0;
+    auth_failure_note(r->app, "agent.certificate", r->remote_addr);
+    return refuse(r, PROBLEM_CERTIFICATE_MISMATCH, "The client certificate is not the one of this key's agent.");
+}
+
+int fleet_authenticate(struct req *r)
+{
+    const char *key = req_header(r, "X-Agent-API-Key");
+    unsigned char hash[DIGEST_SIZE];
+    struct presence_entry *entry = NULL;
+    struct err err = {0};
+    if (key == NULL || !token_well_formed(TOKEN_API_KEY, key))
+        return refuse_key(r);
+    digest_sha256(key, strlen(key), hash);
+    int rc = presence_acquire(r->app->presence, r->db, hash, r->now_ms, &entry, &err);
+    if (rc == ERR_NOT_FOUND)
+        return refuse_key(r);
+    if (rc == 0 && arena_cleanup(r->arena, release, entry) != 0) {
+        presence_release(entry);
+        rc = err_set(&err, ERR_NOMEM, "out of memory");
+    }
+    if (rc != 0) {
+        reply_error(r, &err);
+        return rc;
+    }
+    struct ratelimit_rule rule = {r->app->settings->rate_per_minute, r->app->settings->rate_burst};
+    int retry_after_s = 0;
+    enum presence_verdict verdict = presence_admit(entry, &rule, r->now_ms, &retry_after_s);
+    if (verdict != PRESENCE_OK)
+        return refuse_verdict(r, verdict, retry_after_s);
+    rc = check_certificate(r, entry);
+    if (rc != 0)
+        return rc;
+    r->principal = (struct principal){
+        .kind = PRINCIPAL_AGENT,
+        .id = presence_agent_id(entry),
+        .owner_id = presence_owner_id(entry),
+        .presence = entry,
+    };
+    return 0;
+}
