@@ -56,39 +56,46 @@ write_apt_conf() {
 
 apt_get() { apt-get -q -c "$src/apt/apt.conf" "$@" >>"$src/fetch.log" 2>&1; }
 
-# Runs a command up to three times, for failures that pass; one that says 404 does not.
+# Runs a command, twice if it fails for a reason that may pass (apt itself retries within each). Returns 1 when
+# the mirror says that it has no such thing, 2 when it cannot be asked.
 persevere() {
-	local try start
-	for try in 1 2 3; do
+	local start try
+	for try in 1 2; do
 		start=$(($(wc -c <"$src/fetch.log") + 1))
 		"$@" && return
-		if tail -c "+$start" "$src/fetch.log" | grep -qE '404 +Not Found|does not have a Release file'; then
-			return 1
-		fi
-		[ "$try" = 3 ] || sleep $((try * 2))
+		tail -c "+$start" "$src/fetch.log" | grep -qE '404 +Not Found|does not have a Release file' && return 1
+		[ "$try" = 2 ] || sleep 3
 	done
-	return 1
+	return 2
 }
 
+# What apt said last, for error messages of one line.
+reason() { grep -E "^[EW]: " "$src/fetch.log" | sed "s/^.: *//" | { grep "^Failed to fetch [a-z]*:" || echo "see $(relative "$src/fetch.log")"; } | tail -n 1; }
+
 update_lists() {
+	local status=0
 	write_source_list base security
-	persevere apt_get update --error-on=any && return
-	# A mirror that has the suite but not its security archive is usable; the next point release has the fixes.
-	write_source_list base
-	persevere apt_get update --error-on=any ||
-		die 3 "cannot read the source lists of $suite; see $(relative "$src/fetch.log")"
-	say "warning: this mirror has no $suite-security" >&2
+	persevere apt_get update --error-on=any || status=$?
+	# A mirror without the security archive is usable, point releases bring its fixes; one that is down is not.
+	if [ "$status" = 1 ]; then
+		write_source_list base
+		status=0
+		persevere apt_get update --error-on=any || status=$?
+		[ "$status" != 0 ] || say "warning: this mirror has no $suite-security" >&2
+	fi
+	return "$status"
 }
 
 # Downloads one package and prints its line of sources.lock. Takes the newest version the mirror really has;
 # some list what they no longer carry. A step back is said aloud, recorded, and refused when strict.
 fetch_package() {
-	local name=$1 package=$2 least=$3 licence=$4 version newest='' dsc
+	local name=$1 package=$2 least=$3 licence=$4 version newest='' dsc status
 	for version in $(apt-cache -c "$src/apt/apt.conf" showsrc --only-source "$package" 2>>"$src/fetch.log" |
 		sed -n 's/^Version: //p' | sort -Vru); do
 		dpkg --compare-versions "$version" ge "$least" || continue
-		newest=${newest:-$version}
-		if persevere apt_get source --download-only --only-source "$package=$version"; then
+		newest=${newest:-$version} status=0
+		persevere apt_get source --download-only --only-source "$package=$version" || status=$?
+		if [ "$status" = 0 ]; then
 			dsc=${package}_${version#*:}.dsc
 			[ "$version" = "$newest" ] ||
 				say "warning: $package $newest is listed but not to be had from this mirror, taking $version" >&2
@@ -96,46 +103,55 @@ fetch_package() {
 				"$(sha256sum "$dsc" | cut -d' ' -f1)" "$newest"
 			return
 		fi
-		[ -z "${MUSTER_DEPS_STRICT:-}" ] || break
+		[ "$status" = 1 ] && [ -z "${MUSTER_DEPS_STRICT:-}" ] || break
 	done
-	die 3 "cannot fetch the source package $package ${newest:-(no version from $least on is listed)}; see $(relative "$src/fetch.log")"
+	die 3 "cannot fetch the source package $package ${newest:-(no version from $least on is listed)}: $(reason)"
 }
 
 # Fills $src/files and writes $src/sources.lock, unless they are there for this very list of sources.
 fetch_sources() {
-	local stamp lines
+	local stamp kept lines
 	exec 9>"$src/.lock"
 	flock 9
-	stamp=$(sha256sum <"$here/sources")
-	if [ -z "$refresh" ] && [ -f "$src/sources.lock" ] && [ "$(cat "$src/.stamp" 2>/dev/null)" = "$stamp" ]; then
+	stamp=$(sha256sum <"$here/sources" | cut -c 1-16)
+	kept=$cache/sources-$stamp.lock
+	if [ -z "$refresh" ] && [ "$(cat "$src/.stamp" 2>/dev/null)" = "$stamp" ] && [ -f "$src/sources.lock" ]; then
 		flock -u 9
 		return
 	fi
 	say "sources (Debian $suite)"
-	rm -f "$src/sources.lock"
+	rm -f "$src/.stamp"
 	: >"$src/fetch.log"
 	write_apt_conf
-	[ -z "$cache" ] || [ ! -d "$cache/sources" ] || cp -n "$cache"/sources/* "$src/files/" 2>/dev/null || true
-	update_lists
-	lines=$(grep -v '^#' "$here/sources" | (cd "$src/files" && while IFS=$'\t' read -r name package least licence; do
-		fetch_package "$name" "$package" "$least" "$licence" || exit $?
-	done)) || exit 3
-	printf '%s\n' "$lines" >"$src/sources.lock.new"
-	mv "$src/sources.lock.new" "$src/sources.lock"
+	[ -z "$cache" ] || cp -n "$cache"/sources/* "$src/files/" 2>/dev/null || true
+	if update_lists; then
+		lines=$(grep -v '^#' "$here/sources" | (cd "$src/files" && while IFS=$'\t' read -r name package least licence; do
+			fetch_package "$name" "$package" "$least" "$licence" || exit $?
+		done)) || exit 3
+		printf '%s\n' "$lines" >"$src/sources.lock"
+		keep_sources
+	elif [ -n "$cache" ] && [ -z "$refresh" ] && [ -f "$kept" ]; then
+		say "warning: the mirror does not answer ($(reason)); taking the sources of $(date -r "$kept" +%F)" >&2
+		cp "$kept" "$src/sources.lock"
+	else
+		die 3 "cannot read the source lists of $suite: $(reason)"
+	fi
 	printf '%s\n' "$stamp" >"$src/.stamp"
 	rm -rf "$src/apt/lists" # 20 MB that nothing reads again
-	keep_sources
 	flock -u 9
 }
 
-# Copies the downloads to the cache, each by a rename. Best effort, like the rest of the cache; what comes
-# back from it is checked by apt against the signed lists.
+# Copies downloads and lock to the cache, each by a rename. Best effort, like the rest of the cache. What comes
+# back from it is checked: by apt against the signed lists, without a mirror against the sums in the lock.
 keep_sources() {
-	local file tmp
+	local file to tmp
 	[ -n "$cache" ] && mkdir -p "$cache/sources" 2>/dev/null || return 0
-	for file in "$src"/files/*; do
-		[ ! -e "$cache/sources/${file##*/}" ] && tmp=$(mktemp "$cache/.tmp.XXXXXX" 2>/dev/null) || continue
-		cp "$file" "$tmp" && mv -f "$tmp" "$cache/sources/${file##*/}" || rm -f "$tmp"
+	for file in "$src"/files/* "$src/sources.lock"; do
+		to=$cache/sources/${file##*/}
+		[ "$file" != "$src/sources.lock" ] || to=$kept
+		[ ! -e "$to" ] || [ "$to" = "$kept" ] || continue
+		tmp=$(mktemp "$cache/.tmp.XXXXXX" 2>/dev/null) || return 0
+		cp "$file" "$tmp" && mv -f "$tmp" "$to" || rm -f "$tmp"
 	done
 }
 
@@ -147,7 +163,7 @@ unpack_source() {
 	dsc=$src/files/${package}_${version#*:}.dsc dir=$src/tree/$name-${version#*:}
 	flock 9
 	if [ ! -d "$dir" ]; then
-		[ "$(sha256sum <"$dsc" | cut -d' ' -f1)" = "$sum" ] || die 3 "$(relative "$dsc") has changed since it was fetched"
+		[ "$(sha256sum 2>/dev/null <"$dsc" | cut -d" " -f1)" = "$sum" ] || die 3 "$(relative "$dsc") is not what was fetched; try --refresh"
 		rm -rf "$dir.new"
 		mkdir -p "$src/tree"
 		dpkg-source --no-copy -x "$dsc" "$dir.new" >>"$log" 2>&1 || die 3 "cannot unpack $(relative "$dsc"); see $(relative "$log")"

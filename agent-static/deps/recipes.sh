@@ -5,7 +5,7 @@
 # The linker can leave out unused functions; nothing here throws or unwinds, so no tables for it. __FILE__
 # and debug paths are cut, so that a checkout's place does not reach the binary.
 common_flags="-fPIE -ffunction-sections -fdata-sections -fstack-protector-strong -fstack-clash-protection
-	-fno-asynchronous-unwind-tables -fno-unwind-tables -fno-ident -g0 -D_FORTIFY_SOURCE=0"
+	-fno-asynchronous-unwind-tables -fno-unwind-tables -fno-ident -g0"
 
 flags() { echo "$common_flags -ffile-prefix-map=$tree=/src -ffile-prefix-map=$PWD=/obj $*" | tr -s '\n\t ' ' '; }
 
