@@ -90,12 +90,10 @@ static bool is_canonical(const char *path)
     struct cursor c;
     struct span segment;
     cursor_init(&c, span_of(path));
-    if (!cursor_char(&c, '/') || strchr(path, '\\') != NULL)
+    if (!cursor_char(&c, '/') || strstr(path, "//") != NULL || strchr(path, '\\') != NULL)
         return false;
-    if (cursor_done(&c))
-        return true; /* "/" */
     while (cursor_field(&c, '/', &segment))
-        if ((segment.len == 0 && !cursor_done(&c)) || span_equal(segment, ".") || span_equal(segment, ".."))
+        if (span_equal(segment, ".") || span_equal(segment, ".."))
             return false;
     return true;
 }

@@ -1,0 +1,79 @@
+/* fixture_db.h: a directory of the test's own with a migrated database in it, and its writer. */
+#ifndef MUSTER_TESTS_FIXTURE_DB_H
+#define MUSTER_TESTS_FIXTURE_DB_H
+
+#include "unit.h"
+
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "db/migrate.h"
+#include "db/writer.h"
+
+struct fixture {
+    char dir[64];
+    char path[128];
+    char backups[128];
+    struct db *db;
+    struct db_writer *writer;
+};
+
+/* Fails the test with the story. */
+static inline void expect_ok(int rc, const struct err *err)
+{
+    if (rc != 0)
+        fail_msg("%d: %s", rc, err->msg);
+}
+
+static inline int fixture_remove_entry(const char *path, const struct stat *st, int kind, struct FTW *ftw)
+{
+    (void)st;
+    (void)kind;
+    (void)ftw;
+    return remove(path);
+}
+
+static inline struct fixture *fixture_dir(void)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    assert_non_null(f);
+    (void)snprintf(f->dir, sizeof f->dir, "/tmp/muster-unit-XXXXXX");
+    assert_non_null(mkdtemp(f->dir));
+    (void)snprintf(f->path, sizeof f->path, "%s/muster.db", f->dir);
+    (void)snprintf(f->backups, sizeof f->backups, "%s/backups", f->dir);
+    return f;
+}
+
+static inline int fixture_setup_empty(void **state)
+{
+    *state = fixture_dir();
+    return 0;
+}
+
+static inline int fixture_setup(void **state)
+{
+    struct fixture *f = fixture_dir();
+    struct err err = {0};
+    struct migrate_result result;
+    expect_ok(db_migrate(&(struct migrate_options){.path = f->path, .create = true, .now_ms = 1000}, &result, &err),
+              &err);
+    expect_ok(db_open(&(struct db_options){.path = f->path, .read_only = true}, &f->db, &err), &err);
+    expect_ok(db_writer_start(f->path, &f->writer, &err), &err);
+    *state = f;
+    return 0;
+}
+
+static inline int fixture_teardown(void **state)
+{
+    struct fixture *f = *state;
+    db_close(f->db);
+    db_writer_stop(f->writer);
+    (void)nftw(f->dir, fixture_remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+    free(f);
+    return 0;
+}
+
+#endif
