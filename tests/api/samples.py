@@ -1,0 +1,56 @@
+"""A valid body for each request schema, and wrong values for each type of field."""
+
+import functools
+
+from identity import Identity
+
+NOBODY = "01900000-dead-7000-8000-000000000000"
+
+
+@functools.cache
+def csr():
+    return Identity().csr()
+
+
+def valid(schema):
+    return {
+        "Login": {"email": "nobody@example.org", "password": "wrong"},
+        "AgentRegister": {"name": "n", "platform": "linux"},
+        "AgentChange": {"name": "n"},
+        "OtpMint": {"name": "n", "expectedHost": "h", "network": "10.0.0.0/8", "ttlS": 60, "uses": 1, "labels": {}},
+        "Enroll": {"otp": "mot_unknown", "csr": csr(), "hostname": "h", "platform": "linux", "arch": "amd64",
+                   "version": "0.1.0", "proto": 1, "capabilities": [], "deploymentMode": "vm"},
+        "Renew": {"csr": csr()},
+        "Heartbeat": {"version": "0.1.0", "platform": "linux"},
+        "Events": {"epoch": "00000000000000aa", "events": []},
+        "AgentLog": {"level": "info", "message": "m"},
+        "ConfigChange": {"name": "n", "agentId": None, "sources": [{"path": "/etc"}], "options": {"type": "full"}},
+        "BackupStart": {"configId": NOBODY, "filename": "a.tar.gz", "multipart": True},
+        "BackupPart": {"logId": NOBODY, "number": 1, "size": 1, "md5": "1B2M2Y8AsgTpgAmY7PhCfg=="},
+        "BackupProgress": {"logId": NOBODY, "filesProcessed": 0, "bytesRead": 0, "bytesTransferred": 0},
+        "BackupComplete": {"logId": NOBODY, "status": "failed", "errors": []},
+        "Restore": {},
+    }[schema]
+
+
+def without(schema, name):
+    return {key: value for key, value in valid(schema).items() if key != name}
+
+
+def wrong(schema):
+    """Values that no field of this schema takes."""
+    if "oneOf" in schema or isinstance(schema.get("type"), list):
+        return [{}, True]
+    if "enum" in schema:
+        return ["none of these", 5]
+    values = {"string": [5, {}, []], "integer": ["1", 1.5, True, []], "boolean": ["true", 1], "array": [{}, "x"],
+              "object": [[], "x"]}[schema["type"]]
+    if "minimum" in schema:
+        values.append(schema["minimum"] - 1)
+    if "maximum" in schema:
+        values.append(schema["maximum"] + 1)
+    if schema["type"] == "string" and schema.get("minLength"):
+        values.append("")
+    if "maxLength" in schema:
+        values.append("x" * (schema["maxLength"] + 1))
+    return values

@@ -1,0 +1,418 @@
+"""Runs, and the store they end in: what an agent may do with them, and what it and others may not."""
+
+import hashlib
+import http.client
+import re
+import secrets
+import ssl
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from client import problem
+from upload import PART, Upload, md5, path_of, store_request
+from wait import wait_until
+
+SMALL = secrets.token_bytes(100_000)
+FULL = secrets.token_bytes(PART)
+
+
+@pytest.fixture
+def config(operator, agent):
+    return operator.add_config(agent)
+
+
+@pytest.fixture
+def upload(agent, config):
+    return Upload(agent, config)
+
+
+def run_of(operator, upload):
+    return operator.ok("GET", f"/api/runs/{upload.log_id}")["run"]
+
+
+def stored(stack, s3_path):
+    return stack.var / "store/objects" / s3_path
+
+
+def fetch(agent, **which):
+    body = agent.ok("POST", "/api/agent/restore", which)
+    return body, store_request(agent, "GET", body["url"])
+
+
+# --- a whole run ---
+
+
+def test_a_backup_in_parts_comes_back_bit_for_bit(stack, operator, agent, config, upload):
+    assert upload.reply["upload"]["partSize"] == PART
+    assert upload.s3_path == (f"users/{operator.user['id']}/agents/{agent.id}/configs/{config['id']}/"
+                              f"{upload.reply.get('filename', upload.filename)}")
+    assert run_of(operator, upload)["status"] == "running"
+    upload.add(FULL)
+    upload.add(SMALL)
+    whole = FULL + SMALL
+    assert upload.complete(sha256=hashlib.sha256(whole).hexdigest()).status_code == 200
+    run = run_of(operator, upload)
+    assert (run["status"], run["size"], run["errorCount"]) == ("completed", len(whole), 0)
+    body, reply = fetch(agent)
+    assert body["logId"] == upload.log_id and body["size"] == len(whole)
+    assert reply.content == whole
+    assert reply.headers["Content-Type"] == "application/octet-stream"
+    assert reply.headers["Content-Disposition"].startswith("attachment")
+    assert "sandbox" in reply.headers["Content-Security-Policy"]
+    assert stored(stack, upload.s3_path).read_bytes() == whole
+    assert operator.ok("GET", f"/api/agents/{agent.id}")["agent"]["lastBackup"]["id"] == upload.log_id
+    assert operator.ok("GET", f"/api/configs/{config['id']}")["config"]["lastRun"]["id"] == upload.log_id
+
+
+def test_a_backup_in_one_put_comes_back_too(agent, config):
+    start = agent.ok("POST", "/api/agent/backup/start",
+                     {"configId": config["id"], "filename": "one.tar.gz", "filesize": len(SMALL)})
+    assert "uploadId" not in start["upload"]
+    assert store_request(agent, "PUT", start["upload"]["url"], data=SMALL).status_code == 200
+    agent.ok("POST", "/api/agent/backup/complete", {"logId": start["logId"], "status": "completed", "filesProcessed": 1,
+                                                    "bytesTransferred": len(SMALL), "duration": 1, "errors": []})
+    assert fetch(agent, configId=config["id"])[1].content == SMALL
+
+
+def test_a_download_serves_ranges_and_heads(agent, upload):
+    upload.add(SMALL)
+    upload.complete()
+    url = agent.ok("POST", "/api/agent/restore", {})["url"]
+    head = store_request(agent, "HEAD", url)
+    assert int(head.headers["Content-Length"]) == len(SMALL)
+    part = store_request(agent, "GET", url, headers={"Range": "bytes=10-19"}, judge=False)
+    assert (part.status_code, part.content) == (206, SMALL[10:20])
+
+
+def test_restore_finds_the_newest_good_run(operator, agent, config):
+    done = []
+    for status in ("completed", "warning", "failed"):
+        upload = Upload(agent, config)
+        upload.add(SMALL)
+        errors = [] if status == "completed" else [{"path": "/x", "message": "vanished"}]
+        assert upload.complete(status, errors=errors).status_code == 200
+        done.append(upload)
+    Upload(agent, config)  # still running
+    assert agent.ok("POST", "/api/agent/restore", {})["logId"] == done[1].log_id
+    assert agent.ok("POST", "/api/agent/restore", {"configId": config["id"]})["logId"] == done[1].log_id
+    assert agent.ok("POST", "/api/agent/restore", {"configName": config["name"]})["logId"] == done[1].log_id
+    assert agent.ok("POST", "/api/agent/restore", {"logId": done[0].log_id})["logId"] == done[0].log_id
+    listed = agent.ok("GET", "/api/agent/backups")["items"]
+    assert [i["logId"] for i in listed] == [done[1].log_id, done[0].log_id]
+    for which in ({"logId": done[2].log_id}, {"configName": "none of that name"},
+                  {"configId": "01900000-dead-7000-8000-000000000000"}):
+        problem(agent.post("/api/agent/restore", which), 404, "not-found")
+
+
+def test_progress_is_shown_while_a_run_is_under_way(operator, agent, upload):
+    reply = agent.ok("POST", "/api/agent/backup/progress", {"logId": upload.log_id, "filesProcessed": 12,
+                                                            "bytesRead": 3456, "bytesTransferred": 789})
+    assert reply["cancel"] is False
+    wait_until(lambda: run_of(operator, upload)["filesProcessed"] == 12, 3, "progress is shown")
+    assert run_of(operator, upload)["bytesRead"] == 3456
+
+
+# --- starting ---
+
+
+@pytest.mark.parametrize("filename", ["", "a/b", "..", ".", "../x", "a b", "a\\b", "ä.tar", "a\u0000", "x" * 300, "%2e"])
+def test_a_file_name_that_could_lead_elsewhere_is_refused(agent, config, filename):
+    reply = agent.post("/api/agent/backup/start", {"configId": config["id"], "filename": filename, "multipart": True})
+    if "\0" in filename:
+        problem(reply, 400, "bad-json")
+    else:
+        assert problem(reply, 422, "invalid-field")["pointer"] == "/filename"
+
+
+def test_one_put_needs_a_size(agent, config):
+    reply = agent.post("/api/agent/backup/start", {"configId": config["id"], "filename": "a.tar"})
+    assert problem(reply, 422, "invalid-field")["pointer"] == "/filesize"
+
+
+def test_a_config_of_another_agent_is_not_there(operator, agent):
+    foreign = operator.add_config(operator.register())
+    problem(agent.post("/api/agent/backup/start", {"configId": foreign["id"], "filename": "a.tar", "multipart": True}),
+            404, "not-found")
+
+
+def test_the_same_name_twice_overwrites_nothing(stack, agent, config):
+    first = Upload(agent, config, "same.tar")
+    first.add(SMALL)
+    assert first.complete().status_code == 200
+    reply = agent.post("/api/agent/backup/start", {"configId": config["id"], "filename": "same.tar", "multipart": True})
+    if reply.status_code == 200:
+        assert reply.json()["upload"]["s3Path"] != first.s3_path
+    else:
+        problem(reply, 409, "conflict")
+    assert stored(stack, first.s3_path).read_bytes() == SMALL
+
+
+# --- parts ---
+
+
+@pytest.mark.parametrize("fields, pointer", [({"number": 0}, "/number"), ({"number": 10001}, "/number"),
+                                             ({"size": 0}, "/size"), ({"size": PART + 1}, "/size"),
+                                             ({"md5": "x"}, "/md5"), ({"md5": "!" * 24}, "/md5")])
+def test_a_part_out_of_range_is_refused(upload, fields, pointer):
+    reply = upload.announce(1, SMALL, **fields)
+    assert problem(reply, 422, "invalid-field")["pointer"] == pointer
+
+
+def test_a_run_of_another_agent_is_not_there(operator, upload):
+    other = operator.register()
+    body = {"logId": upload.log_id, "number": 1, "size": 1, "md5": md5(b"x")}
+    problem(other.post("/api/agent/backup/parts", body), 404, "not-found")
+    problem(other.post("/api/agent/backup/complete", upload.body("failed")), 404, "not-found")
+    problem(other.post("/api/agent/backup/progress", {"logId": upload.log_id}), 404, "not-found")
+    problem(other.post("/api/agent/restore", {"logId": upload.log_id}), 404, "not-found")
+    assert run_of(operator, upload)["status"] == "running"
+
+
+def test_a_part_may_be_sent_again(upload):
+    url = upload.url(1, SMALL)
+    for _ in range(2):
+        assert upload.put(url, SMALL).status_code == 200
+    assert upload.put(upload.url(1, SMALL), SMALL).status_code == 200
+    upload.parts = [{"number": 1, "etag": hashlib.md5(SMALL).hexdigest(), "size": len(SMALL)}]
+    assert upload.complete().status_code == 200
+
+
+def test_a_stored_part_is_not_replaced_by_another(stack, upload):
+    upload.add(SMALL)
+    other = SMALL[::-1]
+    announced = upload.announce(1, other)
+    if announced.status_code == 200:
+        assert upload.put(announced.json()["url"], other).status_code == 409
+    else:
+        problem(announced, 409, "conflict")
+    assert upload.complete().status_code == 200
+    assert stored(stack, upload.s3_path).read_bytes() == SMALL
+
+
+# --- URLs ---
+
+
+def changed(url, **query):
+    """The URL with some parameters set otherwise; the rest byte for byte as it was."""
+    for name, value in query.items():
+        url = re.sub(rf"([?&]{name}=)[^&]*", lambda m: m[1] + value, url)
+    return url
+
+
+def refused(reply, *statuses):
+    assert reply.status_code in statuses, reply.text
+    assert reply.json()["status"] == reply.status_code
+
+
+def test_any_change_of_a_url_breaks_it(agent, upload):
+    url = upload.url(1, SMALL)
+    query = {k: v[0] for k, v in parse_qs(urlsplit(url).query).items()}
+    assert query["X-Amz-Algorithm"] == "AWS4-HMAC-SHA256"
+    signature = query["X-Amz-Signature"]
+    mutants = [
+        changed(url, **{"X-Amz-Signature": signature[:-1] + ("0" if signature[-1] != "0" else "1")}),
+        changed(url, **{"X-Amz-Signature": ""}),
+        changed(url, **{"X-Amz-Expires": "604800"}),
+        changed(url, **{"X-Amz-Date": "20300101T000000Z"}),
+        changed(url, **{"X-Amz-SignedHeaders": "host"}),
+        changed(url, partNumber="2"),
+        changed(url, uploadId="another"),
+        url.replace("&partNumber=1", ""),
+        url + "&x=1",
+        url + "&partNumber=2",
+        url.split("?")[0],
+        url.replace(upload.filename, "other.tar"),
+        url.replace("/objects/", "/objects//"),
+        url.replace("/objects/users", "/objects/./users"),
+        url.replace("/objects/users", "/objects/x/../users"),
+        url.replace("/objects/users", "/objects/%75sers"),
+        url.replace("X-Amz-Date", "x-amz-date"),
+    ]
+    for mutant in mutants:
+        assert mutant != url
+        reply = raw(agent, "PUT", path_of(mutant), SMALL, {"Content-MD5": md5(SMALL)})
+        assert reply[0] in (400, 403, 404), f"{mutant}: {reply}"
+    assert upload.put(url, SMALL).status_code == 200
+
+
+def raw(agent, method, target, body, headers):
+    """A request whose path no library tidies up. (status, headers, body)"""
+    context = ssl.create_default_context(cafile=agent.stack.ca)
+    connection = http.client.HTTPSConnection("localhost", agent.stack.agent_port, context=context, timeout=30)
+    connection.putrequest(method, target, skip_accept_encoding=True)
+    for name, value in {"Content-Length": str(len(body)), **headers}.items():
+        if value is not None:
+            connection.putheader(name, value)
+    try:
+        connection.endheaders(body)
+        reply = connection.getresponse()
+        return reply.status, dict(reply.getheaders()), reply.read()
+    except (BrokenPipeError, ConnectionResetError):  # refused before the body was through
+        reply = connection.getresponse()
+        return reply.status, dict(reply.getheaders()), reply.read()
+    finally:
+        connection.close()
+
+
+def test_a_url_is_for_its_method(agent, upload):
+    url = upload.url(1, SMALL)
+    refused(store_request(agent, "GET", url), 403, 404)
+    assert store_request(agent, "HEAD", url, judge=False).status_code in (403, 404)
+    refused(store_request(agent, "DELETE", url), 405)
+    refused(store_request(agent, "POST", url, data=SMALL), 405)
+    upload.add(SMALL)
+    upload.complete()
+    get = agent.ok("POST", "/api/agent/restore", {})["url"]
+    refused(store_request(agent, "PUT", get, data=SMALL), 403)
+
+
+def test_an_expired_url_is_refused(stack, spec, agent, upload):
+    """With the signer's key one could make one; without, a URL with another date is just a wrong one. So a short-lived
+    one is had from the server's own clock, moved."""
+    url = upload.url(1, SMALL)
+    assert int(parse_qs(urlsplit(url).query)["X-Amz-Expires"][0]) == 900
+    old = changed(url, **{"X-Amz-Date": "20200101T000000Z"})
+    refused(upload.put(old, SMALL), 403)
+
+
+def test_a_body_that_is_not_the_announced_one_is_refused(agent, upload):
+    url = upload.url(1, SMALL)
+    refused(upload.put(url, SMALL[:-1]), 403)  # length
+    refused(upload.put(url, SMALL + b"x"), 403)
+    refused(upload.put(url, SMALL[::-1]), 403)  # MD5 header
+    lying = store_request(agent, "PUT", url, data=SMALL[::-1], headers={"Content-MD5": md5(SMALL)})
+    refused(lying, 400, 403)  # the header is right, the bytes are not
+    refused(store_request(agent, "PUT", url, data=SMALL), 403)  # no MD5 at all
+    problem(upload.complete(parts=[]), 409, "conflict")
+    assert upload.put(url, SMALL).status_code == 200
+
+
+def test_headers_that_are_not_signed_are_refused(agent, upload):
+    url = upload.url(1, SMALL)
+    for name, value in (("x-amz-copy-source", "/muster/users/x/y"), ("x-amz-acl", "public-read"),
+                        ("X-AMZ-Meta-A", "b"), ("x-amz-content-sha256", "UNSIGNED-PAYLOAD")):
+        refused(upload.put(url, SMALL, **{name: value}), 403)
+
+
+def test_a_chunked_body_is_refused_before_it_is_read(stack, agent, upload):
+    url = upload.url(1, SMALL)
+    before = {p: p.stat().st_size for p in (stack.var / "store").rglob("*") if p.is_file()}
+    reply = store_request(agent, "PUT", url, data=iter([SMALL]), headers={"Content-MD5": md5(SMALL)})
+    refused(reply, 411)
+    assert {p: p.stat().st_size for p in (stack.var / "store").rglob("*") if p.is_file()} == before
+
+
+def test_a_denied_upload_leaves_nothing_on_disk(stack, agent, upload):
+    url = changed(upload.url(1, SMALL), **{"X-Amz-Signature": "0" * 64})
+    before = {p for p in (stack.var / "store").rglob("*")}
+    refused(upload.put(url, SMALL), 403)
+    assert {p for p in (stack.var / "store").rglob("*")} == before
+
+
+def test_a_part_of_a_finished_upload_is_refused(stack, agent, upload):
+    url = upload.url(1, SMALL)
+    upload.add(SMALL)
+    assert upload.complete().status_code == 200
+    refused(upload.put(url, SMALL), 403, 409)
+    problem(upload.announce(2, SMALL), 409, "conflict")
+    assert stored(stack, upload.s3_path).read_bytes() == SMALL
+
+
+def test_urls_of_a_deactivated_agent_stop(operator, agent, config, upload):
+    put = upload.url(1, SMALL)
+    done = Upload(agent, config)
+    done.add(SMALL)
+    done.complete()
+    get = agent.ok("POST", "/api/agent/restore", {})["url"]
+    assert store_request(agent, "GET", get).status_code == 200
+    operator.ok("POST", f"/api/agents/{agent.id}/deactivate")
+    wait_until(lambda: store_request(agent, "GET", get).status_code == 403, 1, "the URL stopped within a second")
+    refused(upload.put(put, SMALL), 403)
+
+
+def test_what_is_in_the_store_is_reached_by_no_other_way(stack, agent, page, upload):
+    upload.add(SMALL)
+    upload.complete()
+    for target in (f"/objects/{upload.s3_path}", f"/-/objects/{upload.s3_path}", f"/store/objects/{upload.s3_path}",
+                   "/objects/", "/objects/../muster.db", "/objects/..%2f..%2fmuster.db", "/objects/%2e%2e/muster.db"):
+        assert raw(agent, "GET", target, b"", {})[0] in (400, 403, 404), target
+        assert page.get(target, judge=False).status_code in (400, 403, 404), target
+
+
+def test_objects_are_not_on_the_peoples_port(stack, agent, page, upload):
+    upload.add(SMALL)
+    upload.complete()
+    url = agent.ok("POST", "/api/agent/restore", {})["url"]
+    assert page.get(path_of(url), judge=False).status_code == 404
+
+
+# --- completing ---
+
+
+def test_completed_needs_every_part(agent, upload):
+    problem(upload.complete(), 409, "conflict")  # none at all
+    upload.add(FULL)
+    announced = upload.url(2, SMALL)
+    claim = upload.parts + [{"number": 2, "etag": hashlib.md5(SMALL).hexdigest(), "size": len(SMALL)}]
+    problem(upload.complete(parts=claim), 409, "conflict")  # announced, never sent
+    upload.put(announced, SMALL)
+    for lie in ([{**claim[0], "size": 5}, claim[1]], [{**claim[0], "etag": "0" * 32}, claim[1]], [claim[0]],
+                [claim[0], {**claim[1], "number": 3}], claim + [{**claim[1], "number": 3}]):
+        problem(upload.complete(parts=lie), 409, "conflict")
+    assert upload.complete(parts=claim).status_code == 200
+
+
+def test_a_gap_between_parts_is_no_backup(agent, upload):
+    upload.add(FULL)
+    upload.put(upload.url(3, SMALL), SMALL)
+    upload.parts.append({"number": 3, "etag": hashlib.md5(SMALL).hexdigest(), "size": len(SMALL)})
+    problem(upload.complete(), 409, "conflict")
+
+
+def test_a_short_part_in_the_middle_is_no_backup(agent, upload):
+    upload.add(SMALL)
+    upload.add(SMALL)
+    problem(upload.complete(), 409, "conflict")
+
+
+def test_one_put_that_never_came_is_no_backup(agent, config):
+    start = agent.ok("POST", "/api/agent/backup/start",
+                     {"configId": config["id"], "filename": "missing.tar.gz", "filesize": 10})
+    problem(agent.post("/api/agent/backup/complete", {"logId": start["logId"], "status": "completed"}), 409, "conflict")
+
+
+def test_completing_again_is_answered_alike_and_otherwise_refused(operator, upload):
+    upload.add(SMALL)
+    for _ in range(3):
+        assert upload.complete().status_code == 200
+    problem(upload.complete("failed"), 409, "conflict")
+    problem(upload.complete("warning", errors=[{"message": "x"}]), 409, "conflict")
+    assert run_of(operator, upload)["status"] == "completed"
+
+
+@pytest.mark.parametrize("status", ["failed", "cancelled"])
+def test_a_run_that_did_not_work_out_leaves_no_object(stack, operator, upload, status):
+    upload.add(SMALL)
+    errors = [{"path": "/etc/x", "message": "disk on fire"}, {"message": "gave up"}]
+    assert upload.complete(status, errors=errors).status_code == 200
+    run = run_of(operator, upload)
+    assert (run["status"], run["errors"], run["errorCount"]) == (status, errors, 2)
+    assert not stored(stack, upload.s3_path).exists()
+    problem(upload.complete("completed"), 409, "conflict")
+
+
+def test_runs_are_listed_for_who_may_see_them(operator, neighbour, admin, agent, upload):
+    assert upload.log_id in operator.get("/api/runs?limit=200").text
+    assert upload.log_id in operator.get(f"/api/agents/{agent.id}/runs").text
+    assert upload.log_id in operator.get("/api/runs?status=running&limit=200").text
+    assert upload.log_id not in operator.get("/api/runs?status=failed&limit=200").text
+    assert admin.get(f"/api/runs/{upload.log_id}").status_code == 200
+    assert upload.log_id not in neighbour.get("/api/runs?limit=200").text
+    problem(neighbour.get(f"/api/runs/{upload.log_id}"), 404, "not-found")
+    problem(neighbour.get(f"/api/agents/{agent.id}/runs"), 404, "not-found")
+
+
+def test_a_run_that_falls_silent_fails(stack, operator, upload):
+    assert stack.change("UPDATE backup_runs SET active_ms = active_ms - 86400000 WHERE id = ?", upload.log_id) == 1
+    wait_until(lambda: run_of(operator, upload)["status"] == "failed", 75, "the silent run was failed")

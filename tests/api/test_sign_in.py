@@ -1,0 +1,168 @@
+"""Signing in and out, sessions, and the headers that pages come with."""
+
+import secrets
+import time
+
+import pytest
+
+from client import Client, Person, problem
+
+COOKIE = "__Host-muster"
+
+
+@pytest.fixture
+def person(stack, spec):
+    return Person.add(stack, spec, "viewer")
+
+
+def login(page, email, password, **kwargs):
+    return page.post("/api/auth/login", {"email": email, "password": password}, **kwargs)
+
+
+def test_signing_in_says_who_one_is(page, person):
+    reply = login(page, person.email, person.password)
+    assert reply.status_code == 200
+    assert reply.json()["user"]["email"] == person.email
+    assert reply.json()["user"]["role"] == "viewer"
+    session = page.ok("GET", "/api/auth/session")
+    assert session["user"] == reply.json()["user"]
+    assert session["csrfToken"] == reply.json()["csrfToken"]
+    assert abs(session["serverTime_ms"] - time.time() * 1000) < 60_000
+
+
+def test_the_address_is_known_in_any_case(page, person):
+    assert login(page, person.email.upper(), person.password).status_code == 200
+
+
+def test_the_cookie_is_for_this_host_alone(page, person):
+    cookie = login(page, person.email, person.password).headers["Set-Cookie"]
+    name, value = cookie.split(";")[0].split("=", 1)
+    attributes = {part.strip().lower() for part in cookie.split(";")[1:]}
+    assert name == COOKIE
+    assert len(value) >= 22
+    assert {"path=/", "secure", "httponly", "samesite=strict"} <= attributes
+    assert not any(a.startswith("domain") for a in attributes)
+
+
+def test_an_unknown_address_and_a_wrong_password_are_told_apart_by_nobody(page, person):
+    replies = []
+    for email in (person.email, f"{secrets.token_hex(4)}@example.org"):
+        started = time.monotonic()
+        told = problem(login(page, email, "wrong"), 401, "unauthenticated")
+        replies.append(({k: v for k, v in told.items() if k != "requestId"}, time.monotonic() - started))
+    assert replies[0][0] == replies[1][0]
+    assert COOKIE not in page.session.cookies
+    slow, fast = sorted((r[1] for r in replies), reverse=True)
+    assert fast > slow / 4, f"{replies[0][1]:.3f} s for a known address, {replies[1][1]:.3f} s for an unknown one"
+
+
+def test_another_session_is_made_at_every_sign_in(stack, spec, person):
+    first = person.session.cookies[COOKIE]
+    person.sign_in()
+    assert person.session.cookies[COOKIE] != first
+    stranger = Client(stack, spec, "admin")
+    assert stranger.get("/api/auth/session", headers={"Cookie": f"{COOKIE}={first}"}).status_code in (200, 401)
+
+
+def test_a_session_that_was_planted_is_not_taken_over(page, person):
+    planted = secrets.token_urlsafe(32)
+    reply = login(page, person.email, person.password, headers={"Cookie": f"{COOKIE}={planted}"})
+    assert reply.status_code == 200
+    assert planted not in reply.headers["Set-Cookie"]
+    problem(page.get("/api/auth/session", headers={"Cookie": f"{COOKIE}={planted}"}), 401, "unauthenticated")
+
+
+def test_signing_out_ends_the_session_at_once(stack, spec, person):
+    old = person.session.cookies[COOKIE]
+    reply = person.post("/api/auth/logout")
+    assert reply.status_code == 200
+    stranger = Client(stack, spec, "admin")
+    problem(stranger.get("/api/auth/session", headers={"Cookie": f"{COOKIE}={old}"}), 401, "unauthenticated")
+
+
+def test_a_session_nobody_used_for_long_is_over(stack, person):
+    assert person.get("/api/auth/session").status_code == 200
+    week = 8 * 24 * 3600 * 1000
+    assert stack.change("UPDATE sessions SET last_used_ms = last_used_ms - ?, expires_ms = expires_ms - ?"
+                        " WHERE user_id = ?", week, week, person.user["id"], topic="sessions") >= 1
+    problem(person.get("/api/auth/session"), 401, "unauthenticated")
+
+
+def test_a_new_password_ends_the_sessions_of_the_old_one(stack, person):
+    stack.app("user", "passwd", person.email, input="another password of some length\n")
+    problem(person.get("/api/auth/session"), 401, "unauthenticated")
+    person.password = "another password of some length"
+    person.sign_in()
+    person.ok("GET", "/api/auth/session")
+
+
+def test_guessing_is_slowed_down_and_says_for_how_long(stack, spec, page, person):
+    for _ in range(30):
+        reply = login(page, person.email, "guess")
+        if reply.status_code == 429:
+            break
+        problem(reply, 401, "unauthenticated")
+    told = problem(reply, 429, "rate-limited")
+    assert "guess" not in str(told)
+    assert int(reply.headers["Retry-After"]) >= 1
+    # Not even the right password helps meanwhile; others are not held up.
+    problem(login(page, person.email, person.password), 429, "rate-limited")
+    assert person.get("/api/auth/session").status_code == 200
+
+
+def test_the_sign_in_form_of_another_site_is_refused(stack, page, person):
+    for headers in ({"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}):
+        problem(login(page, person.email, person.password, headers=headers), 403, "csrf")
+    own = {"Origin": stack.url, "Sec-Fetch-Site": "same-origin"}
+    assert login(page, person.email, person.password, headers=own).status_code == 200
+
+
+def test_the_database_holds_no_password_and_no_session(stack, person):
+    dump = "\n".join("\n".join(map(str, row)) for table in ("users", "sessions", "audit")
+                     for row in stack.query(f"SELECT * FROM {table}"))
+    assert person.email in dump
+    assert person.password not in dump
+    assert person.session.cookies[COOKIE] not in dump
+
+
+# --- headers ---
+
+
+@pytest.mark.parametrize("path", ["/", "/index.html", "/nothing-here", "/api/nothing-here", "/api/auth/session"])
+def test_every_page_comes_with_the_security_headers(page, path):
+    headers = page.get(path, judge=False).headers
+    policy = {d.split()[0]: d.split()[1:] for d in headers["Content-Security-Policy"].split(";") if d.strip()}
+    assert policy["default-src"] == ["'none'"] or policy["default-src"] == ["'self'"]
+    scripts = policy.get("script-src", policy["default-src"])
+    assert "'unsafe-inline'" not in scripts and "'unsafe-eval'" not in scripts and "*" not in scripts
+    assert "'unsafe-inline'" not in policy.get("style-src", [])
+    assert policy["frame-ancestors"] == ["'none'"]
+    assert policy["base-uri"] in (["'none'"], ["'self'"])
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert int(headers["Strict-Transport-Security"].split("max-age=")[1].split(";")[0]) >= 15552000
+    assert headers["Referrer-Policy"] in ("no-referrer", "same-origin", "strict-origin-when-cross-origin")
+    assert "Server" not in headers or not any(c.isdigit() for c in headers["Server"])
+
+
+def test_replies_of_the_api_are_kept_by_no_cache(page, operator, agent):
+    for client, path in ((page, "/api/auth/session"), (operator, "/api/agents"), (agent, "/api/agent/configs")):
+        assert client.get(path).headers["Cache-Control"] == "no-store"
+
+
+def test_a_reply_carries_the_request_id_of_the_logs(stack, page):
+    told = problem(page.get("/api/auth/session"), 401, "unauthenticated")
+    assert told["requestId"]
+    assert told["requestId"] in stack.log_text()
+
+
+def test_metrics_are_text_for_prometheus(page):
+    reply = page.get("/metrics")
+    assert reply.status_code == 200
+    assert "# TYPE muster_" in reply.text
+
+
+def test_health_tells_live_from_ready(page, wire):
+    for client in (page, wire):
+        assert client.ok("GET", "/health/live") == {"status": "live"}
+        assert client.ok("GET", "/health/ready") == {"status": "ready"}
+        assert client.ok("GET", "/health")["status"] == "ready"

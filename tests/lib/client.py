@@ -1,0 +1,126 @@
+"""Clients of both listeners. Every reply is judged by docs/openapi.yaml as it comes in."""
+
+import os
+import secrets
+
+import requests
+
+import tokens
+from identity import Identity
+
+
+class Client:
+    """One listener as a stranger sees it."""
+
+    def __init__(self, stack, spec, listener):
+        self.stack, self.spec, self.listener = stack, spec, listener
+        self.base = stack.url if listener == "admin" else stack.agent_url
+        self.session = requests.Session()
+        self.session.trust_env = False
+        self.session.verify = stack.ca
+        self.headers = {}
+
+    def request(self, method, path, judge=True, headers=None, **kwargs):
+        kwargs.setdefault("timeout", 30)
+        kwargs.setdefault("allow_redirects", False)
+        reply = self.session.request(method, self.base + path, headers={**self.headers, **(headers or {})}, **kwargs)
+        if judge:
+            self.spec.judge(method, path, reply)
+        return reply
+
+    def get(self, path, **kwargs):
+        return self.request("GET", path, **kwargs)
+
+    def post(self, path, json=None, **kwargs):
+        return self.request("POST", path, json=json, **kwargs)
+
+    def ok(self, method, path, json=None, **kwargs):
+        """The body of a reply that has to be a 200."""
+        reply = self.request(method, path, json=json, **kwargs)
+        assert reply.status_code == 200, f"{method} {path}: {reply.status_code} {reply.text[:500]}"
+        return reply.json()
+
+
+class Person(Client):
+    """Somebody with an account, signed in."""
+
+    def __init__(self, stack, spec, email, password):
+        super().__init__(stack, spec, "admin")
+        self.email, self.password = email, password
+        self.sign_in()
+
+    def sign_in(self):
+        body = self.ok("POST", "/api/auth/login", {"email": self.email, "password": self.password})
+        self.user = body["user"]
+        self.headers = {"X-CSRF-Token": body["csrfToken"]}
+
+    @classmethod
+    def add(cls, stack, spec, role):
+        email, password = f"{role}-{secrets.token_hex(4)}@example.org", secrets.token_urlsafe(16)
+        stack.app("user", "add", email, "--role", role, input=password + "\n")
+        return cls(stack, spec, email, password)
+
+    def mint(self, **fields):
+        return self.ok("POST", "/api/otps", fields)
+
+    def enrol(self, **fields):
+        return Agent.enrol(self.stack, self.spec, self.mint(), **fields)
+
+    def register(self, name="registered"):
+        agent = self.ok("POST", "/api/agents", {"name": name, "platform": "linux"})["agent"]
+        return Agent(self.stack, self.spec, agent)
+
+    def add_config(self, agent, name="files", **fields):
+        body = {"name": name, "agentId": agent and agent.id, "sources": [{"path": "/etc"}],
+                "options": {"type": "full", "compression": True, "encryption": False, "retentionDays": 30}, **fields}
+        return self.ok("POST", "/api/configs", body)["config"]
+
+
+class Agent(Client):
+    """An agent that these tests play."""
+
+    def __init__(self, stack, spec, agent, identity=None, certificate=None):
+        super().__init__(stack, spec, "agent")
+        self.id, self.name, self.key = agent["id"], agent["name"], agent["apiKey"]
+        self.identity = identity
+        self.headers = {"X-Agent-API-Key": self.key}
+        if certificate:
+            self.session.cert = identity.certificate_files(certificate)
+
+    @staticmethod
+    def enrolment(otp, identity, **fields):
+        return {"otp": otp, "csr": identity.csr(), "hostname": "host", "platform": "linux", "arch": "amd64",
+                "version": "0.1.0", "proto": 1, "capabilities": ["backup"], "deploymentMode": "vm", **fields}
+
+    @classmethod
+    def enrol(cls, stack, spec, minted, **fields):
+        identity = Identity()
+        body = Client(stack, spec, "agent").ok("POST", "/api/agent/enroll",
+                                               cls.enrolment(minted["otp"], identity, **fields))
+        return cls(stack, spec, body["agent"], identity, body["certificate"])
+
+    def close(self):
+        for path in self.session.cert or ():
+            os.unlink(path)
+
+    def beat(self, **fields):
+        return self.ok("POST", "/api/agent/heartbeat", {"version": "0.1.0", "platform": "linux", "arch": "amd64",
+                                                        "deploymentMode": "vm", **fields})
+
+    def say(self, *events, epoch="00000000000000aa"):
+        return self.ok("POST", "/api/agent/events", {"epoch": epoch, "events": list(events)})
+
+
+def event(seq, level="info", kind="log", message="said", **metadata):
+    return {"seq": seq, "time_ms": 1771185600000 + seq, "level": level, "kind": kind, "message": message,
+            "metadata": metadata}
+
+
+def problem(reply, status, slug):
+    """Asserts that the reply is this problem, and gives its body."""
+    assert (reply.status_code, reply.json()["type"]) == (status, f"/problems/{slug}"), reply.text
+    return reply.json()
+
+
+WRONG_KEYS = {"none": None, "empty": "", "malformed": "msk_not-a-key", "mistyped": tokens.api_key()[:-1] + "!",
+              "unknown": tokens.api_key(), "of another kind": tokens.otp()}

@@ -1,0 +1,62 @@
+"""A backup as an agent uploads it."""
+
+import base64
+import hashlib
+import itertools
+from urllib.parse import urlsplit
+
+PART = 8 * 1024 * 1024
+NUMBERS = itertools.count(1)
+
+
+def md5(data):
+    return base64.b64encode(hashlib.md5(data).digest()).decode()
+
+
+def path_of(url):
+    parts = urlsplit(url)
+    return f"{parts.path}?{parts.query}"
+
+
+class Upload:
+    """A run of parts. put() sends what was announced, whatever the test makes of it in between."""
+
+    def __init__(self, agent, config, filename=None):
+        self.agent, self.parts = agent, []
+        self.filename = filename or f"backup-{next(NUMBERS)}.tar.zst"
+        self.reply = agent.ok("POST", "/api/agent/backup/start",
+                              {"configId": config["id"], "filename": self.filename, "multipart": True})
+        self.log_id, self.s3_path = self.reply["logId"], self.reply["upload"]["s3Path"]
+
+    def announce(self, number, data, **fields):
+        return self.agent.post("/api/agent/backup/parts", {"logId": self.log_id, "number": number, "size": len(data),
+                                                           "md5": md5(data), **fields})
+
+    def url(self, number, data):
+        reply = self.announce(number, data)
+        assert reply.status_code == 200, reply.text
+        return reply.json()["url"]
+
+    def put(self, url, data, **headers):
+        return store_request(self.agent, "PUT", url, data=data, headers={"Content-MD5": md5(data), **headers})
+
+    def add(self, data):
+        """One more part, from announcing to stored."""
+        number = len(self.parts) + 1
+        reply = self.put(self.url(number, data), data)
+        assert reply.status_code == 200, reply.text
+        assert reply.headers["ETag"] == f'"{hashlib.md5(data).hexdigest()}"'
+        self.parts.append({"number": number, "etag": hashlib.md5(data).hexdigest(), "size": len(data)})
+
+    def body(self, status="completed", **fields):
+        return {"logId": self.log_id, "status": status, "filesProcessed": 1, "bytesTransferred":
+                sum(p["size"] for p in self.parts), "duration": 10, "errors": [], "parts": self.parts, **fields}
+
+    def complete(self, status="completed", **fields):
+        return self.agent.post("/api/agent/backup/complete", self.body(status, **fields))
+
+
+def store_request(agent, method, url, headers=None, **kwargs):
+    """A request to the store, without the agent's key: the URL is all it takes."""
+    bare = {"X-Agent-API-Key": None, **(headers or {})}
+    return agent.request(method, path_of(url), headers=bare, **kwargs)
