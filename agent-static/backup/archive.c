@@ -65,7 +65,7 @@ int archive_out_new(const struct archive_options *options, struct archive_out **
         goto out;
     }
     if (archive_write_set_format_pax(a->archive) != ARCHIVE_OK ||
-        archive_write_set_options(a->archive, "hdrcharset=BINARY,xattrheader=SCHILY") != ARCHIVE_OK ||
+        archive_write_set_options(a->archive, "hdrcharset=BINARY,xattrheader=ALL") != ARCHIVE_OK ||
         archive_write_set_bytes_per_block(a->archive, 0) != ARCHIVE_OK ||
         archive_write_open2(a->archive, a, NULL, write_callback, NULL, NULL) != ARCHIVE_OK)
         rc = archive_failure(a, err);
@@ -251,6 +251,8 @@ static int put_content(struct archive_out *a, const struct walk_entry *entry, st
             rc = put_segment(a, entry->fd, segment, &lost, err);
         at = segment.offset + segment.length;
     }
+    if (rc == 0)
+        rc = put_zeros(a, entry->st.st_size - at, err);
     if (rc != 0)
         return rc;
     struct stat after;

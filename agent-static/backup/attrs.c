@@ -1,5 +1,6 @@
 #include "backup/attrs.h"
 
+#include <archive.h>
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -70,8 +71,6 @@ static const char *add_one(struct archive_entry *ret, const char *name, const vo
         return attrs_acl_parse(value, len, ARCHIVE_ENTRY_ACL_TYPE_DEFAULT, ret) ? NULL : "is not understood";
     if (strncmp(name, "system.", 7) == 0) /* the file system's own: it makes them again */
         return NULL;
-    if (strchr(name, '=') != NULL)
-        return "has a name that archives cannot hold";
     if (*total + strlen(name) + len > ATTRS_MAX)
         return "is more than archives can hold";
     *total += strlen(name) + len;
@@ -124,5 +123,97 @@ int attrs_read(const struct walk_entry *entry, struct archive_entry *ret, void (
         read_all(&s, names, (size_t)len, names + NAMES_MAX, ret, problem, ctx);
     free(names);
     free(s.path);
+    return rc;
+}
+
+/* --- after reading an archive ------------------------------------------------------------------------------------ */
+
+/* libarchive's "%XX" for names, and back. ret has room for three times the name. */
+static void encode_name(const char *name, char *ret)
+{
+    for (; *name != '\0'; name++) {
+        unsigned char c = (unsigned char)*name;
+        if (c < 33 || c > 126 || c == '%' || c == '=')
+            ret += snprintf(ret, 4, "%%%02X", c);
+        else
+            *ret++ = *name;
+    }
+    *ret = '\0';
+}
+
+static int hex_digit(char c)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    const char *at = c == '\0' ? NULL : strchr(digits, c);
+    return at == NULL ? -1 : (int)(at - digits);
+}
+
+static void decode_name(const char *name, char *ret)
+{
+    for (; *name != '\0'; name++) {
+        int high = *name == '%' ? hex_digit(name[1]) : -1;
+        int low = high >= 0 ? hex_digit(name[2]) : -1;
+        if (low >= 0) {
+            *ret++ = (char)(high * 16 + low);
+            name += 2;
+        } else {
+            *ret++ = *name;
+        }
+    }
+    *ret = '\0';
+}
+
+static bool has_attr(struct archive_entry *entry, const char *name, const void *value, size_t len)
+{
+    const char *n;
+    const void *v;
+    size_t l;
+    (void)archive_entry_xattr_reset(entry);
+    while (archive_entry_xattr_next(entry, &n, &v, &l) == ARCHIVE_OK)
+        if (strcmp(n, name) == 0 && l == len && (len == 0 || memcmp(v, value, len) == 0))
+            return true;
+    return false;
+}
+
+/* Whether name is only the encoded twin of another: its plain form is there, and it has no encoded twin of its own. */
+static bool is_twin(struct archive_entry *entry, const char *name, const void *value, size_t len, char *scratch)
+{
+    if (strchr(name, '%') == NULL)
+        return false;
+    decode_name(name, scratch);
+    if (strcmp(scratch, name) == 0 || !has_attr(entry, scratch, value, len))
+        return false;
+    encode_name(name, scratch);
+    return !has_attr(entry, scratch, value, len);
+}
+
+int attrs_clean(struct archive_entry *entry, struct err *err)
+{
+    const char *name;
+    const void *value;
+    size_t len, longest = 0;
+    (void)archive_entry_xattr_reset(entry);
+    while (archive_entry_xattr_next(entry, &name, &value, &len) == ARCHIVE_OK)
+        if (strchr(name, '%') != NULL && strlen(name) > longest)
+            longest = strlen(name);
+    if (longest == 0)
+        return 0;
+    /* Asking walks through the list too, so one copy is walked and another asked. */
+    struct archive_entry *walked = archive_entry_clone(entry);
+    struct archive_entry *asked = archive_entry_clone(entry);
+    char *scratch = malloc(longest * 3 + 1);
+    int rc = 0;
+    if (walked == NULL || asked == NULL || scratch == NULL) {
+        rc = err_set(err, ERR_NOMEM, "out of memory");
+    } else {
+        archive_entry_xattr_clear(entry);
+        (void)archive_entry_xattr_reset(walked);
+        while (archive_entry_xattr_next(walked, &name, &value, &len) == ARCHIVE_OK)
+            if (!is_twin(asked, name, value, len, scratch))
+                archive_entry_xattr_add_entry(entry, name, value, len);
+    }
+    free(scratch);
+    archive_entry_free(asked);
+    archive_entry_free(walked);
     return rc;
 }

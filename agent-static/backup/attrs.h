@@ -12,8 +12,8 @@
 #include "backup/walk.h"
 #include "common/err.h"
 
-/* What a reader of pax headers takes, with room for path and numbers. */
-enum { ATTRS_MAX = 384 * 1024 };
+/* A reader of pax headers takes 1 MiB in all: two and a third times this, and the longest path. */
+enum { ATTRS_MAX = 256 * 1024 };
 
 /* Adds the attributes of what entry names. Problems with single attributes are told to problem(ctx, why); the rest is
  * still added. ERR_NOMEM only. */
@@ -23,5 +23,9 @@ int attrs_read(const struct walk_entry *entry, struct archive_entry *ret, void (
 /* Adds the ACL in the kernel's form (struct posix_acl_xattr_header) of ARCHIVE_ENTRY_ACL_TYPE_ACCESS or _DEFAULT.
  * False, and nothing added, when it is not one. */
 bool attrs_acl_parse(const void *data, size_t len, int type, struct archive_entry *ret);
+
+/* Takes out of an entry that was read from an archive the attributes that are there twice because archive.h stores them
+ * twice: "user.a%0Ab" when "user.a\nb" is there too with the same value. ERR_NOMEM only. */
+int attrs_clean(struct archive_entry *entry, struct err *err) MUSTER_NODISCARD;
 
 #endif

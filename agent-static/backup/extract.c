@@ -6,14 +6,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/arena.h"
+#include "backup/disk.h"
 #include "common/clock.h"
 #include "common/encode.h"
 
 struct extract {
     const struct extract_options *options;
     struct archive *in;
-    struct archive *disk; /* NULL: list */
+    struct disk *disk; /* NULL: list */
     uint64_t listed;
 };
 
@@ -44,21 +44,6 @@ static int open_input(struct extract *x, struct err *err)
         return err_set(err, ERR_INTERNAL, "the archive library lacks a format");
     if (archive_read_open2(x->in, x, NULL, read_callback, NULL, NULL) != ARCHIVE_OK)
         return corrupt(x->in, err);
-    return 0;
-}
-
-static int open_disk(struct extract *x, struct err *err)
-{
-    /* Not ARCHIVE_EXTRACT_SPARSE: it would make holes of zeros that were none. Holes come from the archive's own map.
-     */
-    int flags = ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_TIME | ARCHIVE_EXTRACT_ACL | ARCHIVE_EXTRACT_XATTR |
-                ARCHIVE_EXTRACT_SECURE_SYMLINKS | ARCHIVE_EXTRACT_SECURE_NODOTDOT |
-                ARCHIVE_EXTRACT_SECURE_NOABSOLUTEPATHS;
-    if (geteuid() == 0)
-        flags |= ARCHIVE_EXTRACT_OWNER;
-    x->disk = archive_write_disk_new();
-    if (x->disk == NULL || archive_write_disk_set_options(x->disk, flags) != ARCHIVE_OK)
-        return err_set(err, ERR_NOMEM, "out of memory");
     return 0;
 }
 
@@ -134,56 +119,31 @@ static void list_text(struct extract *x, struct archive_entry *entry, const char
 
 /* --- extracting -------------------------------------------------------------------------------------------------- */
 
-static void tell_problem(struct extract *x, const char *path, struct archive *archive)
-{
-    const char *text = archive_error_string(archive);
-    report_problem(x->options->report, path, "%s", text == NULL ? "unknown error" : text);
-}
-
 /* The content of the entry. Damage of the archive ends everything, trouble with the disk this file only. */
-static int copy_content(struct extract *x, const char *path, struct err *err)
+static int copy_content(struct extract *x, struct err *err)
 {
-    bool writing = true;
     for (;;) {
         const void *data;
         size_t len;
         la_int64_t offset;
         int rc = archive_read_data_block(x->in, &data, &len, &offset);
         if (rc == ARCHIVE_EOF)
-            return 0;
+            return disk_end(x->disk, err);
         if (rc != ARCHIVE_OK && rc != ARCHIVE_WARN)
             return corrupt(x->in, err);
-        if (writing && archive_write_data_block(x->disk, data, len, offset) < ARCHIVE_OK) {
-            tell_problem(x, path, x->disk);
-            writing = false;
-        }
-        atomic_fetch_add(&x->options->report->bytes, len);
+        rc = disk_write(x->disk, data, len, offset, err);
+        if (rc != 0)
+            return rc;
         if (x->options->progress != NULL)
             progress_show(x->options->progress, x->options->report);
     }
 }
 
-static int extract_entry(struct extract *x, struct archive_entry *entry, const char *path, struct err *err)
+static int extract_entry(struct extract *x, struct archive_entry *entry, struct err *err)
 {
-    int rc = archive_write_header(x->disk, entry);
-    if (rc != ARCHIVE_OK)
-        tell_problem(x, path, x->disk);
-    if (rc == ARCHIVE_FATAL)
-        return err_set(err, ERR_IO, "%.200s", archive_error_string(x->disk));
-    if (rc < ARCHIVE_WARN)
-        return 0;
-    if (archive_entry_hardlink(entry) == NULL && archive_entry_filetype(entry) == AE_IFREG) {
-        int copied = copy_content(x, path, err);
-        if (copied != 0)
-            return copied;
-    }
-    rc = archive_write_finish_entry(x->disk);
-    if (rc != ARCHIVE_OK)
-        tell_problem(x, path, x->disk);
-    if (rc == ARCHIVE_FATAL)
-        return err_set(err, ERR_IO, "%.200s", archive_error_string(x->disk));
-    atomic_fetch_add(&x->options->report->files, 1);
-    return 0;
+    bool content = false;
+    int rc = disk_begin(x->disk, entry, &content, err);
+    return rc == 0 && content ? copy_content(x, err) : rc;
 }
 
 static int handle_entry(struct extract *x, struct archive_entry *entry, struct err *err)
@@ -194,7 +154,7 @@ static int handle_entry(struct extract *x, struct archive_entry *entry, struct e
         return 0;
     }
     if (x->disk != NULL)
-        return extract_entry(x, entry, path, err);
+        return extract_entry(x, entry, err);
     if (x->options->list != NULL && x->options->json)
         list_json(x, entry, path);
     else if (x->options->list != NULL)
@@ -226,17 +186,13 @@ static int handle_all(struct extract *x, struct err *err)
 int extract_archive(const struct extract_options *options, struct err *err)
 {
     struct extract x = {.options = options};
-    int rc = options->list == NULL ? open_disk(&x, err) : 0;
+    int rc = options->list == NULL ? disk_new(options->report, &x.disk, err) : 0;
     if (rc == 0)
         rc = open_input(&x, err);
     if (rc == 0)
         rc = handle_all(&x, err);
     if (x.in != NULL)
         (void)archive_read_free(x.in);
-    /* Modes and times of directories are set now, after their content. */
-    if (x.disk != NULL && archive_write_close(x.disk) != ARCHIVE_OK)
-        tell_problem(&x, NULL, x.disk);
-    if (x.disk != NULL)
-        (void)archive_write_free(x.disk);
+    disk_free(x.disk);
     return rc;
 }

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SPARSE_MAX = 1024 };
+enum { SPARSE_MAX = 8192 };
 
 struct sparse_segment {
     int64_t offset;

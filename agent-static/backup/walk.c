@@ -149,7 +149,10 @@ static int batch_read(struct walk *w, struct level *level, const char *path, str
         used += len;
         count++;
     }
-    level->cost = size + count * sizeof *level->order;
+    char *exact = realloc(level->names, used == 0 ? 1 : used); /* small directories are many */
+    if (exact != NULL)
+        level->names = exact;
+    level->cost = used + count * sizeof *level->order;
     w->names_used += level->cost;
     return batch_sort(level, count, err);
 }

@@ -19,7 +19,7 @@
 
 #include "common/err.h"
 
-enum { WALK_PATH_MAX = 512 * 1024, WALK_NAMES_BUDGET = 2 * 1024 * 1024 };
+enum { WALK_PATH_MAX = 256 * 1024, WALK_NAMES_BUDGET = 2 * 1024 * 1024 };
 
 struct walk_entry {
     const char *path; /* the source's path and what is below it; raw bytes */

@@ -1,0 +1,201 @@
+#include "backup/disk.h"
+
+#include <archive.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "backup/attrs.h"
+#include "backup/place.h"
+
+struct disk {
+    struct report *report;
+    struct place *place;
+    struct archive *archive; /* writes everything but directories */
+    char *path;              /* of the entry at hand, for the report */
+    bool broken;             /* the content of the entry at hand cannot be written */
+};
+
+static struct archive *new_writer(void)
+{
+    /* Not ARCHIVE_EXTRACT_SPARSE: it would make holes of zeros that were none. Holes come from the archive's own map.
+     */
+    int flags = ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_TIME | ARCHIVE_EXTRACT_ACL | ARCHIVE_EXTRACT_XATTR |
+                ARCHIVE_EXTRACT_SECURE_SYMLINKS | ARCHIVE_EXTRACT_SECURE_NODOTDOT |
+                ARCHIVE_EXTRACT_SECURE_NOABSOLUTEPATHS;
+    if (geteuid() == 0)
+        flags |= ARCHIVE_EXTRACT_OWNER;
+    struct archive *archive = archive_write_disk_new();
+    if (archive != NULL)
+        (void)archive_write_disk_set_options(archive, flags);
+    return archive;
+}
+
+static void tell_problem(struct disk *d, const char *path, struct archive *archive)
+{
+    const char *text = archive_error_string(archive);
+    report_problem(d->report, path, "%s", text == NULL ? "unknown error" : text);
+}
+
+/* A directory is finished by a writer of its own, standing in it: so its name is "." and nothing is remembered. */
+static void finish_directory(void *ctx, const char *path, void *kept, bool lost)
+{
+    struct disk *d = ctx;
+    struct archive_entry *entry = kept;
+    struct archive *archive = lost ? NULL : new_writer();
+    if (archive == NULL)
+        report_problem(d->report, path, lost ? "was moved away while it was being restored" : "out of memory");
+    else if (archive_write_header(archive, entry) != ARCHIVE_OK || archive_write_finish_entry(archive) != ARCHIVE_OK ||
+             archive_write_close(archive) != ARCHIVE_OK)
+        tell_problem(d, path, archive);
+    if (archive != NULL)
+        (void)archive_write_free(archive);
+    archive_entry_free(entry);
+}
+
+int disk_new(struct report *report, struct disk **ret, struct err *err)
+{
+    struct disk *d = calloc(1, sizeof *d);
+    if (d == NULL)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    d->report = report;
+    d->archive = new_writer();
+    int rc = d->archive == NULL ? err_set(err, ERR_NOMEM, "out of memory") : 0;
+    if (rc == 0)
+        rc = place_new(finish_directory, d, &d->place, err);
+    if (rc != 0) {
+        disk_free(d);
+        return rc;
+    }
+    *ret = d;
+    return 0;
+}
+
+void disk_free(struct disk *d)
+{
+    if (d == NULL)
+        return;
+    if (d->archive != NULL)
+        (void)archive_write_free(d->archive);
+    place_free(d->place);
+    free(d->path);
+    free(d);
+}
+
+/* What went wrong with one file goes into the report, unless it would with all the others too. */
+static int judge(struct disk *d, int why, struct err *err)
+{
+    if (why == ENOSPC || why == EDQUOT || why == EROFS) {
+        errno = why;
+        return err_sys(err, ERR_TOO_BIG, "nothing more can be written");
+    }
+    tell_problem(d, d->path, d->archive);
+    return 0;
+}
+
+/* --- entries ----------------------------------------------------------------------------------------------------- */
+
+static int make_directory(struct disk *d, const char *name, struct archive_entry *entry, struct err *err)
+{
+    archive_entry_copy_pathname(entry, "."); /* before the copy, which would else hold a long path for long */
+    struct archive_entry *kept = archive_entry_clone(entry);
+    if (kept == NULL)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    int rc = place_enter(d->place, name, kept, err);
+    if (rc != 0)
+        archive_entry_free(kept);
+    return rc;
+}
+
+/* Links name, where we stand, to an entry restored before. linkat without AT_SYMLINK_FOLLOW links a symlink itself. */
+static int make_hardlink(struct disk *d, const char *name, const char *target, struct err *err)
+{
+    int fd = -1;
+    char *target_name = NULL;
+    int rc = place_find(d->place, target, &fd, &target_name, err);
+    if (rc != 0)
+        return rc == ERR_NOMEM ? rc : err_prefix(err, "its other name");
+    int to = place_fd(d->place);
+    bool done = linkat(fd, target_name, to, name, 0) == 0;
+    if (!done && errno == EEXIST && unlinkat(to, name, 0) == 0)
+        done = linkat(fd, target_name, to, name, 0) == 0;
+    if (!done)
+        rc = err_sys(err, ERR_IO, "link to its other name");
+    (void)close(fd);
+    free(target_name);
+    return rc;
+}
+
+static int write_header(struct disk *d, const char *name, struct archive_entry *entry, bool *ret_content,
+                        struct err *err)
+{
+    char *copy = strdup(name); /* which is part of what the entry holds */
+    if (copy == NULL)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    archive_entry_copy_pathname(entry, copy);
+    free(copy);
+    int rc = archive_write_header(d->archive, entry);
+    if (rc == ARCHIVE_FATAL)
+        return err_set(err, ERR_INTERNAL, "nothing more can be written");
+    d->broken = rc < ARCHIVE_WARN;
+    *ret_content = !d->broken;
+    return rc == ARCHIVE_OK ? 0 : judge(d, archive_errno(d->archive), err);
+}
+
+static int make(struct disk *d, struct archive_entry *entry, bool *ret_content, struct err *err)
+{
+    const char *name;
+    int rc = place_go(d->place, d->path, &name, err);
+    if (rc != 0)
+        return rc;
+    const char *target = archive_entry_hardlink(entry);
+    bool directory = target == NULL && archive_entry_filetype(entry) == AE_IFDIR;
+    if (*name == '\0' && !directory)
+        return err_set(err, ERR_DENIED, "has no name");
+    if (directory)
+        return make_directory(d, name, entry, err);
+    if (target != NULL)
+        return make_hardlink(d, name, target, err);
+    return write_header(d, name, entry, ret_content, err);
+}
+
+int disk_begin(struct disk *d, struct archive_entry *entry, bool *ret_content, struct err *err)
+{
+    *ret_content = false;
+    d->broken = false;
+    free(d->path);
+    d->path = strdup(archive_entry_pathname(entry));
+    if (d->path == NULL)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    int rc = attrs_clean(entry, err);
+    if (rc == 0)
+        rc = make(d, entry, ret_content, err);
+    if (rc == ERR_IO && (err->sys_errno == ENOSPC || err->sys_errno == EDQUOT || err->sys_errno == EROFS))
+        return err_prefix(err, "nothing more can be written");
+    if (rc == ERR_DENIED || rc == ERR_IO) {
+        report_problem(d->report, d->path, "%s", err->msg);
+        return 0;
+    }
+    if (rc == 0 && !d->broken)
+        atomic_fetch_add(&d->report->files, 1);
+    return rc;
+}
+
+int disk_write(struct disk *d, const void *data, size_t len, int64_t offset, struct err *err)
+{
+    if (d->broken)
+        return 0;
+    d->broken = archive_write_data_block(d->archive, data, len, offset) < ARCHIVE_OK;
+    atomic_fetch_add(&d->report->bytes, len);
+    return d->broken ? judge(d, archive_errno(d->archive), err) : 0;
+}
+
+int disk_end(struct disk *d, struct err *err)
+{
+    int rc = archive_write_finish_entry(d->archive);
+    if (rc == ARCHIVE_FATAL)
+        return err_set(err, ERR_INTERNAL, "nothing more can be written");
+    return rc == ARCHIVE_OK || d->broken ? 0 : judge(d, archive_errno(d->archive), err);
+}

@@ -1,0 +1,37 @@
+/* disk.h: entries of an archive onto the disk, below the current directory and nowhere else.
+ *
+ * libarchive writes the files, with its secure flags; but it knows files by their path from one directory, fails beyond
+ * PATH_MAX and keeps all directories in memory until the end. So we walk along (place.h), hand it bare names, and let
+ * each directory get its owner, mode, times and attributes when we leave it. Entries come in an order where a directory
+ * is followed by what is in it; others work too, but give times of directories that are later than they should be.
+ *
+ * What cannot be restored goes into the report. Owners are restored when we are root, as numbers. Holes come back as
+ * holes and zeros as zeros. What is in the way is removed before it is replaced, never written through. */
+#ifndef MUSTER_AGENT_BACKUP_DISK_H
+#define MUSTER_AGENT_BACKUP_DISK_H
+
+#include <archive_entry.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "backup/report.h"
+#include "common/err.h"
+
+struct disk;
+
+int disk_new(struct report *report, struct disk **ret, struct err *err) MUSTER_NODISCARD;
+
+/* Finishes the directories that are still open. NULL does nothing. */
+void disk_free(struct disk *d);
+
+/* Makes what the entry says; the entry's path is changed. *ret_content: its content is wanted, by disk_write and then
+ * disk_end. Fails only when nothing more can be restored: memory is
+ * out, the disk is full (ERR_TOO_BIG), the tree was changed behind our back (ERR_CORRUPT). */
+int disk_begin(struct disk *d, struct archive_entry *entry, bool *ret_content, struct err *err) MUSTER_NODISCARD;
+
+/* The bytes at offset; offsets ascend. After trouble with the file, the rest of its content is ignored. */
+int disk_write(struct disk *d, const void *data, size_t len, int64_t offset, struct err *err) MUSTER_NODISCARD;
+int disk_end(struct disk *d, struct err *err) MUSTER_NODISCARD;
+
+#endif
