@@ -29,7 +29,7 @@ function RegisterForm({ onRegistered }) {
   return html`<section class="panel"><form onSubmit=${submit} class="narrow-form">
     <p>For hosts whose configuration you write yourself. The agent then works by its key alone, without a certificate; a one-time password is the safer way.</p>
     <div class="field-row">
-      <${Field} id="key-name" label="Name" value=${name} onValue=${setName} error=${errors.name} required maxlength="128" placeholder="web-01" autocomplete="off" spellcheck=${false} />
+      <${Field} id="key-name" label="Name" value=${name} onValue=${setName} error=${errors.name} required maxlength="120" placeholder="web-01" autocomplete="off" spellcheck=${false} />
       <${Field} id="key-platform" type="select" label="Platform" value=${platform} onValue=${setPlatform} error=${errors.platform}>
         ${PLATFORMS.map((value) => html`<option value=${value}>${value}</option>`)}
       </${Field}>

@@ -66,7 +66,7 @@ function Rename({ agent, onChange, onClose }) {
   };
   return html`<${Dialog} title=${`Rename ${agent.name}`} onClose=${onClose}>
     <form onSubmit=${submit}>
-      <${Field} id="rename" label="Name" value=${name} onValue=${setName} error=${errors.name} required maxlength="128" autocomplete="off" autofocus />
+      <${Field} id="rename" label="Name" value=${name} onValue=${setName} error=${errors.name} required maxlength="120" autocomplete="off" autofocus />
       <${ActError} error=${errors.name ? null : error} />
       <footer><button type="button" class="secondary outline" onClick=${onClose}>Cancel</button>
         <button type="submit" disabled=${busy} aria-busy=${busy}>Rename</button></footer>

@@ -53,7 +53,7 @@ export function ConfigForm({ agent, config, onSaved, onClose }) {
   };
   return html`<${Dialog} wide title=${config ? `Edit ${config.name}` : `Add a backup to ${agent.name}`} onClose=${onClose}>
     <form onSubmit=${submit} novalidate>
-      <${Field} id="config-name" label="Name" value=${form.name} onValue=${set('name')} error=${errors.name} maxlength="128" autocomplete="off" autofocus />
+      <${Field} id="config-name" label="Name" value=${form.name} onValue=${set('name')} error=${errors.name} maxlength="120" autocomplete="off" autofocus />
       <${Field} id="config-sources" type="textarea" rows="3" label="Directories and files, one a line" value=${form.sources} onValue=${set('sources')} error=${errors.sources}
         hint="Absolute paths on the host. The host's own BACKUP_ROOTS decide which of them it lets go." spellcheck=${false} />
       <div class="field-row">
