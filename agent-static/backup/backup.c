@@ -6,9 +6,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "backup/backoff.h"
 #include "backup/pipeline.h"
 #include "backup/result.h"
+#include "backup/retry.h"
 #include "backup/roots.h"
 
 enum { START_RETRY_MS = 60000, CONFIG_MEMORY = 4 * 1024 * 1024 };
@@ -78,11 +78,11 @@ static int open_all(struct run *r, struct err *err)
 
 static int get_config(struct run *r, struct err *err)
 {
-    struct backoff backoff;
-    backoff_init(&backoff, r->agent->clock, START_RETRY_MS);
+    struct retry retry;
+    retry_init(&retry, r->agent->clock, START_RETRY_MS);
     for (;;) {
         int rc = remote_config_get(r->api, r->options->config_id, r->options->config_name, r->arena, &r->config, err);
-        int wait = backoff_worth(rc) ? backoff_next_ms(&backoff, NULL) : -1;
+        int wait = retry_worth(rc) ? retry_next_ms(&retry, NULL) : -1;
         if (wait < 0)
             return rc;
         sleep_ms(wait);
@@ -148,11 +148,11 @@ static int start_run(struct run *r, struct remote_run *ret, struct err *err)
     if (gmtime_r(&now, &tm) == NULL || strftime(filename, 32, "backup-%Y-%m-%d-%H%M%S", &tm) == 0)
         return err_set(err, ERR_INTERNAL, "the clock gives no date");
     (void)strncat(filename, compress_suffix(r->config.method), 16);
-    struct backoff backoff;
-    backoff_init(&backoff, r->agent->clock, START_RETRY_MS);
+    struct retry retry;
+    retry_init(&retry, r->agent->clock, START_RETRY_MS);
     for (;;) {
         int rc = remote_start(r->api, r->config.id, filename, ret, err);
-        int wait = backoff_worth(rc) ? backoff_next_ms(&backoff, NULL) : -1;
+        int wait = retry_worth(rc) ? retry_next_ms(&retry, NULL) : -1;
         if (wait < 0)
             return rc;
         sleep_ms(wait);

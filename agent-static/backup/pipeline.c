@@ -18,9 +18,9 @@
 #include <mbedtls/sha256.h>
 
 #include "backup/archive.h"
-#include "backup/backoff.h"
 #include "backup/parts.h"
 #include "backup/progress.h"
+#include "backup/retry.h"
 #include "backup/upload.h"
 #include "backup/walk.h"
 #include "common/encode.h"
@@ -212,8 +212,8 @@ static int pause_for(struct pipeline *p, int ms, struct err *err)
 
 static int ask_url(struct pipeline *p, struct part *part, struct err *err)
 {
-    struct backoff backoff;
-    backoff_init(&backoff, p->options.agent->clock, PIPELINE_RETRY_MS);
+    struct retry retry;
+    retry_init(&retry, p->options.agent->clock, PIPELINE_RETRY_MS);
     for (;;) {
         const struct remote_part asked = {
             .number = part->number,
@@ -228,7 +228,7 @@ static int ask_url(struct pipeline *p, struct part *part, struct err *err)
             return 0;
         if (signalled(p))
             return err_set(err, ERR_CONFLICT, "stopped by a signal");
-        int wait = backoff_worth(rc) ? backoff_next_ms(&backoff, &result) : -1;
+        int wait = retry_worth(rc) ? retry_next_ms(&retry, &result) : -1;
         if (wait < 0)
             return err_prefix(err, "part %u", part->number);
         rc = pause_for(p, wait, err);

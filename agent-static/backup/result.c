@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "backup/backoff.h"
+#include "backup/retry.h"
 
 const char *backup_outcome_name(enum backup_outcome outcome)
 {
@@ -50,13 +50,13 @@ int result_send(const struct agent *agent, struct api *api, const struct result 
         .part_count = result->part_count,
         .sha256 = result->sha256,
     };
-    struct backoff backoff;
-    backoff_init(&backoff, agent->clock, give_up_ms);
+    struct retry retry;
+    retry_init(&retry, agent->clock, give_up_ms);
     int rc;
     for (;;) {
         struct api_result api_result = {.retry_after_s = -1};
         rc = remote_complete(api, result->run->log_id, &outcome, &api_result, err);
-        int wait = backoff_worth(rc) ? backoff_next_ms(&backoff, &api_result) : -1;
+        int wait = retry_worth(rc) ? retry_next_ms(&retry, &api_result) : -1;
         if (wait < 0)
             break;
         sleep_ms(wait);

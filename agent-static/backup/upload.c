@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backup/backoff.h"
 #include "backup/pipeline.h"
+#include "backup/retry.h"
 #include "common/encode.h"
 #include "net/api.h"
 
@@ -82,8 +82,8 @@ static int renew_url(struct upload *u, struct api *api, struct part *part, struc
 /* Until the part is stored or hope is lost. Every try but the first begins with a fresh URL. */
 static int put_part(struct upload *u, struct api *api, struct part *part, char ret_etag[80], struct err *err)
 {
-    struct backoff backoff;
-    backoff_init(&backoff, u->agent->clock, PIPELINE_RETRY_MS);
+    struct retry retry;
+    retry_init(&retry, u->agent->clock, PIPELINE_RETRY_MS);
     int denied = 0;
     for (bool fresh = true;; fresh = false) {
         struct api_result result = {.retry_after_s = -1};
@@ -93,8 +93,8 @@ static int put_part(struct upload *u, struct api *api, struct part *part, char r
             rc = put_once(api, part, ret_etag, &result, err);
         if (rc == 0)
             return 0;
-        bool again = backoff_worth(rc) || (asked && rc == ERR_DENIED && result.status != 0 && ++denied < DENIED_TRIES);
-        int wait = again ? backoff_next_ms(&backoff, &result) : -1;
+        bool again = retry_worth(rc) || (asked && rc == ERR_DENIED && result.status != 0 && ++denied < DENIED_TRIES);
+        int wait = again ? retry_next_ms(&retry, &result) : -1;
         if (wait < 0)
             return err_prefix(err, "part %u", part->number);
         if (parts_sleep(u->parts, wait) != 0)

@@ -1,27 +1,27 @@
-#include "backup/backoff.h"
+#include "backup/retry.h"
 
 #include "common/token.h"
 
 enum { FIRST_MS = 500, MOST_MS = 30000, ASKED_MOST_S = 300 };
 
-void backoff_init(struct backoff *b, const struct clock *clock, int64_t give_up_after_ms)
+void retry_init(struct retry *r, const struct clock *clock, int64_t give_up_after_ms)
 {
-    *b = (struct backoff){.clock = clock, .give_up_ms = clock_monotonic_ms(clock) + give_up_after_ms};
+    *r = (struct retry){.clock = clock, .give_up_ms = clock_monotonic_ms(clock) + give_up_after_ms};
 }
 
-bool backoff_worth(int code)
+bool retry_worth(int code)
 {
     return code == ERR_UNAVAILABLE || code == ERR_TIMEOUT;
 }
 
-int backoff_next_ms(struct backoff *b, const struct api_result *result)
+int retry_next_ms(struct retry *r, const struct api_result *result)
 {
     int span = FIRST_MS;
-    for (int i = 0; i < b->tries && span < MOST_MS; i++)
+    for (int i = 0; i < r->tries && span < MOST_MS; i++)
         span *= 2;
     if (span > MOST_MS)
         span = MOST_MS;
-    b->tries++;
+    r->tries++;
     uint32_t random = 0;
     if (!token_random(&random, sizeof random))
         random = UINT32_MAX / 2;
@@ -30,5 +30,5 @@ int backoff_next_ms(struct backoff *b, const struct api_result *result)
         int asked = (result->retry_after_s < ASKED_MOST_S ? result->retry_after_s : ASKED_MOST_S) * 1000;
         wait = asked + wait / 4;
     }
-    return clock_monotonic_ms(b->clock) + wait > b->give_up_ms ? -1 : wait;
+    return clock_monotonic_ms(r->clock) + wait > r->give_up_ms ? -1 : wait;
 }
