@@ -138,6 +138,22 @@ $(eval $(call unit_tests,asan,$(BUILD)/asan/unit))
 UNIT_PROGRAMS := $(addprefix $(BUILD)/unit/,$(UNIT_TESTS))
 ASAN_PROGRAMS := $(addprefix $(BUILD)/asan/unit/,$(UNIT_TESTS))
 
+# The agent's unit tests are built like the agent: with musl, for this machine's architecture.
+CMOCKA := $(DEPS)/cmocka
+AGENT_UNIT_TESTS := $(patsubst tests/unit/agent/%.c,%,$(wildcard tests/unit/agent/test_*.c))
+AGENT_UNIT_PROGRAMS := $(addprefix $(BUILD)/unit/agent/,$(AGENT_UNIT_TESTS))
+AGENT_OBJ := $(patsubst %.c,$(BUILD)/$(NATIVE)/%.o,$(COMMON_SRC) $(AGENT_SRC))
+
+$(CMOCKA)/lib/libcmocka.a: tests/unit/agent/cmocka/build tests/unit/agent/cmocka/sources | $(DEPS)/$(NATIVE)/.done
+	tests/unit/agent/cmocka/build --prefix $(DEPS)/$(NATIVE) --src $(DEPS)/src-test --out $(CMOCKA)
+$(BUILD)/$(NATIVE)/libagent.a: $(filter-out $(BUILD)/$(NATIVE)/agent-static/main.o,$(AGENT_OBJ))
+	rm -f $@ && $(AR) rcs $@ $^
+$(BUILD)/$(NATIVE)/tests/%.o: AGENT_CPPFLAGS += -I$(CMOCKA)/include
+$(AGENT_UNIT_TESTS:%=$(BUILD)/$(NATIVE)/tests/unit/agent/%.o): | $(CMOCKA)/lib/libcmocka.a
+$(AGENT_UNIT_PROGRAMS): $(BUILD)/unit/agent/%: $(BUILD)/$(NATIVE)/tests/unit/agent/%.o $(BUILD)/$(NATIVE)/libagent.a
+	@mkdir -p $(@D)
+	$(DEPS)/$(NATIVE)/bin/muster-cc $(AGENT_LDFLAGS) $(LDFLAGS_COMMON) -o $@ $^ -L$(CMOCKA)/lib -lcmocka $(AGENT_LIBS)
+
 # Fuzz targets are built by clang in a variant of their own and take what they need from the whole server.
 FUZZ_SECONDS ?= 20
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -152,8 +168,8 @@ $(FUZZ_PROGRAMS): $(BUILD)/fuzz/%: $(BUILD)/fuzz/tests/fuzz/%.o $(BUILD)/fuzz/li
 	$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(APP_LIBS)
 
 .PHONY: unit unit-programs fuzz
-unit-programs: $(UNIT_PROGRAMS)
-unit: $(UNIT_PROGRAMS) ## run the unit tests
+unit-programs: $(UNIT_PROGRAMS) $(AGENT_UNIT_PROGRAMS)
+unit: unit-programs ## run the unit tests
 	tests/run unit
 
 fuzz: $(FUZZ_PROGRAMS) ## feed each parser random bytes (FUZZ_SECONDS=20 each)
