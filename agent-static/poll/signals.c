@@ -47,6 +47,12 @@ void signals_unblock(void)
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+bool signals_stopping(const struct signals *s)
+{
+    struct pollfd fd = {.fd = s->stop_fd, .events = POLLIN};
+    return poll(&fd, 1, 0) > 0;
+}
+
 struct signals_seen signals_wait(const struct signals *s, int64_t timeout_ms)
 {
     struct signals_seen seen = {.stop = false};

@@ -21,6 +21,9 @@ void signals_done(struct signals *s);
 /* For a child between fork and exec: everything as a new process expects it. Async-signal-safe. */
 void signals_unblock(void);
 
+/* Whether the stop has come. */
+bool signals_stopping(const struct signals *s);
+
 struct signals_seen {
     bool stop;
     bool reload; /* SIGHUP */
