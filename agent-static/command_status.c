@@ -121,7 +121,7 @@ static void print_text(const struct agent *agent, const struct facts *f)
     (void)printf("%-14s %s\n", "identity",
                  agent_enrolled(agent) ? agent->identity.id : "none: run muster-agent enroll");
     (void)printf("%-14s %s\n", "server", agent->server_url != NULL ? agent->server_url : "not set");
-    print_time("certificate", f->certificate_not_after_ms, "none (registered by key alone)");
+    print_time("certificate", f->certificate_not_after_ms, "none");
     (void)printf("%-14s %s\n", "agent",
                  !f->running        ? "not running"
                  : s->connected     ? "running, in touch with the server"
