@@ -6,10 +6,12 @@ import os
 import pathlib
 import secrets
 import shutil
+import signal
 import sqlite3
 import ssl
 import subprocess
 import time
+import urllib.error
 import urllib.request
 import zlib
 
@@ -48,26 +50,45 @@ class Stack:
     def __init__(self, root, var, port):
         self.root, self.var, self.port = root, pathlib.Path(var), port
         self.env = {**os.environ, "MUSTER_VAR": str(self.var), "MUSTER_PORT": str(port),
-                    "MUSTER_AGENT_PORT": str(port + 1), "MUSTER_NGINX_EXTRA": str(self.var / "bench.conf"),
-                    "MUSTER_ENROL_RATE": "100000r/s", "MUSTER_LOG_LEVEL": "warning"}
+                    "MUSTER_AGENT_PORT": str(port + 1), "MUSTER_ENROLL_RATE": "100000r/s",
+                    "MUSTER_LOG_LEVEL": "warning"}
 
     def __enter__(self):
         shutil.rmtree(self.var, ignore_errors=True)
         self.var.mkdir(parents=True)
+        subprocess.run([self.root / "nginx/stack", "up"], env=self.env, check=True, stdout=subprocess.DEVNULL)
+        self.add_references()
+        return self
+
+    def add_references(self):
+        """The static file and the upload target, in the same nginx, on the same port, on the same disk."""
         (self.var / "static").write_bytes(b"x" * 499 + b"\n")
         (self.var / "upload").mkdir(mode=0o700)
-        (self.var / "bench.conf").write_text(f"""
-location = /bench/static {{ alias {self.var}/static; default_type application/octet-stream; access_log off; }}
-location /bench/upload/ {{
-    root {self.var}/upload;
-    client_body_temp_path {self.var}/upload/tmp;
-    client_max_body_size 0;
-    dav_methods PUT;
-    create_full_put_path on;
-}}
-""")
-        subprocess.run([self.root / "nginx/stack", "up"], env=self.env, check=True, stdout=subprocess.DEVNULL)
-        return self
+        marker = "        set $muster_listener agent;\n"
+        locations = f"""
+        location = /bench/static {{ alias {self.var}/static; access_log off; }}
+        location /bench/upload/ {{
+            root {self.var}/upload;
+            client_body_temp_path {self.var}/upload/tmp;
+            client_max_body_size 0;
+            dav_methods PUT;
+            create_full_put_path on;
+        }}
+"""
+        conf = self.var / "nginx/nginx.conf"
+        text = conf.read_text()
+        assert marker in text, "nginx.conf has changed its shape"
+        conf.write_text(text.replace(marker, marker + locations))
+        os.kill(self.pid("nginx"), signal.SIGHUP)
+        wait_until(lambda: self.fetch(f"https://localhost:{self.port + 1}/bench/static") is not None, 10, "nginx reloaded")
+
+    def fetch(self, url):
+        context = ssl.create_default_context(cafile=str(self.var / "secrets/ca.pem"))
+        try:
+            with urllib.request.urlopen(url, context=context, timeout=10) as reply:
+                return reply.read().decode()
+        except urllib.error.HTTPError:
+            return None
 
     def __exit__(self, *exc):
         subprocess.run([self.root / "nginx/stack", "down"], env=self.env, check=False, stdout=subprocess.DEVNULL)
@@ -163,11 +184,9 @@ def swarm(stack, keys, count, path, body="", wake=None):
 
 
 def parked_count(stack):
-    context = ssl.create_default_context(cafile=str(stack.var / "ca.pem"))
-    with urllib.request.urlopen(f"https://localhost:{stack.port}/metrics", context=context) as reply:
-        for line in reply.read().decode().splitlines():
-            if line.startswith("muster_parked_requests "):
-                return int(float(line.split()[1]))
+    for line in (stack.fetch(f"https://localhost:{stack.port}/metrics") or "").splitlines():
+        if line.startswith("muster_parked_requests "):
+            return int(float(line.split()[1]))
     return 0
 
 
@@ -222,7 +241,7 @@ def reference_upload(stack, tree):
     start = time.monotonic()
     tar = subprocess.Popen(["tar", "c", "-C", tree.parent, tree.name], stdout=subprocess.PIPE)
     zstd = subprocess.Popen(["zstd", "-1", "-q", "-c"], stdin=tar.stdout, stdout=subprocess.PIPE)
-    curl = subprocess.run(["curl", "-sS", "-f", "--cacert", str(stack.var / "ca.pem"), "-T", "-", url], stdin=zstd.stdout,
+    curl = subprocess.run(["curl", "-sS", "-f", "--cacert", str(stack.var / "secrets/ca.pem"), "-T", "-", url], stdin=zstd.stdout,
                           check=False, stdout=subprocess.DEVNULL)
     tar.stdout.close()
     zstd.stdout.close()
