@@ -185,7 +185,7 @@ def swarm(stack, keys, count, path, body="", wake=None):
 
 def parked_count(stack):
     for line in (stack.fetch(f"https://localhost:{stack.port}/metrics") or "").splitlines():
-        if line.startswith("muster_parked_requests "):
+        if line.startswith("muster_requests_parked "):
             return int(float(line.split()[1]))
     return 0
 
