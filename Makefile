@@ -98,6 +98,20 @@ $(foreach arch,$(ARCHES),$(eval $(call agent_arch,$(arch))))
 agents: $(foreach arch,$(ARCHES),$(BUILD)/$(arch)/muster-agent $(BUILD)/$(arch)/muster-launcher) ## build the agents for every architecture
 agent-native: $(BUILD)/$(NATIVE)/muster-agent $(BUILD)/$(NATIVE)/muster-launcher
 
+# --- manual pages ----------------------------------------------------------------------------------------------------
+
+.PHONY: man
+man: $(BUILD)/man/muster-app.8 $(BUILD)/man/muster-agent.8 $(BUILD)/man/muster-launcher.8 ## write the manual pages
+$(BUILD)/man/muster-app.8: $(BUILD)/muster-app docs/man/generate docs/man/muster-app.notes
+	@mkdir -p $(@D)
+	docs/man/generate $< 8 $(VERSION) docs/man/muster-app.notes > $@
+$(BUILD)/man/muster-agent.8: $(BUILD)/$(NATIVE)/muster-agent docs/man/generate docs/man/muster-agent.notes
+	@mkdir -p $(@D)
+	docs/man/generate $< 8 $(VERSION) docs/man/muster-agent.notes > $@
+$(BUILD)/man/muster-launcher.8: docs/man/muster-launcher.8
+	@mkdir -p $(@D)
+	cp $< $@
+
 # --- measuring -------------------------------------------------------------------------------------------------------
 
 $(BUILD)/bench/swarm: tests/bench/swarm.c
