@@ -179,6 +179,7 @@ static bool stop(struct server *s)
     changes_stop(s->app->changes);
     if (presence_flush(s->app, &err) != 0)
         log_error("what heartbeats last said was not written: %s", err.msg);
+    auth_flush(s->app);
     if (ended)
         app_close(s->app);
     return ended;
