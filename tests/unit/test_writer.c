@@ -77,7 +77,7 @@ struct caller {
     struct fixture *f;
     struct gate *gate; /* instead of a fact */
     struct fact fact;
-    char name[16];
+    char name[32];
     int rc;
     struct err err;
     pthread_t thread;
