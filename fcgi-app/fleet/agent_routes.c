@@ -338,8 +338,10 @@ void fleet_agent_register(struct req *r)
     if (db_write(r->app->writer, write_registration, &w, &err) != 0)
         reply_error(r, &err);
     else
+        /* With what else goes into the host's agent.conf: enrolment would have brought it. */
         reply_json(r, 200,
-                   json_pack("{s:b,s:{s:s,s:s,s:s,s:s}}", "success", 1, "agent", "id", id, "name", name, "apiKey",
-                             api_key, "status", "offline"));
+                   json_pack("{s:b,s:{s:s,s:s,s:s,s:s},s:s,s:s}", "success", 1, "agent", "id", id, "name", name, "apiKey",
+                             api_key, "status", "offline", "serverUrl", r->app->settings->agent_url, "caBundle",
+                             ca_bundle(r->app->ca)));
     wipe(api_key, sizeof api_key);
 }
