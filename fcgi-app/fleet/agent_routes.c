@@ -10,6 +10,7 @@
 #include "common/wipe.h"
 #include "db/writer.h"
 #include "fleet/agents.h"
+#include "fleet/ca.h"
 #include "fleet/fleet.h"
 #include "fleet/presence.h"
 #include "http/problem.h"
@@ -340,8 +341,8 @@ void fleet_agent_register(struct req *r)
     else
         /* With what else goes into the host's agent.conf: enrolment would have brought it. */
         reply_json(r, 200,
-                   json_pack("{s:b,s:{s:s,s:s,s:s,s:s},s:s,s:s}", "success", 1, "agent", "id", id, "name", name, "apiKey",
-                             api_key, "status", "offline", "serverUrl", r->app->settings->agent_url, "caBundle",
-                             ca_bundle(r->app->ca)));
+                   json_pack("{s:b,s:{s:s,s:s,s:s,s:s},s:s,s:s}", "success", 1, "agent", "id", id, "name", name,
+                             "apiKey", api_key, "status", "offline", "serverUrl", r->app->settings->agent_url,
+                             "caBundle", ca_bundle(r->app->ca)));
     wipe(api_key, sizeof api_key);
 }
