@@ -12,11 +12,12 @@
 /* A byte takes at most six (\u001f); the rest is time, level and names. */
 enum { MESSAGE_MAX = 2000, REQUEST_ID_MAX = 64, LINE_MAX_BYTES = (MESSAGE_MAX + REQUEST_ID_MAX) * 6 + 256 };
 
-/* The one mutable global of the project beside the signal flags: where log lines go. */
+/* The one mutable global of the project beside the signal flags: where log lines go. A reload changes it while other
+ * threads log; a line may then see the old level with the new format, which harms nobody. */
 static struct {
-    int fd;
-    enum log_level least;
-    enum log_format format;
+    _Atomic int fd;
+    _Atomic enum log_level least;
+    _Atomic enum log_format format;
 } sink = {.fd = STDERR_FILENO, .least = LOG_INFO, .format = LOG_TEXT};
 
 static _Thread_local char request_id[REQUEST_ID_MAX];
