@@ -206,6 +206,7 @@ int serve_command(const struct cli_args *args, void *ctx)
     struct settings *settings = NULL;
     struct err err = {0};
     int exit_code = CLI_OK;
+    bool served = false;
     harden();
     if (command_settings(args, &settings, &exit_code) != 0)
         return exit_code;
@@ -218,14 +219,16 @@ int serve_command(const struct cli_args *args, void *ctx)
         log_info("muster-app %s serves on %s with %u threads", MUSTER_VERSION, settings->socket_path,
                  settings->threads);
         run(&s);
-        (void)unlink(settings->pid_path); /* one that stays is overwritten by the next start */
+        served = true;
     }
     (void)sigaction(SIGALRM, &(struct sigaction){.sa_handler = drain_took_too_long}, NULL);
     (void)alarm(DRAIN_ALL_S);
-    if (!stop(&s))
-        return exit_code;
-    for (size_t i = 0; i < s.settings_count; i++)
+    bool clean = stop(&s);
+    if (served) {
+        (void)unlink(settings->pid_path); /* last: as long as it is there, somebody has the database open */
+        log_info("ended");
+    }
+    for (size_t i = 0; clean && i < s.settings_count; i++)
         settings_free(s.settings[i]);
-    log_info("ended");
     return exit_code;
 }
