@@ -221,3 +221,74 @@ $(BUILD)/www: $(NPM)/.done $(WWW_SRC)
 	cp $(NPM)/node_modules/@picocss/pico/css/pico.min.css $@.new/vendor/pico.css
 	rm -rf $@ && mv $@.new $@
 	@touch $@
+
+# --- running it ------------------------------------------------------------------------------------------------------
+
+# Debian packages that building and running take; the agent's libraries add theirs. On arm64 the cross compiler goes the
+# other way.
+RUN_PACKAGES := nginx curl libfcgi-dev libssl-dev libsqlite3-dev libjansson-dev libargon2-dev \
+                $(if $(shell command -v npm),,npm) \
+                $(shell sed -e 's/\#.*//' $(if $(filter arm64,$(NATIVE)),\
+                    -e 's/gcc-aarch64-linux-gnu/gcc-x86-64-linux-gnu/' -e 's/-arm64-cross/-amd64-cross/') \
+                    agent-static/deps/packages.txt)
+
+# install_packages LIST: those that are missing, if any.
+define install_packages
+@missing=$$(for p in $(1); do \
+    [ "$$(dpkg-query -W -f='$${db:Status-Status}' $$p 2>/dev/null)" = installed ] || echo $$p; done); \
+[ -z "$$missing" ] && exit 0; \
+if [ "$$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null; then \
+    echo "make $@: these packages are missing; install them as root:" $$missing >&2; exit 1; fi; \
+as_root=$$([ "$$(id -u)" -eq 0 ] || echo sudo); \
+echo "installing" $$missing; \
+$$as_root apt-get -qq update && \
+$$as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends -o Dpkg::Use-Pty=0 $$missing
+endef
+
+.PHONY: run up down status deps-run build-run
+run: build-run ## build and run everything in the foreground; Ctrl-C takes it down
+	@nginx/stack run
+up: build-run ## the same in the background
+	@nginx/stack up
+down: ## take everything down
+	@nginx/stack down
+status: ## show what is up
+	@nginx/stack status
+
+deps-run: ## install what building and running take
+	$(call install_packages,$(RUN_PACKAGES))
+
+# The agent first: its libraries take longest. In a make of its own, since the packages may have come a moment ago.
+build-run: deps-run
+	@$(MAKE) --no-print-directory -j$$(nproc) agent-native
+	@$(MAKE) --no-print-directory -j$$(nproc) $(BUILD)/muster-app $(BUILD)/www
+
+# --- installing ------------------------------------------------------------------------------------------------------
+
+DESTDIR ?=
+AGENT_BUILT := $(BUILD)/$(NATIVE)/muster-agent $(BUILD)/$(NATIVE)/muster-launcher
+
+# Programs, pages, nginx's templates, units, manual pages, and a configuration file with every key and its default.
+# Configuration that is there already stays.
+.PHONY: install
+install: $(BUILD)/muster-app $(AGENT_BUILT) $(BUILD)/www man ## install under DESTDIR
+	install -d $(addprefix $(DESTDIR)/,usr/bin usr/share/muster/nginx/conf usr/share/man/man8 \
+	    lib/systemd/system usr/lib/sysusers.d etc/logrotate.d)
+	install -d -m 755 $(DESTDIR)/etc/muster
+	install -m 755 $(BUILD)/muster-app $(AGENT_BUILT) $(DESTDIR)/usr/bin/
+	rm -rf $(DESTDIR)/usr/share/muster/www
+	cp -r --no-preserve=ownership $(BUILD)/www $(DESTDIR)/usr/share/muster/www
+	chmod -R u=rwX,go=rX $(DESTDIR)/usr/share/muster/www
+	install -m 755 nginx/render $(DESTDIR)/usr/share/muster/nginx/
+	install -m 644 nginx/conf/*.conf.in $(DESTDIR)/usr/share/muster/nginx/conf/
+	install -m 644 nginx/systemd/*.service $(DESTDIR)/lib/systemd/system/
+	install -m 644 nginx/systemd/muster.sysusers $(DESTDIR)/usr/lib/sysusers.d/muster.conf
+	install -m 644 nginx/systemd/muster.logrotate $(DESTDIR)/etc/logrotate.d/muster
+	install -m 644 $(BUILD)/man/*.8 $(DESTDIR)/usr/share/man/man8/
+	env -i $(BUILD)/muster-app check-config --config /dev/null | \
+	    sed 's/^MUSTER/#MUSTER/; s/ (default)$$//' > $(BUILD)/app.conf
+	[ -e $(DESTDIR)/etc/muster/app.conf ] || install -m 644 $(BUILD)/app.conf $(DESTDIR)/etc/muster/app.conf
+
+.PHONY: sbom
+sbom: agents $(BUILD)/www ## write what is inside into build/sbom.spdx.json
+	nginx/sbom $(VERSION) $(DEPS) $(NPM) > $(BUILD)/sbom.spdx.json
