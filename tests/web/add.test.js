@@ -58,7 +58,7 @@ test('a one-time password comes as one command that can be copied', async () => 
   assert.equal(await page.locator('#ca-fingerprint').innerText(), /sha256:[0-9a-f]{64}/.exec(command)[0]);
   assert.match(await page.getByRole('timer').innerText(), /^1[45]:\d\d$/);
   await page.getByRole('button', { name: 'Copy' }).first().click();
-  await page.getByText('Copied').waitFor();
+  await page.getByRole('button', { name: 'Copied' }).waitFor();
   assert.equal(await page.evaluate(() => navigator.clipboard.readText()), command);
   await assertAccessible(page, 'minted');
   await screenshot(page, 'add-minted');
@@ -119,6 +119,7 @@ test('registering by name shows the key once, with an agent.conf to go with it',
   const conf = await page.locator('#agent-conf').innerText();
   assert.match(conf, new RegExp(`API_KEY="${key}"`));
   assert.match(conf, /SERVER_URL="https:\/\//);
+  assert.match(await page.locator('#ca-pem').innerText(), /^-----BEGIN CERTIFICATE-----/);
   await assertAccessible(page, 'key');
   await page.reload();
   await page.getByRole('button', { name: 'Register' }).waitFor();

@@ -95,7 +95,9 @@ export async function liveAgent(page) {
 // The command line beside the server, as a second opinion on what the pages show.
 // input is what it reads from standard input (a password).
 export async function app(args, input = '') {
-  const child = run(setting('MUSTER_APP'), [...args, '--json', '--config', setting('MUSTER_CONF')]);
+  // Settings in the environment override the file, and the admin's password is a setting of these tests alone.
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('MUSTER_ADMIN_')));
+  const child = run(setting('MUSTER_APP'), [...args, '--json', '--config', setting('MUSTER_CONF')], { env });
   child.child.stdin.end(input);
   return JSON.parse((await child).stdout);
 }

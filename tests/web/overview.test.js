@@ -33,7 +33,7 @@ test('the counts are what the command line counts', async () => {
   const list = Array.isArray(agents) ? agents : agents.items;
   await go(page, '/');
   const tile = page.getByRole('navigation', { name: 'Agents by state' }).getByRole('link', { name: /^All agents/ });
-  await tile.filter({ hasText: new RegExp(`\\b${list.length.toLocaleString('en-US')}$`) }).waitFor();
+  await tile.filter({ hasText: new RegExp(`^All agents\\s*${list.length.toLocaleString("en-US")}$`) }).waitFor();
 });
 
 test('a state card leads to the list of the agents it counts', async () => {
@@ -42,7 +42,7 @@ test('a state card leads to the list of the agents it counts', async () => {
   await go(page, '/');
   await page.getByRole('navigation', { name: 'Agents by state' }).getByRole('link', { name: /^Offline/ }).click();
   await page.waitForURL(`${URL_BASE}/agents?status=offline`);
-  await page.getByPlaceholder('Search name, host or address').fill(name);
+  await page.getByPlaceholder('Search name, host or id').fill(name);
   await row(name).getByText('Offline').waitFor();
   assert.equal(await page.getByLabel('State', { exact: true }).inputValue(), 'offline');
 });
@@ -51,13 +51,13 @@ test('a search goes into the address, and the address brings the search back', a
   const name = unique('needle');
   await registerAgent(page, name);
   await go(page, '/agents');
-  await page.getByPlaceholder('Search name, host or address').pressSequentially(name);
+  await page.getByPlaceholder('Search name, host or id').pressSequentially(name);
   await page.waitForURL((url) => url.searchParams.get('q') === name);
   await row(name).waitFor();
   await page.getByText('1 found').waitFor();
   await page.reload();
   await row(name).waitFor();
-  assert.equal(await page.getByPlaceholder('Search name, host or address').inputValue(), name);
+  assert.equal(await page.getByPlaceholder('Search name, host or id').inputValue(), name);
 });
 
 test('a search without a match offers to clear it', async () => {
@@ -85,7 +85,7 @@ test('sorting is in the address, reverses, and going back undoes it', async () =
 
 test('a refresh moves neither the focus, the cursor nor the scroll', async () => {
   await go(page, '/');
-  const search = page.getByPlaceholder('Search name, host or address');
+  const search = page.getByPlaceholder('Search name, host or id');
   await page.getByRole('row').nth(1).waitFor();
   await search.focus();
   await page.setViewportSize({ width: 1280, height: 400 });

@@ -44,7 +44,7 @@ test('a session that has ended leads to sign in and back to the same view', asyn
   await fillSignIn(page, EMAIL, PASSWORD);
   await page.getByRole('heading', { level: 1, name: 'Agents' }).waitFor();
   assert.equal(page.url(), `${URL_BASE}/agents?q=web&sort=version&order=desc`);
-  assert.equal(await page.getByPlaceholder('Search name, host or address').inputValue(), 'web');
+  assert.equal(await page.getByPlaceholder('Search name, host or id').inputValue(), 'web');
   await close(page);
 });
 

@@ -7,11 +7,11 @@ import { Field, fieldErrors } from './field.js';
 import { Icon } from './icon.js';
 
 const PLATFORMS = ['linux'];
-const AGENT_PORT_STEP = 1; // agents and people have neighbouring ports unless the server says otherwise
+const CONF_DIR = '/etc/muster';
 
 export function AddByKey() {
-  const [agent, setAgent] = useState(null);
-  return agent ? html`<${Registered} agent=${agent} onAgain=${() => setAgent(null)} />` : html`<${RegisterForm} onRegistered=${setAgent} />`;
+  const [reply, setReply] = useState(null);
+  return reply ? html`<${Registered} reply=${reply} onAgain=${() => setReply(null)} />` : html`<${RegisterForm} onRegistered=${setReply} />`;
 }
 
 function RegisterForm({ onRegistered }) {
@@ -23,7 +23,7 @@ function RegisterForm({ onRegistered }) {
     event.preventDefault();
     act(async () => {
       const reply = await api('/api/agents', { method: 'POST', body: { name: name.trim(), platform } });
-      onRegistered({ ...reply.agent, serverUrl: reply.serverUrl });
+      onRegistered(reply);
     });
   };
   return html`<section class="panel"><form onSubmit=${submit} class="narrow-form">
@@ -39,14 +39,15 @@ function RegisterForm({ onRegistered }) {
   </form></section>`;
 }
 
-function Registered({ agent, onAgain }) {
-  const server = agent.serverUrl || `https://${location.hostname}:${Number(location.port || 443) + AGENT_PORT_STEP}`;
-  const conf = `SERVER_URL="${server}"\nCA_FILE="/etc/muster/ca.pem"\nAGENT_ID="${agent.id}"\nAPI_KEY="${agent.apiKey}"\n`;
+function Registered({ reply, onAgain }) {
+  const { agent, serverUrl, caBundle } = reply;
+  const conf = `SERVER_URL="${serverUrl}"\nCA_FILE="${CONF_DIR}/ca.pem"\nAGENT_ID="${agent.id}"\nAPI_KEY="${agent.apiKey}"\n`;
   return html`<section class="panel" aria-labelledby="key-title">
     <header class="panel-head"><h2 id="key-title">${agent.name} is registered</h2></header>
     <p class="notice warn"><${Icon} name="warning" /><span>This key is shown only now. Copy it before you leave this page; a lost key cannot be shown again.</span></p>
     <${CopyBlock} id="api-key" label="API key" text=${agent.apiKey} />
-    <${CopyBlock} id="agent-conf" label="agent.conf, for /etc/muster on the host, readable by root only (0600)" text=${conf} />
+    <${CopyBlock} id="agent-conf" label=${`${CONF_DIR}/agent.conf on the host, readable by root only (0600)`} text=${conf} />
+    <${CopyBlock} id="ca-pem" label=${`${CONF_DIR}/ca.pem on the host: the CA that the agent trusts`} text=${caBundle} />
     <footer class="more"><a href=${`/agents/${agent.id}`} role="button" class="small">I have it: show the agent</a>
       <button type="button" class="secondary outline small" onClick=${onAgain}>Register another</button></footer>
   </section>`;

@@ -105,6 +105,6 @@ function Search({ value, onSearch }) {
       onSearch(next.trim());
     }, TYPING_MS);
   };
-  return html`<div class="filter search"><input type="search" name="q" aria-label="Search name, host or address" placeholder="Search name, host or address"
+  return html`<div class="filter search"><input type="search" name="q" aria-label="Search name, host or id" placeholder="Search name, host or id"
     value=${text} onInput=${type} autocomplete="off" spellcheck=${false} /></div>`;
 }
