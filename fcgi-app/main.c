@@ -6,7 +6,7 @@
 #include "ops/ops.h"
 #include "serve.h"
 
-#define CONFIG_ONLY ((const struct cli_option[]){COMMAND_OPTION_CONFIG, {0}})
+#define CONFIG_ONLY     ((const struct cli_option[]){COMMAND_OPTION_CONFIG, {0}})
 #define CONFIG_AND_JSON ((const struct cli_option[]){COMMAND_OPTION_CONFIG, COMMAND_OPTION_JSON, {0}})
 
 /* clang-format off */

@@ -29,7 +29,7 @@ struct route {
     enum http_listener listener;
     enum permission permission;
     enum csrf csrf;
-    size_t body_max; /* 0: a body is refused */
+    size_t body_max;    /* 0: a body is refused */
     const char *schema; /* name of the request schema in docs/openapi.yaml; NULL: no body */
     handler_fn *handler;
 };

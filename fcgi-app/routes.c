@@ -1,11 +1,11 @@
 /* The table of routes, by area. Matching is in route.c. */
-#include "backup/backup.h"
 #include "auth/auth.h"
+#include "backup/backup.h"
 #include "fleet/fleet.h"
 #include "ops/ops.h"
 #include "route.h"
 
-#define KIB(n) ((size_t)(n) * 1024)
+#define KIB(n) ((size_t)(n)*1024)
 
 /* clang-format off */
 const struct route routes[] = {

@@ -188,61 +188,30 @@ int db_lock(const char *path, bool exclusive, int *ret_fd, struct err *err)
 
 /* --- pruning --- */
 
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static bool is_copy(const char *name, const char *prefix)
+static int is_copy(const struct dirent *entry)
 {
     static const char end[] = ".sqlite";
-    size_t len = strlen(name);
-    return strncmp(name, prefix, strlen(prefix)) == 0 && len > sizeof end &&
-           strcmp(name + len - (sizeof end - 1), end) == 0;
-}
-
-/* The names in dir that are copies; an array of strings for the caller to free. */
-static int list_copies(const char *dir, const char *prefix, char ***ret, size_t *ret_count, struct err *err)
-{
-    DIR *d = opendir(dir);
-    if (d == NULL)
-        return err_sys(err, ERR_IO, "open %s", dir);
-    char **names = NULL;
-    size_t count = 0;
-    int rc = 0;
-    for (struct dirent *entry; rc == 0 && (entry = readdir(d)) != NULL;) {
-        if (!is_copy(entry->d_name, prefix))
-            continue;
-        char **more = reallocarray(names, count + 1, sizeof *names);
-        if (more != NULL)
-            names = more;
-        if (more == NULL || (names[count] = strdup(entry->d_name)) == NULL)
-            rc = err_set(err, ERR_NOMEM, "out of memory");
-        else
-            count++;
-    }
-    (void)closedir(d);
-    *ret = names;
-    *ret_count = count;
-    return rc;
+    size_t len = strlen(entry->d_name), end_len = sizeof end - 1;
+    return len > end_len && strcmp(entry->d_name + len - end_len, end) == 0;
 }
 
 int db_backup_prune(const char *dir, const char *prefix, size_t keep, struct err *err)
 {
-    char **names = NULL;
-    size_t count = 0;
-    int rc = list_copies(dir, prefix, &names, &count, err);
-    if (rc == 0 && count > keep) {
-        qsort(names, count, sizeof *names, by_name);
-        for (size_t i = 0; rc == 0 && i < count - keep; i++) {
-            char path[DB_PATH_MAX];
-            int len = snprintf(path, sizeof path, "%s/%s", dir, names[i]);
+    struct dirent **entries = NULL;
+    int count = scandir(dir, &entries, is_copy, alphasort);
+    if (count < 0)
+        return err_sys(err, ERR_IO, "open %s", dir);
+    int rc = 0;
+    size_t seen = 0;
+    for (int i = count - 1; i >= 0; i--) { /* from the newest */
+        const char *name = entries[i]->d_name;
+        char path[DB_PATH_MAX];
+        int len = snprintf(path, sizeof path, "%s/%s", dir, name);
+        if (rc == 0 && strncmp(name, prefix, strlen(prefix)) == 0 && seen++ >= keep)
             rc = len > 0 && (size_t)len < sizeof path ? file_remove(path, err)
                                                       : err_set(err, ERR_TOO_BIG, "path too long: %s", dir);
-        }
+        free(entries[i]);
     }
-    for (size_t i = 0; i < count; i++)
-        free(names[i]);
-    free(names);
+    free(entries);
     return rc;
 }

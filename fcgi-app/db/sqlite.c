@@ -84,34 +84,41 @@ void db_close(struct db *db)
 
 /* --- statements --- */
 
-static int prepare(struct db *db, enum db_statement id, struct sqlite_statement **ret, struct err *err)
+/* The statement, ready to be bound. NULL, with the error in *ret_rc, when it cannot be had. */
+static struct sqlite_statement *prepare(struct db *db, enum db_statement id, int *ret_rc, struct err *err)
 {
-    if ((unsigned)id >= DB_STATEMENT_COUNT)
-        return err_set(err, ERR_INTERNAL, "statement %d does not exist", (int)id);
-    struct sqlite_statement *s = &db->statements[id];
-    if (s->open)
-        return err_set(err, ERR_INTERNAL, "%s is open already on this connection", db_statements[id].name);
-    if (s->stmt == NULL) {
-        const char *tail = NULL;
-        s->name = db_statements[id].name;
-        int rc = sqlite3_prepare_v3(db->handle, db_statements[id].sql, -1, SQLITE_PREPARE_PERSISTENT, &s->stmt, &tail);
-        if (rc != SQLITE_OK)
-            return sqlite_error(db, rc, s->name, err);
-        if (tail[strspn(tail, " \n;")] != '\0') {
-            (void)sqlite3_finalize(s->stmt);
-            s->stmt = NULL;
-            return err_set(err, ERR_INTERNAL, "%s holds more than one statement", s->name);
-        }
+    if ((unsigned)id >= DB_STATEMENT_COUNT) {
+        *ret_rc = err_set(err, ERR_INTERNAL, "statement %d does not exist", (int)id);
+        return NULL;
     }
-    *ret = s;
-    return 0;
+    struct sqlite_statement *s = &db->statements[id];
+    s->name = db_statements[id].name;
+    if (s->open) {
+        *ret_rc = err_set(err, ERR_INTERNAL, "%s is open already on this connection", s->name);
+        return NULL;
+    }
+    if (s->stmt != NULL)
+        return s;
+    const char *tail = NULL;
+    int rc = sqlite3_prepare_v3(db->handle, db_statements[id].sql, -1, SQLITE_PREPARE_PERSISTENT, &s->stmt, &tail);
+    if (rc != SQLITE_OK) {
+        *ret_rc = sqlite_error(db, rc, s->name, err);
+        return NULL;
+    }
+    if (tail[strspn(tail, " \n;")] != '\0') {
+        (void)sqlite3_finalize(s->stmt);
+        s->stmt = NULL;
+        *ret_rc = err_set(err, ERR_INTERNAL, "%s holds more than one statement", s->name);
+        return NULL;
+    }
+    return s;
 }
 
 static const struct db_arg *find_arg(struct db_args args, const char *name)
 {
     for (size_t i = 0; i < args.count; i++)
         if (strcmp(args.list[i].name, name) == 0)
-            return &args.list[i];
+            return args.list + i;
     return NULL;
 }
 
@@ -157,9 +164,9 @@ static void statement_end(struct sqlite_statement *s)
 
 int db_exec(struct db *db, enum db_statement statement, struct db_args args, int64_t *ret_changes, struct err *err)
 {
-    struct sqlite_statement *s;
-    int rc = prepare(db, statement, &s, err);
-    if (rc != 0)
+    int rc = 0;
+    struct sqlite_statement *s = prepare(db, statement, &rc, err);
+    if (s == NULL)
         return rc;
     rc = bind_all(db, s, args, err);
     if (rc == 0) {
@@ -178,9 +185,9 @@ int db_exec(struct db *db, enum db_statement statement, struct db_args args, int
 int db_query(struct db *db, enum db_statement statement, struct db_args args, struct db_rows *ret, struct err *err)
 {
     *ret = (struct db_rows){.db = db}; /* so that db_rows_done may follow a failure */
-    struct sqlite_statement *s;
-    int rc = prepare(db, statement, &s, err);
-    if (rc != 0)
+    int rc = 0;
+    struct sqlite_statement *s = prepare(db, statement, &rc, err);
+    if (s == NULL)
         return rc;
     rc = bind_all(db, s, args, err);
     if (rc != 0) {

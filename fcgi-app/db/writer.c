@@ -179,8 +179,8 @@ int db_write(struct db_writer *w, db_write_fn *fn, void *ctx, struct err *err)
         (void)pthread_mutex_unlock(&w->mutex);
         return err_set(err, ERR_UNAVAILABLE, "the server is stopping");
     }
-    *w->last = &op;
-    w->last = &op.next;
+    *w->last = &op;     /* off the queue again before this returns */
+    w->last = &op.next; // cppcheck-suppress autoVariables
     (void)pthread_cond_signal(&w->work);
     while (!op.done)
         (void)pthread_cond_wait(&w->done, &w->mutex);

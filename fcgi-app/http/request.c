@@ -15,9 +15,10 @@ const char *req_param(const struct req *r, const char *name)
 static bool header_param(const char *name, char *ret, size_t size)
 {
     size_t len = strlen(name);
-    if (len + 6 > size)
+    static const char start[5] = {'H', 'T', 'T', 'P', '_'};
+    if (len + sizeof start + 1 > size)
         return false;
-    memcpy(ret, "HTTP_", 5);
+    memcpy(ret, start, sizeof start);
     for (size_t i = 0; i <= len; i++) {
         char c = name[i];
         ret[5 + i] = c == '-' ? '_' : c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;

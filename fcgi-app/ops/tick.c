@@ -15,7 +15,7 @@ enum { COPIES_KEPT = 7, COPY_HOUR = 2, LOOK_EVERY_MS = 60 * 1000, RETRY_AFTER_MS
 /* The name of this night's copy: nights are told apart by UTC days, and begin at COPY_HOUR. */
 static int copy_path(const struct settings *settings, int64_t now_ms, char ret[DB_PATH_MAX], struct err *err)
 {
-    time_t night = (time_t)(now_ms / 1000 - COPY_HOUR * 3600);
+    time_t night = (time_t)(now_ms / 1000 - INT64_C(3600) * COPY_HOUR);
     struct tm day;
     char name[16] = "";
     if (gmtime_r(&night, &day) == NULL || strftime(name, sizeof name, "%Y%m%d", &day) == 0)
