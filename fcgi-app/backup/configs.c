@@ -158,12 +158,12 @@ void backup_config_change(struct req *r)
     struct config_change change;
     struct backup_config old;
     struct err err = {0};
+    if (!read_change(r, false, &change))
+        return;
     if (config_get(r->db, r->params[0], run_viewer(r), r->arena, &old, &err) != 0) {
         reply_error(r, &err);
         return;
     }
-    if (!read_change(r, false, &change))
-        return;
     struct config_write write = new_write(r, &change, &old);
     if (db_write(r->app->writer, config_update, &write, &err) != 0) {
         reply_error(r, &err);
