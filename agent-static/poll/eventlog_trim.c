@@ -1,8 +1,11 @@
 /* The cap: what goes when the log is full. */
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "poll/eventlog_impl.h"
+
+#define REPORT_KIND "events_dropped"
 
 struct trim {
     size_t total;
@@ -28,9 +31,26 @@ static size_t total_size(const struct eventlog *log)
     return total;
 }
 
+/* A report of an earlier drop that is dropped itself hands its counts on, so that the newest report tells of all. */
+static bool take_over_report(struct trim *t, const struct record *record)
+{
+    if (record->level != LOG_WARNING)
+        return false;
+    json_t *event = json_loadb(record->json, record->json_len, 0, NULL);
+    const char *kind = json_string_value(json_object_get(event, "kind"));
+    bool report = kind != NULL && strcmp(kind, REPORT_KIND) == 0;
+    if (report) {
+        const json_t *metadata = json_object_get(event, "metadata");
+        t->dropped += (uint64_t)json_integer_value(json_object_get(metadata, "dropped"));
+        t->dropped_debug += (uint64_t)json_integer_value(json_object_get(metadata, "droppedDebug"));
+    }
+    json_decref(event);
+    return report;
+}
+
 static void count_drop(struct trim *t, const struct segment *s, const struct record *record)
 {
-    if (acked_has(&t->acked, s->header.epoch, record->seq))
+    if (acked_has(&t->acked, s->header.epoch, record->seq) || take_over_report(t, record))
         return;
     t->dropped++;
     if (record->level == LOG_DEBUG)
@@ -109,7 +129,7 @@ static int report(struct eventlog *log, const struct trim *t, struct err *err)
                    (unsigned long long)t->dropped, (unsigned long long)t->dropped_debug);
     json_t *metadata =
         json_pack("{s:I, s:I}", "dropped", (json_int_t)t->dropped, "droppedDebug", (json_int_t)t->dropped_debug);
-    return eventlog_write(log, LOG_WARNING, "log", message, metadata, err);
+    return eventlog_write(log, LOG_WARNING, REPORT_KIND, message, metadata, err);
 }
 
 int eventlog_trim(struct eventlog *log, struct err *err)
