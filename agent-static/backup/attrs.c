@@ -31,35 +31,73 @@ static uint32_t little32(const unsigned char *p)
     return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
+/* In the order the kernel wants them in. */
+static const struct {
+    unsigned kernel;
+    int archive;
+} acl_tags[] = {
+    {0x01, ARCHIVE_ENTRY_ACL_USER_OBJ}, {0x02, ARCHIVE_ENTRY_ACL_USER}, {0x04, ARCHIVE_ENTRY_ACL_GROUP_OBJ},
+    {0x08, ARCHIVE_ENTRY_ACL_GROUP},    {0x10, ARCHIVE_ENTRY_ACL_MASK}, {0x20, ARCHIVE_ENTRY_ACL_OTHER},
+};
+
+enum { ACL_TAGS = sizeof acl_tags / sizeof acl_tags[0], ACL_HEADER = 4, ACL_ITEM = 8, ACL_VERSION = 2 };
+
 static int acl_tag(unsigned tag)
 {
-    switch (tag) {
-    case 0x01: return ARCHIVE_ENTRY_ACL_USER_OBJ;
-    case 0x02: return ARCHIVE_ENTRY_ACL_USER;
-    case 0x04: return ARCHIVE_ENTRY_ACL_GROUP_OBJ;
-    case 0x08: return ARCHIVE_ENTRY_ACL_GROUP;
-    case 0x10: return ARCHIVE_ENTRY_ACL_MASK;
-    case 0x20: return ARCHIVE_ENTRY_ACL_OTHER;
-    default: return 0;
-    }
+    for (size_t i = 0; i < ACL_TAGS; i++)
+        if (acl_tags[i].kernel == tag)
+            return acl_tags[i].archive;
+    return 0;
 }
 
 bool attrs_acl_parse(const void *data, size_t len, int type, struct archive_entry *ret)
 {
-    enum { HEADER = 4, ITEM = 8, VERSION = 2 };
     const unsigned char *p = data;
-    if (len < HEADER || (len - HEADER) % ITEM != 0 || little32(p) != VERSION)
+    if (len < ACL_HEADER || (len - ACL_HEADER) % ACL_ITEM != 0 || little32(p) != ACL_VERSION)
         return false;
-    for (size_t at = HEADER; at < len; at += ITEM)
+    for (size_t at = ACL_HEADER; at < len; at += ACL_ITEM)
         if (acl_tag((unsigned)(p[at] | p[at + 1] << 8)) == 0)
             return false;
-    for (size_t at = HEADER; at < len; at += ITEM) {
+    for (size_t at = ACL_HEADER; at < len; at += ACL_ITEM) {
         int tag = acl_tag((unsigned)(p[at] | p[at + 1] << 8));
         bool named = tag == ARCHIVE_ENTRY_ACL_USER || tag == ARCHIVE_ENTRY_ACL_GROUP;
         int perm = p[at + 2] & 7; /* read 4, write 2, execute 1: as ARCHIVE_ENTRY_ACL_* has them */
         (void)archive_entry_acl_add_entry(ret, type, perm, tag, named ? (int)little32(p + at + 4) : -1, NULL);
     }
     return true;
+}
+
+static void put_item(unsigned char *p, unsigned tag, int perm, uint32_t id)
+{
+    p[0] = (unsigned char)tag;
+    p[1] = 0;
+    p[2] = (unsigned char)(perm & 7);
+    p[3] = 0;
+    for (unsigned i = 0; i < 4; i++)
+        p[4 + i] = (unsigned char)(id >> (8 * i));
+}
+
+int attrs_acl_build(struct archive_entry *entry, int type, unsigned char *ret, size_t size, size_t *ret_len)
+{
+    size_t len = ACL_HEADER;
+    for (size_t i = 0; i < ACL_TAGS; i++) {
+        int found_type, perm, tag, id;
+        const char *name;
+        (void)archive_entry_acl_reset(entry, type);
+        while (archive_entry_acl_next(entry, type, &found_type, &perm, &tag, &id, &name) == ARCHIVE_OK) {
+            if (tag != acl_tags[i].archive)
+                continue;
+            if (len + ACL_ITEM > size)
+                return ERR_TOO_BIG;
+            bool named = tag == ARCHIVE_ENTRY_ACL_USER || tag == ARCHIVE_ENTRY_ACL_GROUP;
+            put_item(ret + len, acl_tags[i].kernel, perm, named ? (uint32_t)id : UINT32_MAX);
+            len += ACL_ITEM;
+        }
+    }
+    if (len > ACL_HEADER)
+        memcpy(ret, "\x02\0\0\0", ACL_HEADER);
+    *ret_len = len > ACL_HEADER ? len : 0;
+    return 0;
 }
 
 /* One attribute into the entry. NULL, or why it is not in the archive. */
@@ -124,6 +162,36 @@ int attrs_read(const struct walk_entry *entry, struct archive_entry *ret, void (
     free(names);
     free(s.path);
     return rc;
+}
+
+/* --- onto the disk ------------------------------------------------------------------------------------------------ */
+
+static void write_acl(int fd, struct archive_entry *entry, int type, const char *name,
+                      void (*problem)(void *ctx, const char *why), void *ctx)
+{
+    unsigned char acl[4096]; /* 500 entries; file systems take fewer */
+    size_t len = 0;
+    if (archive_entry_acl_count(entry, type) == 0)
+        return;
+    if (attrs_acl_build(entry, type, acl, sizeof acl, &len) != 0 || fsetxattr(fd, name, acl, len, 0) != 0)
+        problem(ctx, "the ACL cannot be set");
+}
+
+void attrs_write(int fd, struct archive_entry *entry, void (*problem)(void *ctx, const char *why), void *ctx)
+{
+    const char *name;
+    const void *value;
+    size_t len;
+    (void)archive_entry_xattr_reset(entry);
+    while (archive_entry_xattr_next(entry, &name, &value, &len) == ARCHIVE_OK) {
+        char why[160];
+        if (strncmp(name, "system.", 7) == 0 || fsetxattr(fd, name, value, len, 0) == 0)
+            continue;
+        (void)snprintf(why, sizeof why, "attribute %.80s cannot be set (error %d)", name, errno);
+        problem(ctx, why);
+    }
+    write_acl(fd, entry, ARCHIVE_ENTRY_ACL_TYPE_ACCESS, "system.posix_acl_access", problem, ctx);
+    write_acl(fd, entry, ARCHIVE_ENTRY_ACL_TYPE_DEFAULT, "system.posix_acl_default", problem, ctx);
 }
 
 /* --- after reading an archive ------------------------------------------------------------------------------------ */

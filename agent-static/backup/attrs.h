@@ -24,6 +24,14 @@ int attrs_read(const struct walk_entry *entry, struct archive_entry *ret, void (
  * False, and nothing added, when it is not one. */
 bool attrs_acl_parse(const void *data, size_t len, int type, struct archive_entry *ret);
 
+/* The other way round: the entry's ACL of this type as the kernel wants it. 0 when it has none; ERR_TOO_BIG when ret is
+ * too small. */
+int attrs_acl_build(struct archive_entry *entry, int type, unsigned char *ret, size_t size,
+                    size_t *ret_len) MUSTER_NODISCARD;
+
+/* Gives the open directory the entry's attributes and ACLs. Problems as for attrs_read. */
+void attrs_write(int fd, struct archive_entry *entry, void (*problem)(void *ctx, const char *why), void *ctx);
+
 /* Takes out of an entry that was read from an archive the attributes that are there twice because archive.h stores them
  * twice: "user.a%0Ab" when "user.a\nb" is there too with the same value. ERR_NOMEM only. */
 int attrs_clean(struct archive_entry *entry, struct err *err) MUSTER_NODISCARD;

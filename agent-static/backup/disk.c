@@ -3,8 +3,12 @@
 #include <archive.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "backup/attrs.h"
@@ -15,6 +19,8 @@ struct disk {
     struct place *place;
     struct archive *archive; /* writes everything but directories */
     char *path;              /* of the entry at hand, for the report */
+    char name[NAME_MAX + 1]; /* its name where we stand */
+    bool plain;              /* it has no ACL, and must not inherit one from its directory */
     bool broken;             /* the content of the entry at hand cannot be written */
 };
 
@@ -39,19 +45,40 @@ static void tell_problem(struct disk *d, const char *path, struct archive *archi
     report_problem(d->report, path, "%s", text == NULL ? "unknown error" : text);
 }
 
-/* A directory is finished by a writer of its own, standing in it: so its name is "." and nothing is remembered. */
+struct finishing {
+    struct disk *disk;
+    const char *path;
+};
+
+static void tell_attribute(void *ctx, const char *why)
+{
+    const struct finishing *f = ctx;
+    report_problem(f->disk->report, f->path, "%s", why);
+}
+
+/* A directory gets what the archive says of it when all is in it: else its time would not last, and its mode might keep
+ * us out. Not by libarchive, which ignores failures here. */
 static void finish_directory(void *ctx, const char *path, void *kept, bool lost)
 {
     struct disk *d = ctx;
     struct archive_entry *entry = kept;
-    struct archive *archive = lost ? NULL : new_writer();
-    if (archive == NULL)
-        report_problem(d->report, path, lost ? "was moved away while it was being restored" : "out of memory");
-    else if (archive_write_header(archive, entry) != ARCHIVE_OK || archive_write_finish_entry(archive) != ARCHIVE_OK ||
-             archive_write_close(archive) != ARCHIVE_OK)
-        tell_problem(d, path, archive);
-    if (archive != NULL)
-        (void)archive_write_free(archive);
+    struct finishing finishing = {.disk = d, .path = path};
+    int fd = place_fd(d->place);
+    const struct timespec times[2] = {
+        {.tv_nsec = UTIME_OMIT},
+        {.tv_sec = archive_entry_mtime(entry), .tv_nsec = archive_entry_mtime_nsec(entry)},
+    };
+    if (lost) {
+        report_problem(d->report, path, "was moved away while it was being restored");
+    } else {
+        if (geteuid() == 0 && fchown(fd, (uid_t)archive_entry_uid(entry), (gid_t)archive_entry_gid(entry)) != 0)
+            report_problem(d->report, path, "the owner cannot be set: %s", strerror(errno));
+        if (fchmod(fd, archive_entry_perm(entry)) != 0)
+            report_problem(d->report, path, "the mode cannot be set: %s", strerror(errno));
+        attrs_write(fd, entry, tell_attribute, &finishing);
+        if (archive_entry_mtime_is_set(entry) && futimens(fd, times) != 0)
+            report_problem(d->report, path, "the time cannot be set: %s", strerror(errno));
+    }
     archive_entry_free(entry);
 }
 
@@ -99,7 +126,7 @@ static int judge(struct disk *d, int why, struct err *err)
 
 static int make_directory(struct disk *d, const char *name, struct archive_entry *entry, struct err *err)
 {
-    archive_entry_copy_pathname(entry, "."); /* before the copy, which would else hold a long path for long */
+    archive_entry_copy_pathname(entry, ""); /* before the copy, which would else hold a long path for long */
     struct archive_entry *kept = archive_entry_clone(entry);
     if (kept == NULL)
         return err_set(err, ERR_NOMEM, "out of memory");
@@ -131,11 +158,9 @@ static int make_hardlink(struct disk *d, const char *name, const char *target, s
 static int write_header(struct disk *d, const char *name, struct archive_entry *entry, bool *ret_content,
                         struct err *err)
 {
-    char *copy = strdup(name); /* which is part of what the entry holds */
-    if (copy == NULL)
-        return err_set(err, ERR_NOMEM, "out of memory");
-    archive_entry_copy_pathname(entry, copy);
-    free(copy);
+    (void)snprintf(d->name, sizeof d->name, "%s", name);
+    d->plain = archive_entry_acl_count(entry, ARCHIVE_ENTRY_ACL_TYPE_ACCESS) == 0;
+    archive_entry_copy_pathname(entry, d->name);
     int rc = archive_write_header(d->archive, entry);
     if (rc == ARCHIVE_FATAL)
         return err_set(err, ERR_INTERNAL, "nothing more can be written");
@@ -197,5 +222,7 @@ int disk_end(struct disk *d, struct err *err)
     int rc = archive_write_finish_entry(d->archive);
     if (rc == ARCHIVE_FATAL)
         return err_set(err, ERR_INTERNAL, "nothing more can be written");
+    if (d->plain)
+        (void)lremovexattr(d->name, "system.posix_acl_access");
     return rc == ARCHIVE_OK || d->broken ? 0 : judge(d, archive_errno(d->archive), err);
 }

@@ -1,9 +1,10 @@
 /* disk.h: entries of an archive onto the disk, below the current directory and nowhere else.
  *
  * libarchive writes the files, with its secure flags; but it knows files by their path from one directory, fails beyond
- * PATH_MAX and keeps all directories in memory until the end. So we walk along (place.h), hand it bare names, and let
- * each directory get its owner, mode, times and attributes when we leave it. Entries come in an order where a directory
- * is followed by what is in it; others work too, but give times of directories that are later than they should be.
+ * PATH_MAX, keeps all directories in memory until the end, and then ignores what goes wrong with them. So we walk along
+ * (place.h), hand it bare names, and give each directory its owner, mode, time and attributes when we leave it. Entries
+ * come in an order where a directory is followed by what is in it; others work too, but give times of directories that
+ * are later than they should be.
  *
  * What cannot be restored goes into the report. Owners are restored when we are root, as numbers. Holes come back as
  * holes and zeros as zeros. What is in the way is removed before it is replaced, never written through. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "common/cursor.h"
@@ -276,7 +277,12 @@ int place_enter(struct place *p, const char *name, void *kept, struct err *err)
         return err_sys(err, ERR_IO, "make directory");
     int fd = -1;
     int rc = open_directory(p->fd, name, O_RDONLY, &fd, err);
-    return rc != 0 ? rc : step_into(p, fd, name, kept, err);
+    if (rc != 0)
+        return rc;
+    /* What it has, or has inherited, would be inherited by all that is made in it. */
+    (void)fremovexattr(fd, "system.posix_acl_default");
+    (void)fremovexattr(fd, "system.posix_acl_access");
+    return step_into(p, fd, name, kept, err);
 }
 
 int place_find(const struct place *p, const char *path, int *ret_fd, char **ret_name, struct err *err)

@@ -30,7 +30,7 @@ void place_free(struct place *p);
 int place_go(struct place *p, const char *path, const char **ret_name, struct err *err) MUSTER_NODISCARD;
 
 /* Makes (0700) or takes the directory name of where we stand and enters it, with kept for its leaving. Anything else of
- * that name is removed first. kept is the caller's again on failure. */
+ * that name is removed first, and so are its ACLs. kept is the caller's again on failure. */
 int place_enter(struct place *p, const char *name, void *kept, struct err *err) MUSTER_NODISCARD;
 
 /* The descriptor of the directory we stand in; borrowed until the next call. */

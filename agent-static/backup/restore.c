@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <mbedtls/sha256.h>
@@ -170,6 +171,10 @@ static int make_directory(struct target *t, const char *name, struct err *err)
     int fd = openat(t->dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return err_sys(err, ERR_IO, "%.200s", t->path);
+    if (!t->in_place) { /* what it inherited would be passed on to all that is restored */
+        (void)fremovexattr(fd, "system.posix_acl_default");
+        (void)fremovexattr(fd, "system.posix_acl_access");
+    }
     int rc = fchdir(fd) == 0 ? 0 : err_sys(err, ERR_IO, "%.200s", t->path);
     (void)close(fd);
     return rc;
