@@ -1,6 +1,7 @@
 #include "app.h"
 
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "auth/login_limits.h"
@@ -16,7 +17,7 @@
 #include "http/stats.h"
 #include "ops/changes.h"
 
-enum { FINISHERS = 2 };
+enum { FINISHERS = 2, DESCRIPTORS_KEPT = 64 };
 
 static int open_database(struct app *app, const struct settings *s, struct err *err)
 {
@@ -36,6 +37,20 @@ static int open_database(struct app *app, const struct settings *s, struct err *
     return rc;
 }
 
+/* Each parked request holds a descriptor; some stay for the database, for nginx and for files. */
+static size_t most_parked(const struct settings *s)
+{
+    struct rlimit limit;
+    size_t kept = DESCRIPTORS_KEPT + 8 * (size_t)s->threads;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return s->max_parked;
+    size_t room = limit.rlim_cur > kept ? (size_t)limit.rlim_cur - kept : 0;
+    if (room < s->max_parked)
+        log_warning("%llu descriptors: at most %zu requests can wait, not MUSTER_MAX_PARKED=%u",
+                    (unsigned long long)limit.rlim_cur, room, s->max_parked);
+    return room < s->max_parked ? room : s->max_parked;
+}
+
 /* What only the server has. */
 static int open_server(struct app *app, const struct settings *s, struct err *err)
 {
@@ -45,7 +60,7 @@ static int open_server(struct app *app, const struct settings *s, struct err *er
     app->logins = login_limits_new();
     if (app->stats == NULL || app->changes == NULL || app->presence == NULL || app->logins == NULL)
         return err_set(err, ERR_NOMEM, "out of memory");
-    return park_start(app, FINISHERS, s->max_parked, &app->park, err);
+    return park_start(app, FINISHERS, most_parked(s), &app->park, err);
 }
 
 int app_open(const struct settings *settings, const struct app_options *options, struct app **ret, struct err *err)

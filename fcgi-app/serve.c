@@ -48,17 +48,14 @@ static void harden(void)
     (void)setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
 }
 
-/* Waiting requests hold a descriptor each. */
-static void raise_descriptors(const struct settings *s)
+/* Waiting requests hold a descriptor each: take all that may be had. */
+static void raise_descriptors(void)
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
         return;
     limit.rlim_cur = limit.rlim_max;
     (void)setrlimit(RLIMIT_NOFILE, &limit);
-    if (limit.rlim_max < s->max_parked + 512)
-        log_warning("only %llu descriptors: MUSTER_MAX_PARKED=%u waiting requests will not fit",
-                    (unsigned long long)limit.rlim_max, s->max_parked);
 }
 
 static void wanted_signals(sigset_t *ret)
@@ -212,7 +209,7 @@ int serve_command(const struct cli_args *args, void *ctx)
         return exit_code;
     struct server s = {.config_path = command_config_path(args), .settings = {settings}, .settings_count = 1};
     set_up_signals();
-    raise_descriptors(settings);
+    raise_descriptors();
     if (start(&s, settings, &err) != 0) {
         exit_code = cli_fail(args, CLI_FAILED, &err);
     } else {

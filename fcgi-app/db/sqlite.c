@@ -34,9 +34,10 @@ static int configure(struct db *db, const struct db_options *options, struct err
     int rc = sqlite3_busy_timeout(db->handle, BUSY_TIMEOUT_MS);
     if (rc != SQLITE_OK)
         return sqlite_error(db, rc, options->path, err);
-    /* WAL is a property of the file; a connection that only reads takes it as it is. */
+    /* WAL is a property of the file; a connection that only reads takes it as it is. It reads once now, so that what it
+     * needs is open before descriptors run short, and a damaged file is found out. */
     const char *pragmas = options->read_only ? "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;"
-                                               "PRAGMA query_only = ON;"
+                                               "PRAGMA query_only = ON; PRAGMA schema_version;"
                                              : "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
                                                "PRAGMA journal_size_limit = 67108864;"
                                                "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;";
