@@ -33,6 +33,10 @@ static void read_beat(struct req *r, struct jsonread *body, struct presence_beat
     ret->proto = jsonread_int_or(body, "proto", 1, 1000000, 1);
     ret->error = jsonread_bool_or(body, "error", false);
     ret->final = jsonread_bool_or(body, "final", false);
+    /* Nothing needs these yet; an agent that gets them wrong shall hear of it all the same. */
+    struct jsonread update;
+    (void)jsonread_int_or(body, "eventSeq", 0, INT64_MAX, 0);
+    jsonread_object_or_none(body, "update", &update);
 }
 
 /* --- what rarely differs from the heartbeat before --- */
