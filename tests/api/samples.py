@@ -24,7 +24,7 @@ def valid(schema):
         "Heartbeat": {"version": "0.1.0", "platform": "linux"},
         "Events": {"epoch": "00000000000000aa", "events": []},
         "AgentLog": {"level": "info", "message": "m"},
-        "ConfigChange": {"name": "n", "agentId": None, "sources": [{"path": "/etc"}], "options": {"type": "full"}},
+        "ConfigChange": {"name": "n", "agentId": NOBODY, "sources": [{"path": "/etc"}], "options": {"type": "full"}},
         "BackupStart": {"configId": NOBODY, "filename": "a.tar.gz", "multipart": True},
         "BackupPart": {"logId": NOBODY, "number": 1, "size": 1, "md5": "1B2M2Y8AsgTpgAmY7PhCfg=="},
         "BackupProgress": {"logId": NOBODY, "filesProcessed": 0, "bytesRead": 0, "bytesTransferred": 0},

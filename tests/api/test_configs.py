@@ -11,10 +11,10 @@ def test_a_config_is_made_read_changed_and_deleted(operator, agent):
                                                         "excludes": ["*.tmp"]})
     assert (made["name"], made["agentId"], made["executionMode"], made["lastRun"]) == ("first", agent.id, "agent", None)
     assert made["options"]["method"] == "gzip" and made["options"]["excludes"] == ["*.tmp"]
-    assert operator.ok("GET", f"/api/configs/{made['id']}")["config"] == made
+    assert operator.ok("GET", f"/api/configs/{made['id']}") == made
     changed = operator.ok("PUT", f"/api/configs/{made['id']}",
                           {"name": "second", "agentId": agent.id, "sources": [{"path": "/srv"}, {"path": "/home"}],
-                           "options": {"type": "full", "method": "zstd", "level": 3}})["config"]
+                           "options": {"type": "full", "method": "zstd", "level": 3}})
     assert changed["name"] == "second" and changed["rev"] > made["rev"]
     assert changed["sources"] == [{"path": "/srv"}, {"path": "/home"}]
     operator.ok("DELETE", f"/api/configs/{made['id']}")
@@ -34,7 +34,7 @@ def test_the_agent_gets_its_configs_and_no_others(operator, agent):
     assert got["configsRev"] == agent.beat()["configsRev"]
 
 
-@pytest.mark.parametrize("act", ["create", "change", "delete", "move away"])
+@pytest.mark.parametrize("act", ["create", "change", "delete", "move to another agent"])
 def test_every_change_of_a_config_is_a_new_revision_for_its_agent(operator, agent, act):
     config = operator.add_config(agent)
     before = agent.ok("GET", "/api/agent/configs")["configsRev"]
@@ -46,24 +46,24 @@ def test_every_change_of_a_config_is_a_new_revision_for_its_agent(operator, agen
     elif act == "delete":
         operator.ok("DELETE", f"/api/configs/{config['id']}")
     else:
-        operator.ok("PUT", f"/api/configs/{config['id']}", {**body, "agentId": None})
+        operator.ok("PUT", f"/api/configs/{config['id']}", {**body, "agentId": operator.register().id})
     assert agent.ok("GET", "/api/agent/configs")["configsRev"] > before
 
 
 def test_configs_of_another_tenant_are_not_there(operator, neighbour, agent):
     config = operator.add_config(agent)
-    body = {"name": "n", "agentId": None, "sources": [{"path": "/x"}], "options": {"type": "full"}}
+    body = {"name": "n", "agentId": neighbour.register().id, "sources": [{"path": "/x"}], "options": {"type": "full"}}
     assert config["id"] not in neighbour.get("/api/configs?limit=200").text
     for method, path, sent in (("GET", "", None), ("PUT", "", body), ("DELETE", "", None), ("POST", "/run", None)):
         problem(neighbour.request(method, f"/api/configs/{config['id']}{path}", json=sent), 404, "not-found")
-    assert operator.ok("GET", f"/api/configs/{config['id']}")["config"] == config
+    assert operator.ok("GET", f"/api/configs/{config['id']}") == config
 
 
 def test_another_tenants_agent_cannot_be_given_a_config(operator, neighbour, agent):
     reply = neighbour.post("/api/configs", {"name": "n", "agentId": agent.id, "sources": [{"path": "/etc"}],
                                             "options": {"type": "full"}})
     assert reply.status_code in (404, 422), reply.text
-    own = neighbour.add_config(None)
+    own = neighbour.add_config(neighbour.register())
     reply = neighbour.request("PUT", f"/api/configs/{own['id']}",
                               json={"name": "n", "agentId": agent.id, "sources": [{"path": "/etc"}],
                                     "options": {"type": "full"}})
@@ -83,19 +83,29 @@ def test_another_tenants_agent_cannot_be_given_a_config(operator, neighbour, age
     ({"options": {"method": "rar"}}, "/options/method"),
     ({"options": {"level": 0}}, "/options/level"),
     ({"options": {"level": 20}}, "/options/level"),
+    ({"options": {"encryption": True}}, "/options/encryption"),
     ({"options": {"retentionDays": 0}}, "/options/retentionDays"),
     ({"options": {"excludes": "x"}}, "/options/excludes"),
     ({"options": {"excludes": [5]}}, "/options/excludes/0"),
     ({"name": "a\u0000b"}, None),
     ({"name": "a\u001bb"}, "/name"),
 ])
-def test_a_wrong_field_deep_inside_is_named(operator, fields, pointer):
-    body = {"name": "n", "agentId": None, "sources": [{"path": "/a"}], "options": {"type": "full"}, **fields}
+def test_a_wrong_field_deep_inside_is_named(operator, agent, fields, pointer):
+    body = {"name": "n", "agentId": agent.id, "sources": [{"path": "/a"}], "options": {"type": "full"}, **fields}
     reply = operator.post("/api/configs", body)
     if pointer is None:
         problem(reply, 400, "bad-json")
     else:
         assert problem(reply, 422, "invalid-field")["pointer"] == pointer
+
+
+def test_a_new_config_needs_an_agent_and_a_change_may_take_it_away(operator, agent):
+    body = {"name": "n", "sources": [{"path": "/a"}], "options": {"type": "full"}}
+    for missing in (body, {**body, "agentId": None}):
+        assert problem(operator.post("/api/configs", missing), 422, "invalid-field")["pointer"] == "/agentId"
+    config = operator.add_config(agent)
+    assert operator.ok("PUT", f"/api/configs/{config['id']}", {**body, "agentId": None})["agentId"] is None
+    assert agent.ok("GET", "/api/agent/configs")["configs"] == []
 
 
 def test_lists_are_filtered_by_agent_and_paged(operator, agent):

@@ -10,7 +10,7 @@ import time
 import pytest
 import requests
 
-from client import Agent, Client, Person, event
+from client import Client, Person, event
 from stack import Stack
 from upload import Upload
 from wait import wait_until
@@ -102,14 +102,13 @@ def test_a_part_that_was_acknowledged_survives_kill_9(own, spec):
 
 
 def test_sigterm_finishes_what_is_under_way(own, spec):
-    agent = own.boss.register("poller")
+    agents = [own.boss.register(f"poller-{i}") for i in range(5)]
     replies = []
 
-    def poll():
-        client = Agent(own, spec, {"id": agent.id, "name": agent.name, "apiKey": agent.key})
-        replies.append(client.get("/api/agent/commands?wait=50", timeout=60))
+    def poll(agent):
+        replies.append(agent.get("/api/agent/commands?wait=50", timeout=60))
 
-    pollers = [threading.Thread(target=poll) for _ in range(5)]
+    pollers = [threading.Thread(target=poll, args=(agent,)) for agent in agents]
     for t in pollers:
         t.start()
     metrics = Client(own, spec, "admin")

