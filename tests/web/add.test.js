@@ -64,6 +64,11 @@ test('a one-time password comes as one command that can be copied', async () => 
   await screenshot(page, 'add-minted');
 });
 
+test('what the host may back up becomes part of its command, quoted for a shell', async () => {
+  const command = await mint({ 'Directories it may back up': "/home\n/srv/it's here; reboot" });
+  assert.match(command, / --backup-root \/home --backup-root '\/srv\/it'\\''s here; reboot'$/);
+});
+
 test('what is wrong with the form is said at its field', async () => {
   await go(page, '/add');
   await page.getByLabel('Network it must come from').fill('not a network');

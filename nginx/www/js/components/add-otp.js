@@ -7,12 +7,19 @@ import { usePoll } from '../poll.js';
 import { AgentState } from './badge.js';
 import { CopyBlock } from './copy.js';
 import { ActError, useAct } from './dialog.js';
-import { Field, fieldErrors } from './field.js';
+import { Field, fieldErrors, lines } from './field.js';
 import { Icon } from './icon.js';
 import { Otps } from './otps.js';
 
+const START = 'systemctl enable --now muster-agent';
 const WATCH_MS = 2000;
 const NEWEST = 20;
+
+// A word of a shell command: quoted unless it is plain.
+const shellWord = (word) => (/^[\w./@:+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
+
+// What the host may back up is the host's to say, so it stands in the command that is run there, not on the server.
+const withRoots = (command, roots) => [command, ...lines(roots).map((root) => `--backup-root ${shellWord(root)}`)].join(' ');
 
 export function AddByPassword() {
   const [minted, setMinted] = useState(null);
@@ -21,7 +28,7 @@ export function AddByPassword() {
 }
 
 function MintForm({ onMinted }) {
-  const [form, setForm] = useState({ expectedHost: '', network: '', minutes: '15', uses: '1' });
+  const [form, setForm] = useState({ expectedHost: '', network: '', minutes: '15', uses: '1', roots: '' });
   const [act, { busy, error }] = useAct();
   const set = (field) => (value) => setForm((old) => ({ ...old, [field]: value }));
   const errors = fieldErrors(error);
@@ -33,7 +40,7 @@ function MintForm({ onMinted }) {
       if (form.network.trim()) body.network = form.network.trim();
       const before = await api(`/api/agents?sort=created&order=desc&limit=${NEWEST}`);
       const reply = await api('/api/otps', { method: 'POST', body });
-      onMinted({ ...reply, uses: body.uses, known: new Set(before.items.map((agent) => agent.id)) });
+      onMinted({ ...reply, command: withRoots(reply.command, form.roots), uses: body.uses, known: new Set(before.items.map((agent) => agent.id)) });
     });
   };
   return html`<section class="panel"><form onSubmit=${submit} class="narrow-form">
@@ -46,6 +53,8 @@ function MintForm({ onMinted }) {
       <${Field} id="otp-minutes" type="number" label="Minutes it is valid" min="1" max="1440" required value=${form.minutes} onValue=${set('minutes')} error=${errors.ttlS} />
       <${Field} id="otp-uses" type="number" label="Hosts that may use it" min="1" max="1000" required value=${form.uses} onValue=${set('uses')} error=${errors.uses} />
     </div>
+    <${Field} id="otp-roots" type="textarea" rows="2" label="Directories it may back up, one a line" optional value=${form.roots} onValue=${set('roots')} placeholder="/home" spellcheck=${false}
+      hint="Becomes part of the command. Nothing outside can be backed up, whoever asks; agent.conf on the host can change it later." />
     <${ActError} error=${Object.keys(errors).length ? null : error} />
     <footer><button type="submit" disabled=${busy} aria-busy=${busy}>Make the command</button></footer>
   </form></section>`;
@@ -64,6 +73,7 @@ function Minted({ minted, onAgain }) {
     <header class="panel-head"><h2 id="minted-title">Run this on the host, as root</h2>
       <span class=${`countdown ${leftMs < 60000 ? 'text-bad' : 'muted'}`}><${Icon} name="clock" />${leftMs > 0 ? html`valid for <span role="timer">${formatCountdown(leftMs)}</span>` : 'expired'}</span></header>
     <${CopyBlock} id="enrol-command" label="Command" text=${minted.command} />
+    <${CopyBlock} id="start-command" label="Then have the host's init run it" text=${START} />
     <${CopyBlock} id="ca-fingerprint" label="Fingerprint of this server's CA, which the command pins" text=${minted.caFingerprint} />
     <div class="arrivals" role="status">
       ${arrived.map((agent) => html`<p class="notice good" key=${agent.id}><${Icon} name="check" /><span><a class="strong" href=${`/agents/${agent.id}`}>${agent.name}</a> has enrolled from ${agent.address || agent.hostname || 'its host'}.</span><${AgentState} value=${agent.status} /></p>`)}

@@ -2,13 +2,11 @@
 import { html, useState } from '/vendor/preact.js';
 import { api } from '../api.js';
 import { ActError, Dialog, useAct } from './dialog.js';
-import { Field, fieldErrors } from './field.js';
+import { Field, fieldErrors, lines } from './field.js';
 import { toast } from './toast.js';
 
 const DEFAULTS = { type: 'full', compression: true, encryption: false, retentionDays: 30, method: 'zstd', level: 3, excludes: [] };
 const MOST = { zstd: 19, gzip: 9 };
-
-const lines = (text) => text.split('\n').map((line) => line.trim()).filter(Boolean);
 
 // What is wrong, said before the server has to: {field: sentence}.
 function check({ name, sources, method, level }) {

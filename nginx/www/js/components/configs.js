@@ -44,7 +44,7 @@ export function Configs({ agent, onAsked }) {
     <header class="panel-head"><h2 id="configs-title">Backups</h2>${add}</header>
     <${LoadError} error=${error} stale=${data} onRetry=${refresh} />
     ${!data && !error && html`<${Loading} what="the configurations" />`}
-    ${data?.items.length === 0 && html`<${Empty} icon="archive" title="Nothing is backed up from this host.">${may('operator') ? 'Add a backup: name the directories, and choose when it is well.' : 'Ask an operator to add a backup.'}</${Empty}>`}
+    ${data?.items.length === 0 && html`<${Empty} icon="archive" title="Nothing is backed up from this host.">${may('operator') ? 'Add a backup and name the directories that it covers.' : 'Ask an operator to add a backup.'}</${Empty}>`}
     ${data?.items.length > 0 && html`<ul class="rows configs">${data.items.map((config) => html`<${Row} key=${config.id} config=${config} agent=${agent}
       waiting=${waits(config)} onRun=${runNow} onOpen=${setOpen} />`)}</ul>`}
     ${open?.kind === 'edit' && html`<${ConfigForm} agent=${agent} config=${open.config} onSaved=${refresh} onClose=${close} />`}

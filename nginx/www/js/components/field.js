@@ -25,3 +25,6 @@ export function Field({ id, label, hint, error, optional, type = 'text', value, 
 export function fieldErrors(error) {
   return error?.pointer ? { [error.pointer.replace(/^\//, '')]: error.message } : {};
 }
+
+// What a field that takes one thing a line holds.
+export const lines = (text) => text.split('\n').map((line) => line.trim()).filter(Boolean);

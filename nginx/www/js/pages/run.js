@@ -38,8 +38,8 @@ export function RunPage({ id, title }) {
     <${Errors} run=${run} />
     ${['completed', 'warning'].includes(run.status) && html`<section class="panel" aria-labelledby="restore-title">
       <header class="panel-head"><h2 id="restore-title">Restore</h2></header>
-      <p>Run this on the host. The files go under RESTORE_ROOTS of its agent.conf; nothing is overwritten elsewhere.</p>
-      <${CopyBlock} id="restore-command" label="Command" text=${`muster-agent restore --run ${run.id}`} />
+      <p>Run this on the host, as root. The files go into a directory of their own under the agent's state; <code>--target DIR</code> names another, which RESTORE_ROOTS in its agent.conf must allow.</p>
+      <${CopyBlock} id="restore-command" label="Command" text=${`muster-agent restore --log-id ${run.id}`} />
     </section>`}`;
 }
 
