@@ -57,12 +57,6 @@ static int open_eventlog(const struct agent *agent, struct eventlog **ret, struc
     return eventlog_open(&options, ret, err);
 }
 
-static void sleep_ms(int ms)
-{
-    struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
-    (void)nanosleep(&t, NULL);
-}
-
 /* --- before the run ---------------------------------------------------------------------------------------------- */
 
 static int open_all(struct run *r, struct err *err)
@@ -85,7 +79,7 @@ static int get_config(struct run *r, struct err *err)
         int wait = retry_worth(rc) ? retry_next_ms(&retry, NULL) : -1;
         if (wait < 0)
             return rc;
-        sleep_ms(wait);
+        retry_sleep(wait);
     }
 }
 
@@ -155,7 +149,7 @@ static int start_run(struct run *r, struct remote_run *ret, struct err *err)
         int wait = retry_worth(rc) ? retry_next_ms(&retry, NULL) : -1;
         if (wait < 0)
             return rc;
-        sleep_ms(wait);
+        retry_sleep(wait);
     }
 }
 

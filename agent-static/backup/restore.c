@@ -16,17 +16,19 @@
 
 #include "backup/extract.h"
 #include "backup/remote.h"
+#include "backup/retry.h"
 #include "backup/roots.h"
 #include "backup/stream.h"
 #include "common/encode.h"
 
-enum { STREAM_SIZE = 1024 * 1024, STACK_SIZE = 256 * 1024, RUN_MEMORY = 64 * 1024 };
+enum { STREAM_SIZE = 1024 * 1024, STACK_SIZE = 256 * 1024, RUN_MEMORY = 64 * 1024, RETRY_MS = 2 * 60 * 1000 };
 
 /* --- the archive, coming in -------------------------------------------------------------------------------------- */
 
 struct download {
     struct api *api;
-    const char *url;
+    const struct agent *agent;
+    const struct remote_stored_run *run;
     struct stream *stream;
     int64_t received;
     unsigned char sha256[32];
@@ -44,11 +46,18 @@ static int take_bytes(void *ctx, const void *data, size_t len, struct err *err)
     return stream_write(d->stream, data, len, err);
 }
 
-static int fetch(struct download *d)
+/* The archive from where we are on. A store that knows no ranges and sends it from the start again is found out by the
+ * size and the hash. */
+static int fetch_rest(struct download *d, const char *url)
 {
+    char range[48];
+    (void)snprintf(range, sizeof range, "bytes=%lld-", (long long)d->received);
+    const struct http_header headers[] = {{"Range", range}};
     const struct http_request request = {
         .method = "GET",
-        .url = d->url,
+        .url = url,
+        .headers = headers,
+        .header_count = d->received > 0 ? 1 : 0,
         .timeouts = {.connect_ms = 15000, .io_ms = 60000, .total_ms = 0},
         .sink = take_bytes,
         .sink_ctx = d,
@@ -57,9 +66,45 @@ static int fetch(struct download *d)
     int rc = api_store(d->api, &request, &reply, &d->err);
     if (rc != 0)
         return rc;
-    if (reply.status != 200)
-        rc = err_set(&d->err, ERR_UNAVAILABLE, "the store answered with status %d", reply.status);
+    int wanted = request.header_count > 0 ? 206 : 200;
+    if (reply.status != wanted)
+        rc = err_set(&d->err, reply.status >= 500 ? ERR_UNAVAILABLE : ERR_DENIED, "the store answered with status %d",
+                     reply.status);
     buf_done(&reply.body);
+    return rc;
+}
+
+/* The same with a URL that has not run out. */
+static int fetch_rest_afresh(struct download *d)
+{
+    struct remote_stored_run again;
+    struct arena *arena = arena_new(RUN_MEMORY);
+    int rc = arena == NULL ? err_set(&d->err, ERR_NOMEM, "out of memory") : 0;
+    if (rc == 0)
+        rc = remote_restore(d->api, d->run->log_id, NULL, NULL, arena, &again, &d->err);
+    if (rc == 0)
+        rc = fetch_rest(d, again.url);
+    arena_free(arena);
+    return rc;
+}
+
+/* A connection that breaks is taken up again where it broke, as long as something comes in between. */
+static int fetch(struct download *d)
+{
+    struct retry retry;
+    int64_t before = 0;
+    retry_init(&retry, d->agent->clock, RETRY_MS);
+    int rc = fetch_rest(d, d->run->url);
+    while (retry_worth(rc)) {
+        if (d->received > before)
+            retry_init(&retry, d->agent->clock, RETRY_MS);
+        before = d->received;
+        int wait = retry_next_ms(&retry, NULL);
+        if (wait < 0)
+            break;
+        retry_sleep(wait);
+        rc = fetch_rest_afresh(d);
+    }
     if (rc == 0 && mbedtls_sha256_finish(&d->hash, d->sha256) != 0)
         rc = err_set(&d->err, ERR_INTERNAL, "hashing failed");
     return rc;
@@ -92,10 +137,10 @@ static int verify(const struct download *d, const struct remote_stored_run *run,
 }
 
 /* Downloads and extracts at once. The verdict on the whole archive comes last. */
-static int run_archive(struct api *api, const struct remote_stored_run *run, const struct extract_options *options,
-                       struct err *err)
+static int run_archive(const struct agent *agent, struct api *api, const struct remote_stored_run *run,
+                       const struct extract_options *options, struct err *err)
 {
-    struct download d = {.api = api, .url = run->url};
+    struct download d = {.agent = agent, .api = api, .run = run};
     struct extract_options extract = *options;
     pthread_t thread;
     pthread_attr_t attr;
@@ -258,13 +303,13 @@ static void print_summary(const struct remote_stored_run *run, const struct targ
     json_decref(value);
 }
 
-static int list_archive(struct api *api, const struct remote_stored_run *run, bool json, struct report *report,
-                        struct err *err)
+static int list_archive(const struct agent *agent, struct api *api, const struct remote_stored_run *run, bool json,
+                        struct report *report, struct err *err)
 {
     const struct extract_options options = {.report = report, .list = stdout, .json = json};
     if (json)
         (void)printf("{\"logId\":\"%s\",\"entries\":[", run->log_id);
-    int rc = run_archive(api, run, &options, err);
+    int rc = run_archive(agent, api, run, &options, err);
     if (json)
         (void)printf("],\"complete\":%s}\n", rc == 0 ? "true" : "false");
     return rc;
@@ -279,7 +324,7 @@ static int restore_to(struct agent *agent, const struct restore_options *options
     int rc = enter_target(agent, options, run->log_id, &t, err);
     if (rc == 0) {
         const struct extract_options extract = {.report = report, .progress = &progress};
-        rc = run_archive(api, run, &extract, err);
+        rc = run_archive(agent, api, run, &extract, err);
         progress_end(&progress);
         if (rc == 0)
             rc = settle_target(&t, err);
@@ -310,7 +355,7 @@ int restore_run(struct agent *agent, const struct restore_options *options, stru
     if (rc == 0)
         rc = remote_restore(api, options->log_id, options->config_id, options->config_name, arena, &run, err);
     if (rc == 0 && options->list_only)
-        rc = list_archive(api, &run, options->json, &report, err);
+        rc = list_archive(agent, api, &run, options->json, &report, err);
     else if (rc == 0)
         rc = restore_to(agent, options, api, &run, &report, err);
     uint64_t problems = report_problems(&report);

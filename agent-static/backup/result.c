@@ -17,12 +17,6 @@ const char *backup_outcome_name(enum backup_outcome outcome)
     return names[outcome];
 }
 
-static void sleep_ms(int ms)
-{
-    struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
-    (void)nanosleep(&t, NULL);
-}
-
 /* The errors, with the reason of a failure in front. NULL when memory is out. */
 static json_t *errors_with_reason(const struct result *result)
 {
@@ -59,7 +53,7 @@ int result_send(const struct agent *agent, struct api *api, const struct result 
         int wait = retry_worth(rc) ? retry_next_ms(&retry, &api_result) : -1;
         if (wait < 0)
             break;
-        sleep_ms(wait);
+        retry_sleep(wait);
     }
     json_decref(errors);
     return rc;

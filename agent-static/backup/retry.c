@@ -1,5 +1,7 @@
 #include "backup/retry.h"
 
+#include <time.h>
+
 #include "common/token.h"
 
 enum { FIRST_MS = 500, MOST_MS = 30000, ASKED_MOST_S = 300 };
@@ -31,4 +33,10 @@ int retry_next_ms(struct retry *r, const struct api_result *result)
         wait = asked + wait / 4;
     }
     return clock_monotonic_ms(r->clock) + wait > r->give_up_ms ? -1 : wait;
+}
+
+void retry_sleep(int ms)
+{
+    struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+    (void)nanosleep(&t, NULL);
 }

@@ -22,4 +22,6 @@ bool retry_worth(int code);
 /* Milliseconds to wait before the next try, at least what the server asked for; -1: the time is over. */
 int retry_next_ms(struct retry *r, const struct api_result *result);
 
+void retry_sleep(int ms);
+
 #endif
