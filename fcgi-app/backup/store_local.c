@@ -204,6 +204,22 @@ static int already_complete(const struct store_local *s, const char *path, int64
     return rc;
 }
 
+/* rename(2) that replaces nothing. Where the file system cannot promise that, looking first does: a path belongs to one
+ * run. */
+static int rename_new(int from_dir, const char *from, int to_dir, const char *to)
+{
+    struct stat st;
+    if (renameat2(from_dir, from, to_dir, to, RENAME_NOREPLACE) == 0)
+        return 0;
+    if (errno != EINVAL && errno != ENOSYS)
+        return -1;
+    if (fstatat(to_dir, to, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+        errno = EEXIST;
+        return -1;
+    }
+    return renameat(from_dir, from, to_dir, to);
+}
+
 /* The locked staging file becomes the object. */
 static int make_object(const struct store_local *s, int fd, const char *path, const char *upload_id, struct err *err)
 {
@@ -216,7 +232,7 @@ static int make_object(const struct store_local *s, int fd, const char *path, co
     if (rc != 0) {
         return rc;
     }
-    if (renameat2(s->uploads_fd, upload_id, dir, name, RENAME_NOREPLACE) != 0) {
+    if (rename_new(s->uploads_fd, upload_id, dir, name) != 0) {
         rc = err_sys(err, errno == EEXIST ? ERR_CONFLICT : ERR_IO, "rename an upload");
     } else if (fsync(dir) != 0 || fsync(s->uploads_fd) != 0) {
         rc = err_sys(err, ERR_IO, "fsync an objects' directory");
