@@ -33,9 +33,8 @@ static char *uri_encode(struct arena *arena, const char *s, bool path)
 {
     static const char digits[] = "0123456789ABCDEF";
     char *out = arena_array(arena, strlen(s) + 1, 3);
-    if (out == NULL) {
+    if (out == NULL)
         return NULL;
-    }
     char *at = out;
     for (; *s != '\0'; s++) {
         if (unreserved(*s) || (path && *s == '/')) {
@@ -53,9 +52,8 @@ static char *uri_encode(struct arena *arena, const char *s, bool path)
 
 static int hex_value(char c)
 {
-    if (c >= '0' && c <= '9') {
+    if (c >= '0' && c <= '9')
         return c - '0';
-    }
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
@@ -63,27 +61,23 @@ static int hex_value(char c)
 static char *uri_decode(struct arena *arena, struct span s)
 {
     char *out = arena_alloc(arena, s.len + 1);
-    if (out == NULL) {
+    if (out == NULL)
         return NULL;
-    }
     size_t len = 0;
     for (size_t i = 0; i < s.len; i++) {
         if (s.ptr[i] != '%') {
-            if (!unreserved(s.ptr[i])) {
+            if (!unreserved(s.ptr[i]))
                 return NULL;
-            }
             out[len++] = s.ptr[i];
             continue;
         }
         int high = s.len - i > 2 ? hex_value(s.ptr[i + 1]) : -1;
         int low = s.len - i > 2 ? hex_value(s.ptr[i + 2]) : -1;
-        if (high < 0 || low < 0) {
+        if (high < 0 || low < 0)
             return NULL;
-        }
         char c = (char)(high * 16 + low);
-        if (c == '\0' || unreserved(c)) {
+        if (c == '\0' || unreserved(c))
             return NULL;
-        }
         out[len++] = c;
         i += 2;
     }
@@ -95,21 +89,19 @@ static void format_timestamp(int64_t time_ms, char ret[TIMESTAMP_SIZE])
 {
     time_t seconds = (time_t)(time_ms / 1000);
     struct tm tm;
-    if (gmtime_r(&seconds, &tm) == NULL || strftime(ret, TIMESTAMP_SIZE, "%Y%m%dT%H%M%SZ", &tm) == 0) {
+    if (gmtime_r(&seconds, &tm) == NULL || strftime(ret, TIMESTAMP_SIZE, "%Y%m%dT%H%M%SZ", &tm) == 0)
         ret[0] = '\0';
-    }
 }
 
 /* "20130524T000000Z", exactly. */
 static bool parse_timestamp(const char *s, int64_t *ret_ms)
 {
     char rfc3339[CLOCK_RFC3339_SIZE];
-    if (strlen(s) != TIMESTAMP_SIZE - 1 || s[8] != 'T' || s[15] != 'Z') {
+    if (strlen(s) != TIMESTAMP_SIZE - 1 || s[8] != 'T' || s[15] != 'Z')
         return false;
-    }
     const char shape[] = "0000-00-00T00:00:00Z";
     const char *from = s;
-    for (size_t i = 0; i < sizeof(shape); i++) {
+    for (size_t i = 0; i < sizeof shape; i++) {
         bool separator = shape[i] == '-' || shape[i] == ':';
         rfc3339[i] = separator || shape[i] == '\0' ? shape[i] : *from++;
     }
@@ -128,24 +120,21 @@ static char *canonical_query(struct arena *arena, const struct sigv4_pair *pairs
 {
     struct sigv4_pair encoded[SIGV4_PAIRS_MAX];
     size_t size = 1;
-    if (count > SIGV4_PAIRS_MAX) {
+    if (count > SIGV4_PAIRS_MAX)
         return NULL;
-    }
     for (size_t i = 0; i < count; i++) {
         encoded[i].name = uri_encode(arena, pairs[i].name, false);
         encoded[i].value = uri_encode(arena, pairs[i].value, false);
-        if (encoded[i].name == NULL || encoded[i].value == NULL) {
+        if (encoded[i].name == NULL || encoded[i].value == NULL)
             return NULL;
-        }
         size += strlen(encoded[i].name) + strlen(encoded[i].value) + 2;
     }
     qsort(encoded, count, sizeof(encoded[0]), compare_pairs);
     char *out = arena_alloc(arena, size);
     char *at = out;
     for (size_t i = 0; out != NULL && i < count; i++) {
-        if (i > 0) {
+        if (i > 0)
             *at++ = '&';
-        }
         at = stpcpy(at, encoded[i].name);
         *at++ = '=';
         at = stpcpy(at, encoded[i].value);
@@ -157,18 +146,16 @@ static char *canonical_query(struct arena *arena, const struct sigv4_pair *pairs
 static char *header_names(struct arena *arena, const struct sigv4_pair *headers, size_t count)
 {
     char *out = arena_strdup(arena, "");
-    for (size_t i = 0; out != NULL && i < count; i++) {
+    for (size_t i = 0; out != NULL && i < count; i++)
         out = arena_printf(arena, "%s%s%s", out, i > 0 ? ";" : "", headers[i].name);
-    }
     return out;
 }
 
 static char *canonical_headers(struct arena *arena, const struct sigv4_pair *headers, size_t count)
 {
     char *out = arena_strdup(arena, "");
-    for (size_t i = 0; out != NULL && i < count; i++) {
+    for (size_t i = 0; out != NULL && i < count; i++)
         out = arena_printf(arena, "%s%s:%s\n", out, headers[i].name, headers[i].value);
-    }
     return out;
 }
 
@@ -178,7 +165,7 @@ static bool sign(const struct sigv4_key *key, const char *date, const char *text
     unsigned char mac[2][DIGEST_SIZE];
     char first[4 + 256];
     size_t secret_len = strlen(key->secret);
-    bool ok = secret_len + 4 <= sizeof(first);
+    bool ok = secret_len + 4 <= sizeof first;
     if (ok) {
         memcpy(first, "AWS4", 4);
         memcpy(first + 4, key->secret, secret_len);
@@ -188,11 +175,10 @@ static bool sign(const struct sigv4_key *key, const char *date, const char *text
              digest_hmac(mac[0], DIGEST_SIZE, SCOPE_END, strlen(SCOPE_END), mac[1]) &&
              digest_hmac(mac[1], DIGEST_SIZE, text, strlen(text), mac[0]);
     }
-    if (ok) {
+    if (ok)
         hex_encode(mac[0], DIGEST_SIZE, ret);
-    }
-    wipe(first, sizeof(first));
-    wipe(mac, sizeof(mac));
+    wipe(first, sizeof first);
+    wipe(mac, sizeof mac);
     return ok;
 }
 
@@ -206,9 +192,8 @@ static int compute(const struct sigv4_key *key, const struct sigv4_request *requ
     const char *names = header_names(arena, request->headers, request->header_count);
     const char *headers = canonical_headers(arena, request->headers, request->header_count);
     const char *path = uri_encode(arena, request->path, true);
-    if (date == NULL || names == NULL || headers == NULL || path == NULL) {
+    if (date == NULL || names == NULL || headers == NULL || path == NULL)
         return nomem(err);
-    }
     const char *scope = arena_printf(arena, "%s/%s/%s/" SCOPE_END, date, key->region, key->service);
     const char *expires = arena_printf(arena, "%d", request->expires_s);
     struct sigv4_pair query[SIGV4_PAIRS_MAX] = {
@@ -219,28 +204,23 @@ static int compute(const struct sigv4_key *key, const struct sigv4_request *requ
         {"X-Amz-SignedHeaders", names},
     };
     size_t count = 5;
-    if (scope == NULL || expires == NULL || query[1].value == NULL) {
+    if (scope == NULL || expires == NULL || query[1].value == NULL)
         return nomem(err);
-    }
-    for (size_t i = 0; i < request->query_count && count < SIGV4_PAIRS_MAX; i++) {
+    for (size_t i = 0; i < request->query_count && count < SIGV4_PAIRS_MAX; i++)
         query[count++] = request->query[i];
-    }
-    if (count != request->query_count + 5) {
+    if (count != request->query_count + 5)
         return err_set(err, ERR_TOO_BIG, "too many query parameters to sign");
-    }
     const char *canonical = canonical_query(arena, query, count);
     const char *whole = canonical == NULL ? NULL
                                           : arena_printf(arena, "%s\n%s\n%s\n%s\n%s\nUNSIGNED-PAYLOAD", request->method,
                                                          path, canonical, headers, names);
-    if (whole == NULL) {
+    if (whole == NULL)
         return nomem(err);
-    }
     char hash[DIGEST_HEX_SIZE];
     digest_sha256_hex(whole, strlen(whole), hash);
     const char *text = arena_printf(arena, ALGORITHM "\n%s\n%s\n%s", timestamp, scope, hash);
-    if (text == NULL || !sign(key, date, text, ret_signature)) {
+    if (text == NULL || !sign(key, date, text, ret_signature))
         return nomem(err);
-    }
     *ret_query = canonical;
     return 0;
 }
@@ -251,14 +231,12 @@ int sigv4_presign(const struct sigv4_key *key, const struct sigv4_request *reque
     const char *query;
     char signature[SIGV4_SIGNATURE_SIZE];
     int rc = compute(key, request, arena, &query, signature, err);
-    if (rc != 0) {
+    if (rc != 0)
         return rc;
-    }
     const char *path = uri_encode(arena, request->path, true);
     const char *url = path == NULL ? NULL : arena_printf(arena, "%s?%s&X-Amz-Signature=%s", path, query, signature);
-    if (url == NULL) {
+    if (url == NULL)
         return nomem(err);
-    }
     *ret = url;
     return 0;
 }
@@ -281,9 +259,8 @@ static bool place(struct sigv4_presigned *p, const char *amz[AMZ_COUNT], const c
         }
     }
     if (strncasecmp(name, "x-amz-", 6) == 0 || name[0] == '\0' || sigv4_query(p, name) != NULL ||
-        p->query_count == SIGV4_PAIRS_MAX) {
+        p->query_count == SIGV4_PAIRS_MAX)
         return false;
-    }
     p->query[p->query_count++] = (struct sigv4_pair){name, value};
     return true;
 }
@@ -297,20 +274,16 @@ static bool split(const char *query, struct arena *arena, struct sigv4_presigned
         struct cursor c;
         struct span raw;
         cursor_init(&c, pair);
-        if (!cursor_until(&c, '=', &raw)) {
+        if (!cursor_until(&c, '=', &raw))
             return false;
-        }
         const char *name = uri_decode(arena, raw);
         const char *value = uri_decode(arena, (struct span){c.at, (size_t)(c.end - c.at)});
-        if (name == NULL || value == NULL || !place(p, amz, name, value)) {
+        if (name == NULL || value == NULL || !place(p, amz, name, value))
             return false;
-        }
     }
-    for (int i = 0; i < AMZ_COUNT; i++) {
-        if (amz[i] == NULL) {
+    for (int i = 0; i < AMZ_COUNT; i++)
+        if (amz[i] == NULL)
             return false;
-        }
-    }
     return true;
 }
 
@@ -321,12 +294,10 @@ static bool parse_credential(const char *text, struct arena *arena, struct sigv4
     struct cursor c;
     struct span field;
     cursor_init(&c, span_of(text));
-    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+    for (size_t i = 0; i < sizeof fields / sizeof(fields[0]); i++)
         if (!cursor_until(&c, '/', &field) || field.len == 0 ||
-            (*fields[i] = arena_strndup(arena, field.ptr, field.len)) == NULL) {
+            (*fields[i] = arena_strndup(arena, field.ptr, field.len)) == NULL)
             return false;
-        }
-    }
     return cursor_literal(&c, SCOPE_END) && cursor_done(&c);
 }
 
@@ -336,15 +307,13 @@ int sigv4_parse(const char *query, struct arena *arena, struct sigv4_presigned *
     const char *amz[AMZ_COUNT] = {0};
     uint64_t expires;
     size_t len = strlen(query);
-    if (len == 0 || len > SIGV4_QUERY_MAX || query[len - 1] == '&' || !split(query, arena, &p, amz)) {
+    if (len == 0 || len > SIGV4_QUERY_MAX || query[len - 1] == '&' || !split(query, arena, &p, amz))
         return err_set(err, ERR_INVALID, "the query is not that of a pre-signed URL");
-    }
     if (strcmp(amz[AMZ_ALGORITHM], ALGORITHM) != 0 || !parse_credential(amz[AMZ_CREDENTIAL], arena, &p) ||
         !parse_timestamp(amz[AMZ_DATE], &p.time_ms) || strncmp(p.date, amz[AMZ_DATE], DATE_LENGTH) != 0 ||
         strlen(p.date) != DATE_LENGTH || !cursor_parse_uint(amz[AMZ_EXPIRES], SIGV4_EXPIRES_MAX_S, &expires) ||
-        expires == 0 || strlen(amz[AMZ_SIGNATURE]) != SIGV4_SIGNATURE_SIZE - 1) {
+        expires == 0 || strlen(amz[AMZ_SIGNATURE]) != SIGV4_SIGNATURE_SIZE - 1)
         return err_set(err, ERR_INVALID, "the X-Amz- parameters of the URL are malformed");
-    }
     p.expires_s = (int)expires;
     p.signed_headers = amz[AMZ_SIGNED_HEADERS];
     p.signature = amz[AMZ_SIGNATURE];
@@ -354,11 +323,9 @@ int sigv4_parse(const char *query, struct arena *arena, struct sigv4_presigned *
 
 const char *sigv4_query(const struct sigv4_presigned *p, const char *name)
 {
-    for (size_t i = 0; i < p->query_count; i++) {
-        if (strcmp(p->query[i].name, name) == 0) {
+    for (size_t i = 0; i < p->query_count; i++)
+        if (strcmp(p->query[i].name, name) == 0)
             return p->query[i].value;
-        }
-    }
     return NULL;
 }
 
@@ -378,23 +345,18 @@ int sigv4_verify(const struct sigv4_key *key, const struct sigv4_presigned *p, c
     const char *query;
     char signature[SIGV4_SIGNATURE_SIZE];
     int rc = compute(key, &request, arena, &query, signature, err);
-    if (rc != 0) {
+    if (rc != 0)
         return rc;
-    }
     const char *names = header_names(arena, expected->headers, expected->header_count);
-    if (names == NULL) {
+    if (names == NULL)
         return nomem(err);
-    }
     bool same = wipe_equal_str(signature, p->signature);
     if (!same || strcmp(p->key_id, key->id) != 0 || strcmp(p->region, key->region) != 0 ||
-        strcmp(p->service, key->service) != 0 || strcmp(p->signed_headers, names) != 0) {
+        strcmp(p->service, key->service) != 0 || strcmp(p->signed_headers, names) != 0)
         return err_set(err, ERR_DENIED, "the URL's signature does not fit this request");
-    }
-    if (p->time_ms > expected->now_ms + SIGV4_CLOCK_SKEW_S * INT64_C(1000)) {
+    if (p->time_ms > expected->now_ms + SIGV4_CLOCK_SKEW_S * INT64_C(1000))
         return err_set(err, ERR_DENIED, "the URL is not valid yet; compare the clocks");
-    }
-    if (expected->now_ms >= p->time_ms + p->expires_s * INT64_C(1000)) {
+    if (expected->now_ms >= p->time_ms + p->expires_s * INT64_C(1000))
         return err_set(err, ERR_DENIED, "the URL has expired; ask for a new one");
-    }
     return 0;
 }

@@ -12,9 +12,8 @@ int store_open(const struct settings *settings, const struct secrets *secrets, s
 
 void store_close(struct store *s)
 {
-    if (s != NULL) {
+    if (s != NULL)
         s->driver->close(s);
-    }
 }
 
 static bool name_char(char c)
@@ -27,9 +26,8 @@ static bool name_char(char c)
 static size_t name_length(const char *s)
 {
     size_t len = 0;
-    while (name_char(s[len])) {
+    while (name_char(s[len]))
         len++;
-    }
     return s[0] == '.' ? 0 : len;
 }
 
@@ -42,15 +40,13 @@ bool store_filename_valid(const char *name)
 bool store_path_valid(const char *path)
 {
     static const char *const words[] = {"users", NULL, "agents", NULL, "configs", NULL};
-    if (strlen(path) > STORE_PATH_MAX) {
+    if (strlen(path) > STORE_PATH_MAX)
         return false;
-    }
-    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+    for (size_t i = 0; i < sizeof words / sizeof(words[0]); i++) {
         size_t len = name_length(path);
         bool fits = words[i] == NULL || (len == strlen(words[i]) && strncmp(path, words[i], len) == 0);
-        if (len == 0 || !fits || path[len] != '/') {
+        if (len == 0 || !fits || path[len] != '/')
             return false;
-        }
         path += len + 1;
     }
     return store_filename_valid(path);
@@ -84,34 +80,30 @@ int store_room(struct store *s, int64_t *ret, struct err *err)
 int store_presign(struct store *s, const struct store_url *want, struct arena *arena, const char **ret_url,
                   int64_t *ret_expires_ms, struct err *err)
 {
-    if (!store_path_valid(want->path)) {
+    if (!store_path_valid(want->path))
         return refuse_path(want->path, err);
-    }
     return s->driver->presign(s, want, arena, ret_url, ret_expires_ms, err);
 }
 
 int store_upload_begin(struct store *s, const char *path, const char *run_id, char ret[STORE_UPLOAD_ID_SIZE],
                        struct err *err)
 {
-    if (!store_path_valid(path)) {
+    if (!store_path_valid(path))
         return refuse_path(path, err);
-    }
     return s->driver->upload_begin(s, path, run_id, ret, err);
 }
 
 int store_upload_complete(struct store *s, const char *path, const char *upload_id, int64_t size, struct err *err)
 {
-    if (!store_path_valid(path)) {
+    if (!store_path_valid(path))
         return refuse_path(path, err);
-    }
     return s->driver->upload_complete(s, path, upload_id, size, err);
 }
 
 int store_upload_abort(struct store *s, const char *path, const char *upload_id, struct err *err)
 {
-    if (!store_path_valid(path)) {
+    if (!store_path_valid(path))
         return refuse_path(path, err);
-    }
     return s->driver->upload_abort(s, path, upload_id, err);
 }
 

@@ -24,11 +24,9 @@ static void store_local_close(struct store *base)
 {
     struct store_local *s = store_local_self(base);
     int fds[] = {s->objects_fd, s->uploads_fd, s->incoming_fd};
-    for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
-        if (fds[i] >= 0) {
+    for (size_t i = 0; i < sizeof fds / sizeof(fds[0]); i++)
+        if (fds[i] >= 0)
             close(fds[i]);
-        }
-    }
     free(s->incoming);
     free(s);
 }
@@ -36,23 +34,20 @@ static void store_local_close(struct store *base)
 static int open_dir(const char *store_dir, const char *name, int *ret_fd, char **ret_path, struct err *err)
 {
     char *path = NULL;
-    if (asprintf(&path, "%s/%s", store_dir, name) < 0) {
+    if (asprintf(&path, "%s/%s", store_dir, name) < 0)
         return err_set(err, ERR_NOMEM, "no memory for the store");
-    }
     int rc = file_mkdirs(path, 0700, err);
     if (rc == 0) {
         int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (fd < 0) {
+        if (fd < 0)
             rc = err_sys(err, ERR_IO, "open %s", path);
-        } else {
+        else
             *ret_fd = fd;
-        }
     }
-    if (rc == 0 && ret_path != NULL) {
+    if (rc == 0 && ret_path != NULL)
         *ret_path = path;
-    } else {
+    else
         free(path);
-    }
     return rc;
 }
 
@@ -62,12 +57,11 @@ static int open_parent(const struct store_local *s, const char *path, bool make,
 {
     int fd = openat(s->objects_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     const char *slash;
-    if (fd < 0) {
+    if (fd < 0)
         return err_sys(err, ERR_IO, "open the objects' directory");
-    }
     while ((slash = strchr(path, '/')) != NULL) {
         char segment[NAME_MAX + 1];
-        snprintf(segment, sizeof(segment), "%.*s", (int)(slash - path), path);
+        snprintf(segment, sizeof segment, "%.*s", (int)(slash - path), path);
         if (make && mkdirat(fd, segment, 0700) == 0 && fsync(fd) != 0) {
             close(fd);
             return err_sys(err, ERR_IO, "fsync an objects' directory");
@@ -91,9 +85,8 @@ static int store_local_room(struct store *base, int64_t *ret, struct err *err)
 {
     const struct store_local *s = store_local_self(base);
     struct statvfs fs;
-    if (fstatvfs(s->objects_fd, &fs) != 0) {
+    if (fstatvfs(s->objects_fd, &fs) != 0)
         return err_sys(err, ERR_IO, "statvfs of the store");
-    }
     *ret = (int64_t)(fs.f_bavail * fs.f_frsize) - s->reserve_bytes;
     return 0;
 }
@@ -103,13 +96,11 @@ static int store_local_check(struct store *base, struct err *err)
     const struct store_local *s = store_local_self(base);
     int64_t room = 0;
     if (faccessat(s->uploads_fd, ".", W_OK | X_OK, AT_EACCESS) != 0 ||
-        faccessat(s->objects_fd, ".", W_OK | X_OK, AT_EACCESS) != 0) {
+        faccessat(s->objects_fd, ".", W_OK | X_OK, AT_EACCESS) != 0)
         return err_sys(err, ERR_UNAVAILABLE, "the object store cannot be written");
-    }
     int rc = store_local_room(base, &room, err);
-    if (rc == 0 && room < 0) {
+    if (rc == 0 && room < 0)
         return err_set(err, ERR_UNAVAILABLE, "the object store's disk is full: its reserve is touched");
-    }
     return rc;
 }
 
@@ -129,13 +120,11 @@ static int open_locked(const struct store_local *s, const char *upload_id, int64
     struct stat held;
     struct stat named;
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = offset, .l_len = length};
-    if (!uuid_valid(upload_id)) {
+    if (!uuid_valid(upload_id))
         return err_set(err, ERR_NOT_FOUND, "no such upload");
-    }
     int fd = openat(s->uploads_fd, upload_id, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0) {
+    if (fd < 0)
         return err_sys(err, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "open an upload");
-    }
     int rc = 0;
     if (fcntl(fd, F_OFD_SETLK, &lock) != 0) {
         bool busy = errno == EAGAIN || errno == EACCES;
@@ -158,13 +147,11 @@ static int store_local_upload_begin(struct store *base, const char *path, const 
 {
     const struct store_local *s = store_local_self(base);
     (void)path;
-    if (!uuid_valid(run_id)) {
+    if (!uuid_valid(run_id))
         return err_set(err, ERR_INTERNAL, "a run's id is not a UUID");
-    }
     int fd = openat(s->uploads_fd, run_id, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0) {
+    if (fd < 0)
         return err_sys(err, ERR_IO, "make an upload");
-    }
     close(fd);
     if (fsync(s->uploads_fd) != 0) {
         int rc = err_sys(err, ERR_IO, "fsync uploads");
@@ -189,17 +176,14 @@ static int already_complete(const struct store_local *s, const char *path, int64
     const char *name;
     struct stat st;
     int rc = open_parent(s, path, false, &dir, &name, err);
-    if (rc == ERR_NOT_FOUND) {
+    if (rc == ERR_NOT_FOUND)
         return upload_over(err);
-    }
-    if (rc != 0) {
+    if (rc != 0)
         return rc;
-    }
-    if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode) || st.st_size != size) {
+    if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode) || st.st_size != size)
         rc = upload_over(err);
-    } else if (fsync(dir) != 0) {
+    else if (fsync(dir) != 0)
         rc = err_sys(err, ERR_IO, "fsync an objects' directory");
-    }
     close(dir);
     return rc;
 }
@@ -225,18 +209,15 @@ static int make_object(const struct store_local *s, int fd, const char *path, co
 {
     int dir = -1;
     const char *name;
-    if (fsync(fd) != 0) {
+    if (fsync(fd) != 0)
         return err_sys(err, ERR_IO, "fsync an upload");
-    }
     int rc = open_parent(s, path, true, &dir, &name, err);
-    if (rc != 0) {
+    if (rc != 0)
         return rc;
-    }
-    if (rename_new(s->uploads_fd, upload_id, dir, name) != 0) {
+    if (rename_new(s->uploads_fd, upload_id, dir, name) != 0)
         rc = err_sys(err, errno == EEXIST ? ERR_CONFLICT : ERR_IO, "rename an upload");
-    } else if (fsync(dir) != 0 || fsync(s->uploads_fd) != 0) {
+    else if (fsync(dir) != 0 || fsync(s->uploads_fd) != 0)
         rc = err_sys(err, ERR_IO, "fsync an objects' directory");
-    }
     close(dir);
     return rc;
 }
@@ -248,12 +229,10 @@ static int store_local_upload_complete(struct store *base, const char *path, con
     struct stat st;
     int fd = -1;
     int rc = open_locked(s, upload_id, 0, 0, &fd, err);
-    if (rc == ERR_NOT_FOUND) {
+    if (rc == ERR_NOT_FOUND)
         return already_complete(s, path, size, err);
-    }
-    if (rc != 0) {
+    if (rc != 0)
         return rc;
-    }
     if (fstat(fd, &st) != 0) {
         rc = err_sys(err, ERR_IO, "stat an upload");
     } else if (st.st_size != size) {
@@ -269,9 +248,8 @@ static int store_local_upload_complete(struct store *base, const char *path, con
 static int store_local_upload_forget(struct store *base, const char *upload_id, struct err *err)
 {
     const struct store_local *s = store_local_self(base);
-    if (uuid_valid(upload_id) && unlinkat(s->uploads_fd, upload_id, 0) != 0 && errno != ENOENT) {
+    if (uuid_valid(upload_id) && unlinkat(s->uploads_fd, upload_id, 0) != 0 && errno != ENOENT)
         return err_sys(err, ERR_IO, "remove an upload");
-    }
     return 0;
 }
 
@@ -283,15 +261,12 @@ static int store_local_upload_abort(struct store *base, const char *path, const 
     int dir = -1;
     const char *name;
     int rc = store_local_upload_forget(base, upload_id, err);
-    if (rc == 0) {
+    if (rc == 0)
         rc = open_parent(s, path, false, &dir, &name, err);
-    }
-    if (rc != 0) {
+    if (rc != 0)
         return rc == ERR_NOT_FOUND ? 0 : rc;
-    }
-    if (unlinkat(dir, name, 0) != 0 && errno != ENOENT) {
+    if (unlinkat(dir, name, 0) != 0 && errno != ENOENT)
         rc = err_sys(err, ERR_IO, "remove an object");
-    }
     close(dir);
     return rc;
 }
@@ -308,9 +283,8 @@ static int each_older(int dir_fd, int64_t age_s, entry_fn *fn, void *ctx, struct
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     if (dir == NULL) {
         int rc = err_sys(err, ERR_IO, "open a directory of the store");
-        if (fd >= 0) {
+        if (fd >= 0)
             close(fd);
-        }
         return rc;
     }
     int64_t before = (int64_t)time(NULL) - age_s; /* file times are the system's, whatever the app's clock says */
@@ -319,9 +293,8 @@ static int each_older(int dir_fd, int64_t age_s, entry_fn *fn, void *ctx, struct
     while (rc == 0 && (entry = readdir(dir)) != NULL) {
         struct stat st;
         if (entry->d_name[0] != '.' && fstatat(dir_fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-            S_ISREG(st.st_mode) && st.st_mtim.tv_sec < before) {
+            S_ISREG(st.st_mode) && st.st_mtim.tv_sec < before)
             rc = fn(ctx, entry->d_name, err);
-        }
     }
     closedir(dir);
     return rc;
@@ -337,9 +310,8 @@ static int remove_incoming(void *ctx, const char *name, struct err *err)
 {
     const struct store_local *s = ctx;
     bool ours = strspn(name, "0123456789") == strlen(name);
-    if (ours && unlinkat(s->incoming_fd, name, 0) != 0 && errno != ENOENT) {
+    if (ours && unlinkat(s->incoming_fd, name, 0) != 0 && errno != ENOENT)
         return err_sys(err, ERR_IO, "remove a body");
-    }
     return 0;
 }
 
@@ -372,22 +344,19 @@ struct store_local *store_local_of(struct store *s)
 int store_local_open(const struct settings *settings, const struct secrets *secrets, struct store **ret,
                      struct err *err)
 {
-    struct store_local *s = calloc(1, sizeof(*s));
-    if (s == NULL) {
+    struct store_local *s = calloc(1, sizeof *s);
+    if (s == NULL)
         return err_set(err, ERR_NOMEM, "no memory for the store");
-    }
     s->base.driver = &store_local_driver;
     s->objects_fd = s->uploads_fd = s->incoming_fd = -1;
     s->url = settings->agent_url;
     s->secrets = secrets;
     s->reserve_bytes = settings->store_reserve_bytes;
     int rc = open_dir(settings->store_dir, "objects", &s->objects_fd, NULL, err);
-    if (rc == 0) {
+    if (rc == 0)
         rc = open_dir(settings->store_dir, "uploads", &s->uploads_fd, NULL, err);
-    }
-    if (rc == 0) {
+    if (rc == 0)
         rc = open_dir(settings->store_dir, "incoming", &s->incoming_fd, &s->incoming, err);
-    }
     if (rc != 0) {
         store_local_close(&s->base);
         return rc;

@@ -21,9 +21,8 @@ enum { COPY_CHUNK = 256 * 1024, MD5_BYTES = 16 };
 static const char *incoming_name(const struct store_local *s, const char *file)
 {
     size_t len = strlen(s->incoming);
-    if (strncmp(file, s->incoming, len) != 0 || file[len] != '/') {
+    if (strncmp(file, s->incoming, len) != 0 || file[len] != '/')
         return NULL;
-    }
     const char *name = file + len + 1;
     size_t digits = strspn(name, "0123456789");
     return digits >= 1 && digits <= 20 && name[digits] == '\0' ? name : NULL;
@@ -35,28 +34,23 @@ static int md5_of(int fd, int64_t size, char ret[STORE_MD5_SIZE], struct err *er
     EVP_MD_CTX *md = EVP_MD_CTX_new();
     unsigned char sum[MD5_BYTES];
     int rc = 0;
-    if (chunk == NULL || md == NULL || EVP_DigestInit_ex(md, EVP_md5(), NULL) != 1) {
+    if (chunk == NULL || md == NULL || EVP_DigestInit_ex(md, EVP_md5(), NULL) != 1)
         rc = err_set(err, ERR_NOMEM, "no memory for a digest");
-    }
     for (int64_t at = 0; rc == 0 && at < size;) {
         ssize_t got = pread(fd, chunk, COPY_CHUNK, at);
-        if (got < 0 && errno == EINTR) {
+        if (got < 0 && errno == EINTR)
             continue;
-        }
-        if (got <= 0) {
+        if (got <= 0)
             rc = err_sys(err, ERR_IO, "read a body");
-        } else if (EVP_DigestUpdate(md, chunk, (size_t)got) != 1) {
+        else if (EVP_DigestUpdate(md, chunk, (size_t)got) != 1)
             rc = err_set(err, ERR_INTERNAL, "MD5 failed");
-        } else {
+        else
             at += got;
-        }
     }
-    if (rc == 0 && EVP_DigestFinal_ex(md, sum, NULL) != 1) {
+    if (rc == 0 && EVP_DigestFinal_ex(md, sum, NULL) != 1)
         rc = err_set(err, ERR_INTERNAL, "MD5 failed");
-    }
-    if (rc == 0) {
-        hex_encode(sum, sizeof(sum), ret);
-    }
+    if (rc == 0)
+        hex_encode(sum, sizeof sum, ret);
     EVP_MD_CTX_free(md);
     free(chunk);
     return rc;
@@ -67,16 +61,14 @@ int store_local_body_open(const struct store_local *s, const char *file, int64_t
 {
     const char *name = incoming_name(s, file);
     struct stat st;
-    if (name == NULL) {
+    if (name == NULL)
         return err_set(err, ERR_INVALID, "the body's file is not one of nginx's");
-    }
     /* Non-blocking, so that a planted FIFO cannot hold a worker. */
     int fd = openat(s->incoming_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &st) != 0) {
         int rc = err_sys(err, ERR_IO, "open a body");
-        if (fd >= 0) {
+        if (fd >= 0)
             close(fd);
-        }
         return rc;
     }
     int rc = 0;
@@ -99,9 +91,8 @@ int store_local_body_open(const struct store_local *s, const char *file, int64_t
 void store_local_body_remove(const struct store_local *s, const char *file)
 {
     const char *name = incoming_name(s, file);
-    if (name != NULL) {
+    if (name != NULL)
         unlinkat(s->incoming_fd, name, 0); /* nginx and the sweep try again */
-    }
 }
 
 /* Without copy_file_range: other file systems, old kernels. */
@@ -111,9 +102,8 @@ static int copy_by_hand(int from, int to, off_t *from_at, off_t *to_at, size_t l
     int rc = chunk == NULL ? err_set(err, ERR_NOMEM, "no memory to copy a body") : 0;
     while (rc == 0 && len > 0) {
         ssize_t got = pread(from, chunk, len < COPY_CHUNK ? len : COPY_CHUNK, *from_at);
-        if (got < 0 && errno == EINTR) {
+        if (got < 0 && errno == EINTR)
             continue;
-        }
         if (got <= 0) {
             rc = err_sys(err, ERR_IO, "read a body");
             break;
@@ -140,18 +130,15 @@ int store_local_copy(int stage_fd, int64_t offset, int body_fd, int64_t size, st
     off_t to = offset;
     while (from < size) {
         ssize_t n = copy_file_range(body_fd, &from, stage_fd, &to, (size_t)(size - from), 0);
-        if (n < 0 && errno == EINTR) {
+        if (n < 0 && errno == EINTR)
             continue;
-        }
         if (n <= 0) {
             int rc = copy_by_hand(body_fd, stage_fd, &from, &to, (size_t)(size - from), err);
-            if (rc != 0) {
+            if (rc != 0)
                 return rc;
-            }
         }
     }
-    if (fdatasync(stage_fd) != 0) {
+    if (fdatasync(stage_fd) != 0)
         return err_sys(err, ERR_IO, "fdatasync an upload");
-    }
     return 0;
 }

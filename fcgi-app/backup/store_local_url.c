@@ -34,9 +34,8 @@ static int agent_key(const struct store_local *s, const char *agent_id, struct a
                      struct err *err)
 {
     const char *id = arena_printf(arena, "%s.%s", secrets_store_key_id(s->secrets), agent_id);
-    if (id == NULL) {
+    if (id == NULL)
         return nomem(err);
-    }
     *ret = (struct sigv4_key){
         .id = id, .secret = secrets_store_secret(s->secrets), .region = STORE_LOCAL_REGION, .service = "s3"};
     return 0;
@@ -47,12 +46,10 @@ static size_t signed_headers(const struct store_local *s, const char *content_le
                              struct sigv4_pair ret[HEADERS_MAX])
 {
     size_t count = 0;
-    if (content_length != NULL) {
+    if (content_length != NULL)
         ret[count++] = (struct sigv4_pair){"content-length", content_length};
-    }
-    if (content_md5 != NULL) {
+    if (content_md5 != NULL)
         ret[count++] = (struct sigv4_pair){"content-md5", content_md5};
-    }
     ret[count++] = (struct sigv4_pair){"host", authority(s)};
     return count;
 }
@@ -61,10 +58,9 @@ static const char *md5_to_base64(struct arena *arena, const char *hex)
 {
     unsigned char bytes[MD5_BYTES];
     char text[BASE64_SIZE(MD5_BYTES)];
-    if (!hex_decode(hex, bytes, sizeof(bytes))) {
+    if (!hex_decode(hex, bytes, sizeof bytes))
         return NULL;
-    }
-    base64_encode(bytes, sizeof(bytes), text);
+    base64_encode(bytes, sizeof bytes, text);
     return arena_strdup(arena, text);
 }
 
@@ -78,9 +74,8 @@ int store_local_presign(struct store *base, const struct store_url *want, struct
     const char *md5 = put && want->md5 != NULL ? md5_to_base64(arena, want->md5) : NULL;
     const struct sigv4_pair part[] = {{"partNumber", arena_printf(arena, "%lld", (long long)want->number)},
                                       {"uploadId", want->upload_id}};
-    if (path == NULL || (put && (length == NULL || (want->md5 != NULL && md5 == NULL))) || part[0].value == NULL) {
+    if (path == NULL || (put && (length == NULL || (want->md5 != NULL && md5 == NULL))) || part[0].value == NULL)
         return nomem(err);
-    }
     struct sigv4_pair headers[HEADERS_MAX];
     const struct sigv4_request request = {
         .method = want->method,
@@ -95,16 +90,13 @@ int store_local_presign(struct store *base, const struct store_url *want, struct
     struct sigv4_key key;
     const char *signed_path;
     int rc = agent_key(s, want->agent_id, arena, &key, err);
-    if (rc == 0) {
+    if (rc == 0)
         rc = sigv4_presign(&key, &request, arena, &signed_path, err);
-    }
-    if (rc != 0) {
+    if (rc != 0)
         return rc;
-    }
     const char *url = arena_printf(arena, "%s%s", s->url, signed_path);
-    if (url == NULL) {
+    if (url == NULL)
         return nomem(err);
-    }
     *ret_url = url;
     *ret_expires_ms = want->now_ms + want->expires_s * INT64_C(1000);
     return 0;
@@ -124,16 +116,13 @@ static int split_uri(const char *uri, struct arena *arena, const char **ret_path
 {
     const char *mark = strchr(uri, '?');
     size_t prefix = strlen(PREFIX);
-    if (mark == NULL || strncmp(uri, PREFIX, prefix) != 0) {
+    if (mark == NULL || strncmp(uri, PREFIX, prefix) != 0)
         return not_ours(err);
-    }
     const char *path = arena_strndup(arena, uri + prefix, (size_t)(mark - uri) - prefix);
-    if (path == NULL) {
+    if (path == NULL)
         return nomem(err);
-    }
-    if (!store_path_valid(path)) {
+    if (!store_path_valid(path))
         return not_ours(err);
-    }
     *ret_path = path;
     *ret_query = mark + 1;
     return 0;
@@ -154,13 +143,11 @@ static bool read_part(const struct sigv4_presigned *p, struct store_grant *grant
     uint64_t number;
     const char *text = sigv4_query(p, "partNumber");
     grant->upload_id = sigv4_query(p, "uploadId");
-    if (p->query_count == 0) {
+    if (p->query_count == 0)
         return true;
-    }
     if (p->query_count != 2 || text == NULL || grant->upload_id == NULL || !uuid_valid(grant->upload_id) ||
-        !cursor_parse_uint(text, STORE_PARTS_MAX, &number) || number == 0) {
+        !cursor_parse_uint(text, STORE_PARTS_MAX, &number) || number == 0)
         return false;
-    }
     grant->number = (int64_t)number;
     return true;
 }
@@ -173,26 +160,22 @@ static int read_put(const struct store_request *request, struct arena *arena, st
     unsigned char md5[MD5_BYTES];
     size_t md5_len = 0;
     bool part = grant->upload_id != NULL;
-    if (request->content_length == NULL || !cursor_parse_uint(request->content_length, INT64_MAX, &size)) {
+    if (request->content_length == NULL || !cursor_parse_uint(request->content_length, INT64_MAX, &size))
         return err_set(err, ERR_INVALID, "the request has no proper Content-Length");
-    }
     if (size > (uint64_t)(part ? STORE_PART_SIZE : body_max)) {
         return err_set(err, ERR_TOO_BIG, "the body is larger than %lld bytes",
                        (long long)(part ? STORE_PART_SIZE : body_max));
     }
     grant->size = (int64_t)size;
-    if (!part) {
+    if (!part)
         return request->content_md5 == NULL ? 0 : not_ours(err);
-    }
-    if (request->content_md5 == NULL || !base64_decode(request->content_md5, md5, sizeof(md5), &md5_len) ||
-        md5_len != sizeof(md5)) {
+    if (request->content_md5 == NULL || !base64_decode(request->content_md5, md5, sizeof md5, &md5_len) ||
+        md5_len != sizeof md5)
         return err_set(err, ERR_INVALID, "the request has no proper Content-MD5");
-    }
     char *hex = arena_alloc(arena, STORE_MD5_SIZE);
-    if (hex == NULL) {
+    if (hex == NULL)
         return nomem(err);
-    }
-    hex_encode(md5, sizeof(md5), hex);
+    hex_encode(md5, sizeof md5, hex);
     grant->md5 = hex;
     return 0;
 }
@@ -206,23 +189,18 @@ int store_local_verify(const struct store_local *s, const struct store_request *
     const char *query = NULL;
     bool put = strcmp(request->method, "PUT") == 0;
     int rc = split_uri(request->uri, arena, &grant.path, &query, err);
-    if (rc == 0) {
+    if (rc == 0)
         rc = sigv4_parse(query, arena, &p, err);
-    }
-    if (rc != 0) {
+    if (rc != 0)
         return rc;
-    }
     grant.agent_id = credential_agent(s, p.key_id);
-    if (grant.agent_id == NULL || !read_part(&p, &grant) || (!put && grant.upload_id != NULL)) {
+    if (grant.agent_id == NULL || !read_part(&p, &grant) || (!put && grant.upload_id != NULL))
         return not_ours(err);
-    }
     rc = put ? read_put(request, arena, &grant, err) : 0;
-    if (rc == 0) {
+    if (rc == 0)
         rc = agent_key(s, grant.agent_id, arena, &key, err);
-    }
-    if (rc != 0) {
+    if (rc != 0)
         return rc;
-    }
     struct sigv4_pair headers[HEADERS_MAX];
     const char *path = arena_printf(arena, PREFIX "%s", grant.path);
     const struct sigv4_expected expected = {
@@ -234,8 +212,7 @@ int store_local_verify(const struct store_local *s, const struct store_request *
         .now_ms = request->now_ms,
     };
     rc = path == NULL ? nomem(err) : sigv4_verify(&key, &p, &expected, arena, err);
-    if (rc == 0) {
+    if (rc == 0)
         *ret = grant;
-    }
     return rc;
 }
