@@ -52,7 +52,8 @@ static void warn(void *ctx, const char *line)
     log_warning("%s", line);
 }
 
-/* https://host[:port] and nothing else; what stands there goes into commands that people paste into a root shell. */
+/* https://host[:port] and nothing else: what stands there goes into commands that people paste into a root shell. Not
+ * with :443 either: browsers leave it out of Origin, with which this is compared. */
 static bool is_origin(const char *url)
 {
     static const char scheme[] = "https://";
@@ -71,14 +72,14 @@ static bool is_origin(const char *url)
     if (port[0] != ':' || port[1] < '1' || port[1] > '9')
         return false;
     unsigned long number = strtoul(port + 1, &end, 10);
-    return *end == '\0' && number <= 65535;
+    return *end == '\0' && number <= 65535 && number != 443;
 }
 
 static int check_origin(const struct config *c, const char *path, const char *key, const char **ret, struct err *err)
 {
     const char *url = config_text(c, key);
     if (!is_origin(url))
-        return config_reject(c, path, key, err, "must be https://host:port without a path");
+        return config_reject(c, path, key, err, "must be https://host:port without a path, and without :443");
     *ret = url;
     return 0;
 }

@@ -36,6 +36,7 @@ static void an_error_names_file_line_and_key(void **state)
         {"MUSTER_AGENT_URL=\"https://a/path\"\n", ":1: ", "MUSTER_AGENT_URL"},
         {"MUSTER_AGENT_URL=\"https://a$(id)\"\n", ":1: ", "MUSTER_AGENT_URL"},
         {"MUSTER_AGENT_URL=\"https://a:99999\"\n", ":1: ", "MUSTER_AGENT_URL"},
+        {"MUSTER_PUBLIC_URL=\"https://a:443\"\n", ":1: ", "MUSTER_PUBLIC_URL"},
         {"MUSTER_DB=\"\"\n", ":1: ", "MUSTER_DB"},
         {"MUSTER_ADMIN_EMAIL=\"a@b\"\n", ":1: ", "MUSTER_ADMIN_EMAIL"},
         {"MUSTER_ADMIN_PASSWORD_HASH=\"hunter2\"\n", ":1: ", "MUSTER_ADMIN_PASSWORD_HASH"},
