@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -91,6 +92,8 @@ bool login_limits_due(struct login_limits *l, int64_t now_ms, int64_t every_ms)
 void login_limits_network(const char *address, char ret[LOGIN_NETWORK_SIZE])
 {
     unsigned char bytes[16];
+    if (strncasecmp(address, "::ffff:", 7) == 0 && strchr(address, '.') != NULL)
+        address += 7; /* IPv4 on an IPv6 socket: not all of it is one network */
     if (inet_pton(AF_INET, address, bytes) == 1)
         (void)snprintf(ret, LOGIN_NETWORK_SIZE, "%d.%d.%d.0/24", bytes[0], bytes[1], bytes[2]);
     else if (inet_pton(AF_INET6, address, bytes) == 1)

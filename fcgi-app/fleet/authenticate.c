@@ -12,8 +12,6 @@
 #include "fleet/presence_entry.h"
 #include "http/request.h"
 
-enum { CERTIFICATE_MAX = 16 * 1024 };
-
 static void release(void *entry)
 {
     presence_release(entry);
@@ -49,40 +47,8 @@ static int refuse_verdict(struct req *r, enum presence_verdict verdict, int retr
     return ERR_DENIED;
 }
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* nginx hands the certificate over with everything but letters and digits as %XX. NULL when it is not that. */
-static char *unescape(struct arena *arena, const char *s)
-{
-    size_t len = strlen(s);
-    char *text = len <= CERTIFICATE_MAX ? arena_strndup(arena, s, len) : NULL;
-    if (text == NULL)
-        return NULL;
-    char *out = text;
-    for (const char *in = s; *in != '\0'; in++) {
-        if (*in != '%') {
-            *out++ = *in;
-            continue;
-        }
-        int high = hex_value(in[1]);
-        int low = high >= 0 ? hex_value(in[2]) : -1;
-        if (low < 0 || high + low == 0)
-            return NULL;
-        *out++ = (char)(high << 4 | low);
-        in += 2;
-    }
-    *out = '\0';
-    return text;
-}
-
 /* Whether the certificate that nginx verified against our CA holds the key this agent enrolled with. */
-static bool certificate_fits(struct req *r, struct presence_entry *entry, const char *escaped)
+static bool certificate_fits(struct presence_entry *entry, const char *escaped)
 {
     unsigned char hash[DIGEST_SIZE];
     char enrolled[DIGEST_HEX_SIZE], shown[DIGEST_HEX_SIZE];
@@ -90,9 +56,8 @@ static bool certificate_fits(struct req *r, struct presence_entry *entry, const 
     digest_sha256(escaped, strlen(escaped), hash);
     if (presence_certificate_known(entry, hash))
         return true;
-    const char *pem = unescape(r->arena, escaped);
     presence_spki(entry, enrolled);
-    if (pem == NULL || ca_certificate_spki(pem, shown, &ignored) != 0 || !wipe_equal_str(enrolled, shown))
+    if (ca_escaped_spki(escaped, shown, &ignored) != 0 || !wipe_equal_str(enrolled, shown))
         return false;
     presence_certificate_remember(entry, hash);
     return true;
@@ -104,7 +69,7 @@ static int check_certificate(struct req *r, struct presence_entry *entry)
     if (verify == NULL || verify[0] == '\0' || strcmp(verify, "NONE") == 0)
         return 0;
     const char *certificate = req_param(r, "MUSTER_CLIENT_CERT");
-    if (strcmp(verify, "SUCCESS") == 0 && certificate != NULL && certificate_fits(r, entry, certificate))
+    if (strcmp(verify, "SUCCESS") == 0 && certificate != NULL && certificate_fits(entry, certificate))
         return 0;
     auth_failure_note(r->app, "agent.certificate", r->remote_addr);
     return refuse(r, PROBLEM_CERTIFICATE_MISMATCH, "The client certificate is not the one of this key's agent.");

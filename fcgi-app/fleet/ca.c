@@ -16,7 +16,7 @@
 
 #define DAY_MS (INT64_C(24) * 3600 * 1000)
 
-enum { BACKDATE_MS = 5 * 60 * 1000, BUNDLE_MAX = 4 * CA_FILE_MAX, SPKI_P256_SIZE = 91 };
+enum { BACKDATE_MS = 5 * 60 * 1000, BUNDLE_MAX = 4 * CA_FILE_MAX, SPKI_P256_SIZE = 91, CERTIFICATE_MAX = 16 * 1024 };
 
 struct ca {
     X509 *root;
@@ -269,4 +269,41 @@ int ca_certificate_spki(const char *pem, char ret[DIGEST_HEX_SIZE], struct err *
     X509_free(certificate);
     BIO_free(bio);
     return ok ? 0 : err_set(err, ERR_INVALID, "not a certificate in PEM");
+}
+
+/* --- as nginx hands certificates over --- */
+
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c = (char)(c | 0x20);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static bool unescape(const char *s, struct buf *ret)
+{
+    for (; *s != '\0'; s++) {
+        if (*s != '%') {
+            buf_addc(ret, *s);
+            continue;
+        }
+        int high = hex_value(s[1]);
+        int low = high >= 0 ? hex_value(s[2]) : -1;
+        if (low < 0 || high + low == 0)
+            return false;
+        buf_addc(ret, (char)(high << 4 | low));
+        s += 2;
+    }
+    return buf_ok(ret);
+}
+
+int ca_escaped_spki(const char *escaped, char ret[DIGEST_HEX_SIZE], struct err *err)
+{
+    struct buf pem;
+    buf_init(&pem, CERTIFICATE_MAX);
+    int rc = unescape(escaped, &pem) ? ca_certificate_spki(buf_str(&pem), ret, err)
+                                     : err_set(err, ERR_INVALID, "not an escaped certificate");
+    buf_done(&pem);
+    return rc;
 }

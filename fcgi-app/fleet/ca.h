@@ -53,7 +53,9 @@ struct ca_issue_options {
 int ca_issue(const struct ca *ca, const struct ca_csr *csr, const struct ca_issue_options *options, struct arena *arena,
              const char **ret_pem, int64_t *ret_not_after_ms, struct err *err) MUSTER_NODISCARD;
 
-/* SHA-256 in hex of the SubjectPublicKeyInfo of a certificate in PEM. ERR_INVALID. */
+/* SHA-256 in hex of the SubjectPublicKeyInfo of a certificate in PEM. ERR_INVALID. ca_escaped_spki takes it as nginx
+ * hands it over ($ssl_client_escaped_cert): everything but letters and digits as %XX. */
 int ca_certificate_spki(const char *pem, char ret[DIGEST_HEX_SIZE], struct err *err) MUSTER_NODISCARD;
+int ca_escaped_spki(const char *escaped, char ret[DIGEST_HEX_SIZE], struct err *err) MUSTER_NODISCARD;
 
 #endif

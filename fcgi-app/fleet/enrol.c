@@ -14,7 +14,7 @@
 #include "fleet/fleet.h"
 #include "fleet/presence_entry.h"
 #include "fleet/redeem.h"
-#include "http/request.h"
+#include "http/problem.h"
 
 enum { SEALED_MAX = 64 * 1024, CAPABILITIES_MAX = 64 };
 
@@ -23,21 +23,19 @@ static void free_csr(void *csr)
     ca_csr_free(csr);
 }
 
-/* The request's "csr" field, parsed; lives as long as the request. NULL after the field was marked. */
-static struct ca_csr *read_csr(struct req *r, struct jsonread *body)
+/* The request's "csr" field, parsed; lives as long as the request. NULL after a reply was set. Verifying a signature is
+ * the dearest thing a stranger could have us do: only for those who showed a password or a key. */
+static struct ca_csr *parse_csr(struct req *r, const char *pem)
 {
     struct ca_csr *csr = NULL;
     struct err err = {0};
-    const char *pem = jsonread_text(body, "csr", 1, CA_CSR_MAX);
-    if (pem == NULL)
-        return NULL;
     if (ca_csr_parse(pem, &csr, &err) != 0) {
-        jsonread_fail(body, "csr", "is refused: %.120s", err.msg);
+        reply_invalid_field(r, "/csr", NULL, err.msg);
         return NULL;
     }
     if (arena_cleanup(r->arena, free_csr, csr) != 0) {
         ca_csr_free(csr);
-        jsonread_fail(body, "csr", "is too much just now");
+        reply_problem(r, PROBLEM_INTERNAL, NULL);
         return NULL;
     }
     return csr;
@@ -47,6 +45,7 @@ static struct ca_csr *read_csr(struct req *r, struct jsonread *body)
 
 struct enrolment {
     const char *otp;
+    const char *csr_pem;
     const struct ca_csr *csr;
     struct redemption redemption;
     char otp_hash[DIGEST_HEX_SIZE];
@@ -96,12 +95,11 @@ static bool read_enrolment(struct req *r, struct enrolment *e)
     agent->deployment_mode = jsonread_str_or(&body, "deploymentMode", 0, 16, "");
     agent->proto = jsonread_int(&body, "proto", 1, 1000000);
     agent->capabilities = read_capabilities(r, &body);
-    e->csr = read_csr(r, &body);
+    e->csr_pem = jsonread_text(&body, "csr", 1, CA_CSR_MAX);
     if (!req_fields_ok(r, &wrong))
         return false;
     if (agent->name == NULL)
         agent->name = name_of_host(r->arena, agent->hostname);
-    agent->spki = ca_csr_spki(e->csr);
     agent->address = r->remote_addr;
     agent->poll_interval_s = r->app->settings->poll_interval_s;
     agent->now_ms = r->now_ms;
@@ -179,22 +177,30 @@ static void refuse(struct req *r, enum redeem_outcome outcome)
 {
     static const struct {
         enum problem problem;
+        const char *action; /* what it is counted as */
         const char *detail;
     } answers[] = {
-        [REDEEM_NEW] = {PROBLEM_INTERNAL, NULL},
-        [REDEEM_AGAIN] = {PROBLEM_INTERNAL, NULL},
-        [REDEEM_UNKNOWN] = {PROBLEM_UNAUTHENTICATED, "This one-time password is not known."},
-        [REDEEM_EXPIRED] = {PROBLEM_UNAUTHENTICATED, "This one-time password has expired; mint a new one."},
-        [REDEEM_REVOKED] = {PROBLEM_UNAUTHENTICATED, "This one-time password was revoked; mint a new one."},
-        [REDEEM_USED_UP] = {PROBLEM_UNAUTHENTICATED, "This enrolment token has no uses left; mint a new one."},
-        [REDEEM_GONE] = {PROBLEM_UNAUTHENTICATED, "The agent that used this one-time password was deleted."},
-        [REDEEM_NOT_BOUND] = {PROBLEM_FORBIDDEN, "This one-time password is for another host or network."},
-        [REDEEM_TAKEN] = {PROBLEM_OTP_TAKEN, "Another host has used this one-time password; it is blocked."},
-        [REDEEM_TAKEN_NOW] = {PROBLEM_OTP_TAKEN,
+        [REDEEM_NEW] = {PROBLEM_INTERNAL, "agent.enroll", NULL},
+        [REDEEM_AGAIN] = {PROBLEM_INTERNAL, "agent.enroll", NULL},
+        [REDEEM_UNKNOWN] = {PROBLEM_UNAUTHENTICATED, "agent.enroll", "This one-time password is not known."},
+        [REDEEM_EXPIRED] = {PROBLEM_UNAUTHENTICATED, "agent.enroll",
+                            "This one-time password has expired; mint a new one."},
+        [REDEEM_REVOKED] = {PROBLEM_UNAUTHENTICATED, "agent.enroll",
+                            "This one-time password was revoked; mint a new one."},
+        [REDEEM_USED_UP] = {PROBLEM_UNAUTHENTICATED, "agent.enroll",
+                            "This enrolment token has no uses left; mint a new one."},
+        [REDEEM_GONE] = {PROBLEM_UNAUTHENTICATED, "agent.enroll",
+                         "The agent that used this one-time password was deleted."},
+        [REDEEM_NOT_BOUND] = {PROBLEM_FORBIDDEN, "agent.enroll.bound",
+                              "This one-time password is for another host or network."},
+        [REDEEM_TAKEN] = {PROBLEM_OTP_TAKEN, "agent.enroll",
+                          "Another host has used this one-time password; it is blocked."},
+        [REDEEM_TAKEN_NOW] = {PROBLEM_OTP_TAKEN, "agent.enroll",
                               "Another host has used this one-time password; both are stopped until an admin looked."},
-        [REDEEM_KEY_DENIED] = {PROBLEM_FORBIDDEN, "This host's key is denied; remove it and enrol with a new one."},
+        [REDEEM_KEY_DENIED] = {PROBLEM_FORBIDDEN, "agent.enroll.denied",
+                               "This host's key is denied; remove it and enrol with a new one."},
     };
-    auth_failure_note(r->app, "agent.enroll", r->remote_addr);
+    auth_failure_note(r->app, answers[outcome].action, r->remote_addr);
     reply_problem(r, answers[outcome].problem, answers[outcome].detail);
 }
 
@@ -206,18 +212,12 @@ static void reply_enrolled(struct req *r, json_t *answer)
         reply_json(r, 200, json_incref(answer));
 }
 
-/* Everything but the reading of the request. */
-static int enrol(struct req *r, struct enrolment *e, struct err *err)
+static int enrol(struct req *r, struct enrolment *e, const char *otp_id, struct err *err)
 {
     struct redemption *redemption = &e->redemption;
-    struct otp otp;
-    /* A first look, so that strangers cannot have us sign certificates; redeem() decides. */
-    int rc = otp_by_hash(r->db, r->arena, e->otp_hash, &otp, err);
-    if (rc != 0)
-        return rc;
-    rc = make_identity(r, e, err);
+    int rc = make_identity(r, e, err);
     if (rc == 0)
-        rc = seal_answer(r, e, otp.id, err);
+        rc = seal_answer(r, e, otp_id, err);
     if (rc == 0)
         rc = db_write(r->app->writer, redeem, redemption, err);
     if (rc != 0)
@@ -227,7 +227,7 @@ static int enrol(struct req *r, struct enrolment *e, struct err *err)
     if (redemption->outcome != REDEEM_AGAIN)
         return 0;
     json_t *before = NULL;
-    rc = open_answer(r, e, otp.id, &before, err);
+    rc = open_answer(r, e, otp_id, &before, err);
     if (rc == 0) {
         json_decref(e->answer);
         e->answer = before;
@@ -235,27 +235,40 @@ static int enrol(struct req *r, struct enrolment *e, struct err *err)
     return rc;
 }
 
+/* A first look at the password, before anything costs much; redeem() decides. */
+static bool find_otp(struct req *r, struct enrolment *e, struct otp *ret)
+{
+    struct err err = {0};
+    int rc = ERR_NOT_FOUND;
+    digest_token(e->otp, e->otp_hash);
+    if (token_well_formed(TOKEN_OTP, e->otp))
+        rc = otp_by_hash(r->db, r->arena, e->otp_hash, ret, &err);
+    if (rc == ERR_NOT_FOUND)
+        refuse(r, REDEEM_UNKNOWN);
+    else if (rc != 0)
+        reply_error(r, &err);
+    return rc == 0;
+}
+
 void fleet_enroll(struct req *r)
 {
     struct enrolment e = {0};
+    struct otp otp;
     struct err err = {0};
-    if (!read_enrolment(r, &e))
+    if (!read_enrolment(r, &e) || !find_otp(r, &e, &otp))
         return;
-    if (!token_well_formed(TOKEN_OTP, e.otp)) {
-        refuse(r, REDEEM_UNKNOWN);
+    e.csr = parse_csr(r, e.csr_pem);
+    if (e.csr == NULL)
         return;
-    }
-    digest_token(e.otp, e.otp_hash);
+    e.redemption.agent.spki = ca_csr_spki(e.csr);
     buf_init(&e.sealed, SEALED_MAX);
     e.redemption.otp_hash = e.otp_hash;
     e.redemption.arena = r->arena;
     e.redemption.key = secrets_audit_key(r->app->secrets);
     e.redemption.audit = audit_of_request(r, "agent.enroll", "");
-    int rc = enrol(r, &e, &err);
+    int rc = enrol(r, &e, otp.id, &err);
     enum redeem_outcome outcome = e.redemption.outcome;
-    if (rc == ERR_NOT_FOUND)
-        refuse(r, REDEEM_UNKNOWN);
-    else if (rc != 0)
+    if (rc != 0)
         reply_error(r, &err);
     else if (outcome == REDEEM_NEW || outcome == REDEEM_AGAIN)
         reply_enrolled(r, e.answer);
@@ -289,6 +302,15 @@ static int write_renewal(struct db *db, void *ctx, struct err *err)
     return rc != 0 ? rc : audit_append(db, w->key, &w->audit, err);
 }
 
+/* Each renewal is a signature and a row of the audit trail: an agent gets a few, not two a second. */
+static bool may_renew(struct req *r)
+{
+    int wait_s = presence_take_renewal(r->principal.presence, r->now_ms);
+    if (wait_s > 0)
+        reply_retry_after(r, PROBLEM_RATE_LIMITED, wait_s, "This agent has renewed its certificate often enough.");
+    return wait_s == 0;
+}
+
 void fleet_renew(struct req *r)
 {
     struct jsonread_error wrong = {0};
@@ -298,8 +320,11 @@ void fleet_renew(struct req *r)
     const char *certificate = NULL;
     if (!req_json(r, &wrong, &body))
         return;
-    struct ca_csr *csr = read_csr(r, &body);
-    if (!req_fields_ok(r, &wrong))
+    const char *pem = jsonread_text(&body, "csr", 1, CA_CSR_MAX);
+    if (!req_fields_ok(r, &wrong) || !may_renew(r))
+        return;
+    const struct ca_csr *csr = parse_csr(r, pem);
+    if (csr == NULL)
         return;
     presence_spki(r->principal.presence, enrolled);
     if (!wipe_equal_str(enrolled, ca_csr_spki(csr))) {

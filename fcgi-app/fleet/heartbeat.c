@@ -68,10 +68,14 @@ static void take_capabilities(struct req *r, const json_t *list)
 static int raise_cut_trail(struct db *db, void *ctx, struct err *err)
 {
     const struct req *r = ctx;
+    char message[300];
+    (void)snprintf(message, sizeof message,
+                   "Agent %s remembers an audit row that the trail no longer holds: rows were removed or replaced, an "
+                   "older database was put back, or the agent does not tell the truth. Run 'muster-app audit verify'.",
+                   r->principal.id);
     struct alert alert = {
         .kind = "audit.cut",
-        .message = "An agent remembers an audit row that the trail no longer holds: rows were removed or replaced, or "
-                   "an older database was put back. Run 'muster-app audit verify'.",
+        .message = message,
         .time_ms = r->now_ms,
     };
     return alert_raise(db, &alert, err);

@@ -86,7 +86,7 @@ int otp_by_hash(struct db *db, struct arena *arena, const char *hash, struct otp
         .uses = db_rows_int(&rows, 6, 0),
         .expires_ms = db_rows_int(&rows, 7, 0),
         .blocked = !db_rows_null(&rows, 8),
-        .revoked = !db_rows_null(&rows, 9),
+        .revoked = !db_rows_null(&rows, 9) || !db_rows_null(&rows, 11),
         .used = db_rows_int(&rows, 10, 0),
     };
     bool copied = otp.id != NULL && otp.owner_id != NULL && otp.name != NULL && otp.labels != NULL &&

@@ -56,7 +56,7 @@ struct otp {
     const char *labels;
     int64_t uses, used;
     int64_t expires_ms;
-    bool blocked, revoked;
+    bool blocked, revoked; /* revoked too: who minted it was disabled */
 };
 int otp_by_hash(struct db *db, struct arena *arena, const char *hash, struct otp *ret,
                 struct err *err) MUSTER_NODISCARD;

@@ -7,8 +7,10 @@
 enum {
     POLLS_MAX = 4,
     OFFLINE_INTERVALS = 3,
-    EVENT_BYTES_PER_MINUTE = 512 * 1024,
+    EVENT_BYTES_PER_MINUTE = 128 * 1024,
     EVENT_BYTES_BURST = 16 * 1024 * 1024,
+    RENEWALS_PER_MINUTE = 1,
+    RENEWALS_BURST = 5,
 };
 
 const char *presence_agent_id(const struct presence_entry *e)
@@ -46,6 +48,15 @@ int presence_take_bytes(struct presence_entry *e, int64_t bytes, int64_t now_ms)
     static const struct ratelimit_rule rule = {EVENT_BYTES_PER_MINUTE, EVENT_BYTES_BURST};
     presence_lock(e);
     int wait_s = ratelimit_take(&e->event_bytes, &rule, bytes, now_ms);
+    presence_unlock(e);
+    return wait_s;
+}
+
+int presence_take_renewal(struct presence_entry *e, int64_t now_ms)
+{
+    static const struct ratelimit_rule rule = {RENEWALS_PER_MINUTE, RENEWALS_BURST};
+    presence_lock(e);
+    int wait_s = ratelimit_take(&e->renewals, &rule, 1, now_ms);
     presence_unlock(e);
     return wait_s;
 }

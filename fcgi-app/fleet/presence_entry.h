@@ -42,6 +42,9 @@ enum presence_verdict presence_admit(struct presence_entry *e, const struct rate
 /* Takes bytes of events from the agent's allowance: 0, or after how many seconds it will do. */
 int presence_take_bytes(struct presence_entry *e, int64_t bytes, int64_t now_ms);
 
+/* As presence_take_bytes, for one renewal of the certificate. */
+int presence_take_renewal(struct presence_entry *e, int64_t now_ms);
+
 /* The enrolled public key's hash; "" for an agent registered by key alone. */
 void presence_spki(struct presence_entry *e, char ret[DIGEST_HEX_SIZE]);
 

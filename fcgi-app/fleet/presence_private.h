@@ -49,7 +49,7 @@ struct presence_entry {
     struct live live;
     bool dirty;
     int polls;
-    struct ratelimit requests, event_bytes;
+    struct ratelimit requests, event_bytes, renewals;
     bool certificate_known;
     unsigned char certificate[DIGEST_SIZE];
     unsigned char capabilities[DIGEST_SIZE];

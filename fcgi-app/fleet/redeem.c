@@ -162,9 +162,7 @@ int redeem(struct db *db, void *ctx, struct err *err)
     case REDEEM_AGAIN: return append_audit(db, r, "agent.enroll.again", "otp", otp.id, AUDIT_OK, NULL, err);
     case REDEEM_TAKEN_NOW: return stop_both(db, &otp, r, err);
     case REDEEM_NOT_BOUND:
-        return append_audit(db, r, "agent.enroll", "otp", otp.id, AUDIT_DENIED, "{\"reason\":\"not bound\"}", err);
     case REDEEM_KEY_DENIED:
-        return append_audit(db, r, "agent.enroll", "otp", otp.id, AUDIT_DENIED, "{\"reason\":\"key denied\"}", err);
     case REDEEM_UNKNOWN:
     case REDEEM_EXPIRED:
     case REDEEM_REVOKED:

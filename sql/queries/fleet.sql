@@ -258,7 +258,8 @@ VALUES (:id, :otp_hash, :user, :name, :expected_host, :network, :labels, :uses, 
 
 -- name: otp_by_hash
 SELECT id, user_id, name, expected_host, network, labels, uses, expires_ms, blocked_ms, revoked_ms,
-    (SELECT COUNT(*) FROM otp_uses u WHERE u.otp_id = otps.id)
+    (SELECT COUNT(*) FROM otp_uses u WHERE u.otp_id = otps.id),
+    (SELECT u.disabled_ms FROM users u WHERE u.id = otps.user_id)
 FROM otps WHERE otp_hash = :hash;
 
 -- name: otp_list

@@ -92,6 +92,8 @@ static void networks_are_24_and_64_bits_wide(void **state)
     assert_string_equal(network, "192.0.2.0/24");
     login_limits_network("2001:db8:1:2:3:4:5:6", network);
     assert_string_equal(network, "2001:0db8:0001:0002::/64");
+    login_limits_network("::ffff:192.0.2.77", network);
+    assert_string_equal(network, "192.0.2.0/24");
     login_limits_network("nonsense", network);
     assert_string_equal(network, "unknown");
 }
