@@ -198,7 +198,7 @@ help: ## show this list
 clean: ## remove what was built; var/ stays
 	rm -rf $(BUILD)
 
--include $(shell find $(BUILD) -name '*.d' -not -path '$(DEPS)/*' 2>/dev/null)
+-include $(shell find $(BUILD) -type f -name '*.d' -not -path '$(DEPS)/*' 2>/dev/null)
 
 # --- the pages -------------------------------------------------------------------------------------------------------
 
