@@ -80,7 +80,9 @@ static int add(const struct cli_args *args, struct command *c, struct arena *are
     char agent_id[UUID_SIZE];
     struct jsonread_error wrong = {0};
     struct jsonread r;
-    struct config_change change;
+    struct config_change *change = arena_alloc(arena, sizeof *change);
+    if (change == NULL)
+        return err_set(err, ERR_NOMEM, "no memory");
     if (cli_option(args, "agent") == NULL)
         return err_set(err, ERR_INVALID, "say which agent: --agent NAME");
     int rc = fleet_agent_resolve(c->db, cli_option(args, "agent"), agent_id, err);
@@ -88,9 +90,9 @@ static int add(const struct cli_args *args, struct command *c, struct arena *are
         return rc;
     json_t *body = body_of(args, agent_id);
     jsonread_init(&r, body, &wrong);
-    rc = config_read(&r, arena, &change, err);
+    rc = config_read(&r, arena, change, err);
     json_decref(body);
-    write->change = &change;
+    write->change = change;
     return rc == 0 ? db_write(c->app->writer, config_create, write, err) : rc;
 }
 
@@ -142,8 +144,9 @@ static int collect(struct command *c, struct arena *arena, json_t *list, struct 
     for (int64_t offset = 0; rc == 0 && count == LIST_PAGE; offset += LIST_PAGE) {
         arena_reset(arena);
         struct backup_config *page = arena_array(arena, LIST_PAGE, sizeof *page);
-        rc = page == NULL ? err_set(err, ERR_NOMEM, "no memory for configs")
-                          : list_page(c, arena, offset, page, &count, err);
+        if (page == NULL)
+            return err_set(err, ERR_NOMEM, "no memory for configs");
+        rc = list_page(c, arena, offset, page, &count, err);
         for (size_t i = 0; rc == 0 && i < count; i++) {
             json_t *last = NULL;
             json_t *item = config_json(c->app, &page[i]);
@@ -329,7 +332,7 @@ static int run_command(const struct cli_args *args, struct command *c, struct ar
     struct config_run run = {0};
     uint64_t timeout_s = WAIT_DEFAULT_S;
     const char *timeout = cli_option(args, "timeout");
-    if (timeout != NULL && !cursor_parse_uint(timeout, WAIT_DEFAULT_S * 30, &timeout_s)) {
+    if (timeout != NULL && !cursor_parse_uint(timeout, UINT64_C(30) * WAIT_DEFAULT_S, &timeout_s)) {
         (void)err_set(err, ERR_INVALID, "--timeout takes a number of seconds");
         return cli_fail(args, CLI_USAGE, err);
     }

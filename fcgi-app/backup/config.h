@@ -53,7 +53,8 @@ struct config_change {
  * that are stored are complete. */
 int config_read(struct jsonread *r, struct arena *arena, struct config_change *ret, struct err *err) MUSTER_NODISCARD;
 
-/* The writes, each for a closure of its own (db/writer.h) and audited there. */
+/* The writes: closures for db_write (db/writer.h) whose ctx is a struct config_write, audited in the same transaction.
+ */
 struct config_write {
     const struct audit_key *audit_key;
     struct audit_entry audit; /* action and target are filled in here */
@@ -62,16 +63,17 @@ struct config_write {
     char id[40];                     /* of the new one */
     int64_t now_ms;
 };
-int config_create(struct db *db, void *config_write, struct err *err) MUSTER_NODISCARD;
-int config_update(struct db *db, void *config_write, struct err *err) MUSTER_NODISCARD;
-int config_delete(struct db *db, void *config_write, struct err *err) MUSTER_NODISCARD;
+int config_create(struct db *db, void *ctx, struct err *err) MUSTER_NODISCARD;
+int config_update(struct db *db, void *ctx, struct err *err) MUSTER_NODISCARD;
+int config_delete(struct db *db, void *ctx, struct err *err) MUSTER_NODISCARD;
 
-/* "Run now": queues the command for the config's agent. Wake the agent (fleet_agent_wake) after the write. */
+/* "Run now": queues the command for the config's agent; ctx is a struct config_run. Wake the agent (fleet_agent_wake)
+ * after the write. */
 struct config_run {
     struct config_write write;
     const char *created_by;
     char command_id[40];
 };
-int config_run(struct db *db, void *config_run, struct err *err) MUSTER_NODISCARD;
+int config_run(struct db *db, void *ctx, struct err *err) MUSTER_NODISCARD;
 
 #endif

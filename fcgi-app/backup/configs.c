@@ -78,8 +78,12 @@ void backup_config_list(struct req *r)
     if (!req_query_int(r, "limit", 1, LIST_MAX, 50, &limit) || !req_query_int(r, "offset", 0, INT32_MAX, 0, &offset))
         return;
     struct backup_config *list = arena_array(r->arena, LIST_MAX, sizeof *list);
+    if (list == NULL) {
+        reply_problem(r, PROBLEM_INTERNAL, NULL);
+        return;
+    }
     json_t *items = json_array();
-    int rc = list == NULL ? err_set(&err, ERR_NOMEM, "no memory for configs") : read_total(r, agent_id, &total, &err);
+    int rc = read_total(r, agent_id, &total, &err);
     if (rc == 0)
         rc = read_page(r, agent_id, limit, offset, list, &count, &err);
     for (size_t i = 0; rc == 0 && i < count; i++) {

@@ -1,6 +1,7 @@
 #include "backup/sigv4.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -164,17 +165,12 @@ static bool sign(const struct sigv4_key *key, const char *date, const char *text
 {
     unsigned char mac[2][DIGEST_SIZE];
     char first[4 + 256];
-    size_t secret_len = strlen(key->secret);
-    bool ok = secret_len + 4 <= sizeof first;
-    if (ok) {
-        memcpy(first, "AWS4", 4);
-        memcpy(first + 4, key->secret, secret_len);
-        ok = digest_hmac(first, secret_len + 4, date, strlen(date), mac[0]) &&
-             digest_hmac(mac[0], DIGEST_SIZE, key->region, strlen(key->region), mac[1]) &&
-             digest_hmac(mac[1], DIGEST_SIZE, key->service, strlen(key->service), mac[0]) &&
-             digest_hmac(mac[0], DIGEST_SIZE, SCOPE_END, strlen(SCOPE_END), mac[1]) &&
-             digest_hmac(mac[1], DIGEST_SIZE, text, strlen(text), mac[0]);
-    }
+    int len = snprintf(first, sizeof first, "AWS4%s", key->secret);
+    bool ok = len > 0 && (size_t)len < sizeof first && digest_hmac(first, (size_t)len, date, strlen(date), mac[0]) &&
+              digest_hmac(mac[0], DIGEST_SIZE, key->region, strlen(key->region), mac[1]) &&
+              digest_hmac(mac[1], DIGEST_SIZE, key->service, strlen(key->service), mac[0]) &&
+              digest_hmac(mac[0], DIGEST_SIZE, SCOPE_END, strlen(SCOPE_END), mac[1]) &&
+              digest_hmac(mac[1], DIGEST_SIZE, text, strlen(text), mac[0]);
     if (ok)
         hex_encode(mac[0], DIGEST_SIZE, ret);
     wipe(first, sizeof first);

@@ -173,7 +173,7 @@ int store_local_stage(const struct store_local *s, const char *upload_id, int64_
 static int already_complete(const struct store_local *s, const char *path, int64_t size, struct err *err)
 {
     int dir = -1;
-    const char *name;
+    const char *name = "";
     struct stat st;
     int rc = open_parent(s, path, false, &dir, &name, err);
     if (rc == ERR_NOT_FOUND)
@@ -208,7 +208,7 @@ static int rename_new(int from_dir, const char *from, int to_dir, const char *to
 static int make_object(const struct store_local *s, int fd, const char *path, const char *upload_id, struct err *err)
 {
     int dir = -1;
-    const char *name;
+    const char *name = "";
     if (fsync(fd) != 0)
         return err_sys(err, ERR_IO, "fsync an upload");
     int rc = open_parent(s, path, true, &dir, &name, err);
@@ -259,7 +259,7 @@ static int store_local_upload_abort(struct store *base, const char *path, const 
 {
     const struct store_local *s = store_local_self(base);
     int dir = -1;
-    const char *name;
+    const char *name = "";
     int rc = store_local_upload_forget(base, upload_id, err);
     if (rc == 0)
         rc = open_parent(s, path, false, &dir, &name, err);
