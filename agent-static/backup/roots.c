@@ -59,6 +59,12 @@ static int real_path(int fd, char ret[PATH_MAX], struct err *err)
     return 0;
 }
 
+static int refuse(const struct agent *agent, const char *path, const char *key, struct err *err)
+{
+    return err_set(err, ERR_DENIED, "%.150s lies outside %s of %.100s", path, key,
+                   agent->config_path == NULL ? "the environment" : agent->config_path);
+}
+
 static bool source_in_root(const char *root, const char *real)
 {
     char real_root[PATH_MAX];
@@ -88,7 +94,7 @@ int roots_open_source(const struct agent *agent, const char *path, int *ret_fd, 
     if (fd < 0) {
         int code = errno == ENOENT || errno == ENOTDIR ? ERR_NOT_FOUND : ERR_IO;
         if (!spelled_in_roots(agent, path))
-            return err_set(err, ERR_DENIED, "%.150s lies outside BACKUP_ROOTS of %.100s", path, agent->config_path);
+            return refuse(agent, path, "BACKUP_ROOTS", err);
         return err_sys(err, code, "%.150s", path);
     }
     int rc = real_path(fd, real, err);
@@ -98,7 +104,7 @@ int roots_open_source(const struct agent *agent, const char *path, int *ret_fd, 
         while ((root = config_word(agent->config, "BACKUP_ROOTS", &at)) != NULL && !source_in_root(root, real))
             ;
         if (root == NULL)
-            rc = err_set(err, ERR_DENIED, "%.150s lies outside BACKUP_ROOTS of %.100s", path, agent->config_path);
+            rc = refuse(agent, path, "BACKUP_ROOTS", err);
     }
     if (rc != 0) {
         (void)close(fd);
@@ -169,5 +175,5 @@ int roots_open_target(const struct agent *agent, const char *path, int *ret_dir_
     for (; word != NULL; word = config_word(agent->config, "RESTORE_ROOTS", &at))
         if (roots_clean_path(word, root, NULL) == 0 && roots_contain(root, path))
             return open_below(root, path, ret_dir_fd, ret_name, err);
-    return err_set(err, ERR_DENIED, "%.150s lies outside RESTORE_ROOTS of %.100s", path, agent->config_path);
+    return refuse(agent, path, "RESTORE_ROOTS", err);
 }
