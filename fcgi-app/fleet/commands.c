@@ -168,12 +168,15 @@ void fleet_commands(struct req *r)
     if (!req_query_int(r, "wait", 0, WAIT_MAX_S, 0, &wait_s))
         return;
     struct poll *poll = arena_alloc(r->arena, sizeof *poll);
-    bool may_wait = wait_s > 0 && poll != NULL && presence_poll_begin(entry);
+    if (poll == NULL) {
+        reply_problem(r, PROBLEM_INTERNAL, NULL);
+        return;
+    }
+    poll->deadline_ms = clock_monotonic_ms(r->app->clock) + wait_s * 1000;
+    bool may_wait = wait_s > 0 && presence_poll_begin(entry);
     if (may_wait && arena_cleanup(r->arena, end_poll, entry) != 0) {
         presence_poll_end(entry);
         may_wait = false;
     }
-    if (poll != NULL)
-        poll->deadline_ms = clock_monotonic_ms(r->app->clock) + wait_s * 1000;
     answer(r, poll, may_wait);
 }

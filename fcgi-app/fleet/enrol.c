@@ -146,7 +146,7 @@ static int seal_answer(struct req *r, struct enrolment *e, const char *otp_id, s
     const char *aad = NULL;
     char *text = json_dumps(e->answer, JSON_COMPACT);
     int rc = text != NULL ? sealing(r, e, otp_id, key, &aad, err) : err_set(err, ERR_NOMEM, "out of memory");
-    if (rc == 0)
+    if (rc == 0 && text != NULL)
         rc = secrets_seal_with(key, aad, text, strlen(text), &e->sealed, err);
     e->redemption.sealed_answer = buf_str(&e->sealed);
     wipe(key, sizeof key);

@@ -45,7 +45,7 @@ void presence_free(struct presence *p)
         struct stripe *s = &p->stripes[i];
         for (size_t b = 0; b < s->bucket_count; b++) {
             struct presence_entry *next = NULL;
-            for (struct presence_entry *e = s->buckets[b]; e != NULL; e = next) {
+            for (struct presence_entry *e = s->buckets[b].first; e != NULL; e = next) {
                 next = e->next;
                 free(e);
             }
@@ -65,7 +65,7 @@ static struct stripe *stripe_of(struct presence *p, const unsigned char *key)
     return &p->stripes[key[0] % PRESENCE_STRIPES];
 }
 
-static struct presence_entry **bucket_of(const struct stripe *s, const unsigned char *key)
+static struct bucket *bucket_of(const struct stripe *s, const unsigned char *key)
 {
     uint32_t hash;
     memcpy(&hash, key + 4, sizeof hash);
@@ -74,7 +74,7 @@ static struct presence_entry **bucket_of(const struct stripe *s, const unsigned 
 
 static struct presence_entry *find(const struct stripe *s, const unsigned char *key)
 {
-    for (struct presence_entry *e = *bucket_of(s, key); e != NULL; e = e->next)
+    for (struct presence_entry *e = bucket_of(s, key)->first; e != NULL; e = e->next)
         if (memcmp(e->key, key, DIGEST_SIZE) == 0)
             return e;
     return NULL;
@@ -89,11 +89,11 @@ static void grow(struct stripe *s)
         return;
     for (size_t b = 0; b < s->bucket_count; b++) {
         struct presence_entry *next = NULL;
-        for (struct presence_entry *e = s->buckets[b]; e != NULL; e = next) {
-            struct presence_entry **bucket = bucket_of(&bigger, e->key);
+        for (struct presence_entry *e = s->buckets[b].first; e != NULL; e = next) {
+            struct bucket *bucket = bucket_of(&bigger, e->key);
             next = e->next;
-            e->next = *bucket;
-            *bucket = e;
+            e->next = bucket->first;
+            bucket->first = e;
         }
     }
     free(s->buckets);
@@ -105,9 +105,9 @@ static void insert(struct presence *p, struct stripe *s, struct presence_entry *
 {
     if (s->entry_count >= s->bucket_count * 2)
         grow(s);
-    struct presence_entry **bucket = bucket_of(s, e->key);
-    e->next = *bucket;
-    *bucket = e;
+    struct bucket *bucket = bucket_of(s, e->key);
+    e->next = bucket->first;
+    bucket->first = e;
     s->entry_count++;
     atomic_fetch_add(&p->count, 1);
 }
@@ -214,7 +214,7 @@ static void refresh(struct presence_entry *e, const struct presence_entry *fresh
 static void forget(struct presence *p, struct stripe *s, const unsigned char *key)
 {
     (void)pthread_mutex_lock(&s->lock);
-    for (struct presence_entry **link = bucket_of(s, key); *link != NULL; link = &(*link)->next)
+    for (struct presence_entry **link = &bucket_of(s, key)->first; *link != NULL; link = &(*link)->next)
         if (memcmp((*link)->key, key, DIGEST_SIZE) == 0) {
             unlink_entry(p, s, link);
             break;
@@ -255,7 +255,7 @@ int presence_acquire(struct presence *p, struct db *db, const unsigned char key[
     int rc = load(db, key, &fresh, err);
     if (rc == ERR_NOT_FOUND)
         forget(p, s, key);
-    if (rc != 0)
+    if (rc != 0 || fresh == NULL)
         return rc;
     (void)pthread_mutex_lock(&s->lock);
     e = find(s, key);
@@ -293,7 +293,7 @@ void presence_sweep(struct presence *p, int64_t now_ms)
         struct stripe *s = &p->stripes[i];
         (void)pthread_mutex_lock(&s->lock);
         for (size_t b = 0; b < s->bucket_count; b++) {
-            struct presence_entry **link = &s->buckets[b];
+            struct presence_entry **link = &s->buckets[b].first;
             while (*link != NULL) {
                 if (now_ms - (*link)->used_ms > UNUSED_MS && !(*link)->dirty)
                     unlink_entry(p, s, link);

@@ -61,7 +61,7 @@ static bool collect(struct stripe *s, size_t *bucket, struct flush *flush)
     (void)pthread_mutex_lock(&s->lock);
     for (; !done && flush->count < FLUSH_CHUNK; *bucket += 1) {
         done = *bucket >= s->bucket_count;
-        struct presence_entry *e = done ? NULL : s->buckets[*bucket];
+        struct presence_entry *e = done ? NULL : s->buckets[*bucket].first;
         for (; e != NULL && flush->count < FLUSH_CHUNK; e = e->next) {
             if (!e->dirty)
                 continue;

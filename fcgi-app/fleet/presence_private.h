@@ -12,9 +12,13 @@
 
 enum { PRESENCE_STRIPES = 64 };
 
+struct bucket {
+    struct presence_entry *first;
+};
+
 struct stripe {
     pthread_mutex_t lock;
-    struct presence_entry **buckets;
+    struct bucket *buckets;
     size_t bucket_count; /* a power of two */
     size_t entry_count;
 };

@@ -161,8 +161,8 @@ static void it_is_valid_from_a_little_before_until_the_last_day(void **state)
     struct ca *ca = make(*state);
     struct issued i = issue(ca, NOW, 30);
     assert_int_equal(i.not_after_ms, NOW + 30 * DAY_MS);
-    assert_false(chain_fits(i.leaf, i.root, X509_PURPOSE_SSL_CLIENT, NOW - 6 * 60 * 1000));
-    assert_true(chain_fits(i.leaf, i.root, X509_PURPOSE_SSL_CLIENT, NOW - 4 * 60 * 1000));
+    assert_false(chain_fits(i.leaf, i.root, X509_PURPOSE_SSL_CLIENT, NOW - INT64_C(6) * 60 * 1000));
+    assert_true(chain_fits(i.leaf, i.root, X509_PURPOSE_SSL_CLIENT, NOW - INT64_C(4) * 60 * 1000));
     assert_true(chain_fits(i.leaf, i.root, X509_PURPOSE_SSL_CLIENT, i.not_after_ms - 1000));
     assert_false(chain_fits(i.leaf, i.root, X509_PURPOSE_SSL_CLIENT, i.not_after_ms + 1000));
     issued_done(&i);
