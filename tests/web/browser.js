@@ -102,6 +102,19 @@ export async function app(args, input = '') {
   return JSON.parse((await child).stdout);
 }
 
+// Rows straight into the database: registering ten thousand over HTTP would take the test's whole time.
+async function sql(text) {
+  const conf = await readFile(setting('MUSTER_CONF'), 'utf8');
+  const [, db] = /^MUSTER_DB="([^"]+)"/m.exec(conf);
+  await run('sqlite3', ['-cmd', '.timeout 10000', db, text]);
+}
+
+export const seedAgents = (count, stem) => sql(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${count})
+  INSERT INTO agents (id, name, name_lower, user_id, api_key_hash, platform, created_ms, updated_ms)
+  SELECT printf('${stem}-%05d', i), printf('${stem}-%05d', i), printf('${stem}-%05d', i), (SELECT MIN(id) FROM users), printf('${stem}-%05d', i), 'linux', 0, 0 FROM n`);
+
+export const forgetAgents = (stem) => sql(`DELETE FROM agents WHERE id LIKE '${stem}-%'`);
+
 export async function screenshot(page, name) {
   await mkdir(SHOTS, { recursive: true });
   await page.screenshot({ path: `${SHOTS}${name}.png` });
