@@ -76,7 +76,7 @@ AGENT_LDFLAGS := -static-pie -Wl,--gc-sections
 AGENT_LIBS := -larchive -lacl -lattr -lzstd -lz -ljansson -lmbedtls -lmbedx509 -lmbedcrypto
 
 define agent_arch
-$$(DEPS)/$(1)/.done: agent-static/deps/build
+$$(DEPS)/$(1)/.done: $$(wildcard agent-static/deps/*)
 	agent-static/deps/build --arch $(1) --out $$(DEPS)/$(1) --src $$(DEPS)/src --jobs $$(shell nproc)
 	@touch $$@
 
@@ -84,8 +84,8 @@ $$(BUILD)/$(1)/%.o: %.c | $$(DEPS)/$(1)/.done
 	@mkdir -p $$(@D)
 	$$(DEPS)/$(1)/bin/muster-cc $$(AGENT_CPPFLAGS) $$(CFLAGS_COMMON) $$(AGENT_FLAGS) -c -o $$@ $$<
 
-$$(BUILD)/$(1)/muster-agent: $$(patsubst %.c,$$(BUILD)/$(1)/%.o,$$(COMMON_SRC) $$(AGENT_SRC))
-	$$(DEPS)/$(1)/bin/muster-cc $$(AGENT_LDFLAGS) $$(LDFLAGS_COMMON) -o $$@.debug $$^ $$(AGENT_LIBS)
+$$(BUILD)/$(1)/muster-agent: $$(patsubst %.c,$$(BUILD)/$(1)/%.o,$$(COMMON_SRC) $$(AGENT_SRC)) $$(DEPS)/$(1)/.done
+	$$(DEPS)/$(1)/bin/muster-cc $$(AGENT_LDFLAGS) $$(LDFLAGS_COMMON) -o $$@.debug $$(filter %.o,$$^) $$(AGENT_LIBS)
 	$$($(1)_TRIPLET)-strip -o $$@ $$@.debug
 
 $$(BUILD)/$(1)/muster-launcher: $$(patsubst %.c,$$(BUILD)/$(1)/%.o,$$(LAUNCHER_SRC))

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { PARTS = 2 };
+enum { PARTS = 3 }; /* one is filled, one is hashed and announced, one is on its way */
 
 struct parts {
     pthread_mutex_t lock;
@@ -35,7 +35,7 @@ int parts_new(size_t part_size, struct parts **ret, struct err *err)
         p->part[i].data = malloc(part_size);
         if (p->part[i].data == NULL) {
             parts_free(p);
-            return err_set(err, ERR_NOMEM, "out of memory for two parts of %zu bytes", part_size);
+            return err_set(err, ERR_NOMEM, "out of memory for the parts of %zu bytes", part_size);
         }
     }
     *ret = p;

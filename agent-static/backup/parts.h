@@ -1,4 +1,4 @@
-/* parts.h: the two buffers between the threads of a backup, and nothing else of it.
+/* parts.h: the buffers between the threads of a backup, and nothing else of it.
  *
  * A part goes round: filled by the walk, looked after by the controller (hashes, a URL), sent by the uploader, free
  * again. Parts are numbered from 1 and pass every station in order. There are only two, so the walk fills one while the

@@ -56,6 +56,8 @@
 #if defined(__aarch64__)
 #define MBEDTLS_SHA256_USE_ARMV8_A_CRYPTO_IF_PRESENT
 #define MBEDTLS_SHA512_USE_A64_CRYPTO_IF_PRESENT
+#elif defined(__x86_64__)
+#define MBEDTLS_SHA256_PROCESS_ALT /* sha256_block.c */
 #endif
 #define MBEDTLS_HKDF_C
 #define MBEDTLS_BASE64_C

@@ -25,6 +25,23 @@ int64_t trust_time_ms(const mbedtls_x509_time *t)
     return clock_parse_rfc3339(text, &ms) ? ms : 0;
 }
 
+/* The older form of RSA signatures stands before PSS, because mbedTLS offers PSS for TLS 1.2 and then refuses it. */
+static void set_signatures(mbedtls_ssl_config *conf)
+{
+    static const uint16_t signatures[] = {
+        MBEDTLS_TLS1_3_SIG_ECDSA_SECP256R1_SHA256,
+        MBEDTLS_TLS1_3_SIG_ECDSA_SECP384R1_SHA384,
+        MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA256,
+        MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA384,
+        MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA512,
+        MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA256,
+        MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA384,
+        MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA512,
+        MBEDTLS_TLS1_3_SIG_NONE,
+    };
+    mbedtls_ssl_conf_sig_algs(conf, signatures);
+}
+
 static int configure(mbedtls_ssl_config *conf)
 {
     int rc = mbedtls_ssl_config_defaults(conf, MBEDTLS_SSL_IS_CLIENT, MBEDTLS_SSL_TRANSPORT_STREAM,
@@ -32,6 +49,7 @@ static int configure(mbedtls_ssl_config *conf)
     if (rc != 0)
         return rc;
     mbedtls_ssl_conf_rng(conf, trust_random, NULL);
+    set_signatures(conf);
     mbedtls_ssl_conf_authmode(conf, MBEDTLS_SSL_VERIFY_REQUIRED);
     mbedtls_ssl_conf_min_tls_version(conf, MBEDTLS_SSL_VERSION_TLS1_2);
     mbedtls_ssl_conf_session_tickets(conf, MBEDTLS_SSL_SESSION_TICKETS_ENABLED);

@@ -210,29 +210,22 @@ def write_enrol_bodies(stack, path, count):
 
 
 def make_tree(tree, size_mib):
-    """Files as a host has them: two thirds compressible text, one third random, from 4 KiB to 64 MiB."""
+    """What a host has: copies of this machine's own programs, libraries and documents, until size_mib is reached."""
     shutil.rmtree(tree, ignore_errors=True)
-    words = [secrets.token_hex(secrets.randbelow(6) + 2) for _ in range(4000)]
-    left, number, total = size_mib * 1024 * 1024, 0, 0
-    text = " ".join(secrets.choice(words) for _ in range(400000)).encode()
-    sizes = [4096, 65536, 1048576, 16777216, 67108864]
-    while left > 0:
-        size = min(sizes[number % len(sizes)], left)
-        path = tree / f"d{number % 50:02}" / f"f{number:06}"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(path, "wb") as out:
-            if number % 3 == 2:
-                out.write(os.urandom(size))
-            else:
-                start = secrets.randbelow(len(text) // 2)
-                piece = text[start:]
-                while size > 0:
-                    chunk = piece[:size]
-                    out.write(chunk)
-                    size -= len(chunk)
-        total += path.stat().st_size
-        left = size_mib * 1024 * 1024 - total
-        number += 1
+    tree.mkdir(parents=True)
+    limit, total, copy = size_mib * 1024 * 1024, 0, 0
+    while total < limit:
+        for source in sorted(pathlib.Path("/usr").rglob("*")):
+            if total >= limit:
+                break
+            if source.is_symlink() or not source.is_file():
+                continue
+            target = tree / str(copy) / source.relative_to("/usr")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(OSError):
+                shutil.copyfile(source, target)
+                total += target.stat().st_size
+        copy += 1
     return total
 
 
