@@ -263,6 +263,7 @@ deps-run: ## install what building and running take
 
 # The agent first: its libraries take longest. In a make of its own, since the packages may have come a moment ago.
 build-run: deps-run
+	@[ -e $(DEPS)/$(NATIVE)/.done ] || echo "building the agent's libraries; this takes a few minutes, once"
 	@$(MAKE) --no-print-directory -j$$(nproc) agent-native
 	@$(MAKE) --no-print-directory -j$$(nproc) $(BUILD)/muster-app $(BUILD)/www
 
