@@ -1,8 +1,8 @@
 /* parts.h: the buffers between the threads of a backup, and nothing else of it.
  *
  * A part goes round: filled by the walk, looked after by the controller (hashes, a URL), sent by the uploader, free
- * again. Parts are numbered from 1 and pass every station in order. There are only two, so the walk fills one while the
- * other is on its way, and waits when the network is slower: memory does not depend on the size of the backup. */
+ * again. Parts are numbered from 1 and pass every station in order. There is one buffer for each station, and the walk
+ * waits when the network is slower: memory does not depend on the size of the backup. */
 #ifndef MUSTER_AGENT_BACKUP_PARTS_H
 #define MUSTER_AGENT_BACKUP_PARTS_H
 
