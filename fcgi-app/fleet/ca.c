@@ -65,8 +65,7 @@ static int add_to_bundle(const char *dir, const char *name, struct buf *bundle, 
     return rc;
 }
 
-/* The file's one number; 1 when there is no file. */
-static int read_rev(const char *dir, int64_t *ret, struct err *err)
+int ca_read_rev(const char *dir, int64_t *ret, struct err *err)
 {
     char path[CA_PATH_SIZE];
     char *text = NULL;
@@ -101,11 +100,25 @@ static int load_bundle(struct ca *ca, const char *dir, struct err *err)
     if (rc == 0)
         rc = add_to_bundle(dir, "ca-previous.pem", &bundle, err);
     if (rc == 0)
-        rc = read_rev(dir, &ca->bundle_rev, err);
+        rc = ca_read_rev(dir, &ca->bundle_rev, err);
     if (rc == 0)
         ca->bundle = buf_take(&bundle);
     buf_done(&bundle);
     return rc;
+}
+
+/* A switch of roots that was cut short has moved the key, but not yet the certificate. */
+static int take_next_root(struct ca *ca, const char *dir, struct err *err)
+{
+    X509 *next = NULL;
+    struct err ignored = {0};
+    if (ca_read_certificate(dir, "ca-next.pem", &next, &ignored) != 0 || X509_check_private_key(next, ca->key) != 1) {
+        X509_free(next);
+        return err_set(err, ERR_CORRUPT, "%s: ca.key is not the key of ca.pem", dir);
+    }
+    X509_free(ca->root);
+    ca->root = next;
+    return 0;
 }
 
 int ca_load(const char *dir, struct ca **ret, struct err *err)
@@ -119,7 +132,7 @@ int ca_load(const char *dir, struct ca **ret, struct err *err)
     if (rc == ERR_NOT_FOUND)
         rc = err_set(err, rc, "%s: no CA (ca.pem, ca.key); 'muster-app init' makes one", dir);
     if (rc == 0 && X509_check_private_key(ca->root, ca->key) != 1)
-        rc = err_set(err, ERR_CORRUPT, "%s: ca.key is not the key of ca.pem", dir);
+        rc = take_next_root(ca, dir, err);
     ERR_clear_error();
     if (rc == 0)
         rc = set_fingerprint(ca, err);

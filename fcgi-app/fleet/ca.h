@@ -1,8 +1,12 @@
 /* ca.h: the installation's own certificate authority: ECDSA on P-256, OpenSSL 3.
  *
  * Files in the secrets directory: ca.key (0600) and ca.pem, the root; server.key (0600) and server.pem, nginx's
- * certificate followed by the root, so that agents can pin the root in the served chain; ca-bundle.pem, what agents
- * trust: the root and, during an overlap, ca-next.pem, the next one. ca.rev counts the bundle's changes. */
+ * certificate followed by the root, so that agents can pin the root in the served chain; ca-bundle.pem, what agents and
+ * nginx trust. ca.rev counts the bundle's changes.
+ *
+ * A new root comes in three steps, with time for every agent to fetch the bundle between them: prepare (ca-next.pem is
+ * trusted as well), switch (it becomes the root; the old one stays trusted as ca-previous.pem), retire (the old one is
+ * trusted no more). */
 #ifndef MUSTER_FLEET_CA_H
 #define MUSTER_FLEET_CA_H
 
@@ -15,14 +19,20 @@
 
 struct ca;
 
-/* Makes what is missing: the root, and the server's certificate for hosts[] (names or addresses, ended by NULL). A
- * server certificate that lacks one of the hosts, or has less than a third of its life left, is made anew. */
+/* Makes what is missing: the root, and the server's certificate for hosts[] (names or addresses, ended by NULL; hosts
+ * NULL: those of the certificate that is there). A server certificate that lacks one of the hosts, is not by the root,
+ * or has less than a third of its life left, is made anew. */
 struct ca_init_options {
     const char *dir;
     const char *const *hosts;
     int64_t now_ms;
 };
 int ca_init(const struct ca_init_options *options, struct err *err) MUSTER_NODISCARD;
+
+/* One step towards a new root, and the server's certificate by whatever root there is then. ERR_CONFLICT when it is not
+ * the step that is due. A step that was cut short is finished by repeating it. What runs has to be restarted. */
+enum ca_step { CA_PREPARE, CA_SWITCH, CA_RETIRE };
+int ca_roll(const char *dir, enum ca_step step, int64_t now_ms, struct err *err) MUSTER_NODISCARD;
 
 /* Loads the root and its key. ca_free(NULL) does nothing. Read-only afterwards: any thread may use it. */
 int ca_load(const char *dir, struct ca **ret, struct err *err) MUSTER_NODISCARD;

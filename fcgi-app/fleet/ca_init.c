@@ -40,8 +40,7 @@ static int write_key(const char *dir, const char *name, EVP_PKEY *key, struct er
     return rc;
 }
 
-/* The key in dir/name, made when it is missing. */
-static int key_ensure(const char *dir, const char *name, EVP_PKEY **ret, struct err *err)
+int ca_ensure_key(const char *dir, const char *name, EVP_PKEY **ret, struct err *err)
 {
     EVP_PKEY *key = NULL;
     int rc = ca_read_key(dir, name, ret, err);
@@ -56,7 +55,7 @@ static int key_ensure(const char *dir, const char *name, EVP_PKEY **ret, struct 
     return rc;
 }
 
-static int write_text(const char *dir, const char *name, const char *text, mode_t mode, struct err *err)
+int ca_write_text(const char *dir, const char *name, const char *text, mode_t mode, struct err *err)
 {
     char path[CA_PATH_SIZE];
     int rc = ca_path(dir, name, path, err);
@@ -65,27 +64,24 @@ static int write_text(const char *dir, const char *name, const char *text, mode_
 
 /* --- the root --- */
 
-static int root_make(const struct ca_init_options *options, EVP_PKEY *key, X509 **ret, struct err *err)
+int ca_make_root(const char *dir, const char *name, EVP_PKEY *key, int64_t now_ms, struct err *err)
 {
     struct ca_certificate what = {
         .kind = CA_ROOT,
         .common_name = "Muster CA",
         .subject_key = key,
         .issuer_key = key,
-        .not_before_ms = options->now_ms - BACKDATE_MS,
-        .not_after_ms = options->now_ms + ROOT_DAYS * DAY_MS,
+        .not_before_ms = now_ms - BACKDATE_MS,
+        .not_after_ms = now_ms + ROOT_DAYS * DAY_MS,
     };
     X509 *root = NULL;
     int rc = ca_certificate_make(&what, &root, err);
     if (rc != 0)
         return rc;
     char *pem = ca_certificate_pem(root);
-    rc = pem != NULL ? write_text(options->dir, "ca.pem", pem, 0644, err) : err_set(err, ERR_NOMEM, "out of memory");
+    rc = pem != NULL ? ca_write_text(dir, name, pem, 0644, err) : err_set(err, ERR_NOMEM, "out of memory");
     free(pem);
-    if (rc != 0)
-        X509_free(root);
-    else
-        *ret = root;
+    X509_free(root);
     return rc;
 }
 
@@ -98,13 +94,15 @@ static int root_ensure(const struct ca_init_options *options, EVP_PKEY **ret_key
     if (have_root != 0 && !file_missing(have_root))
         return err_set(err, have_root, "%s", why.msg);
     /* A root without its key is a loss that a new key would only hide: every agent trusts the old one. */
-    int rc =
-        have_root == 0 ? ca_read_key(options->dir, "ca.key", &key, err) : key_ensure(options->dir, "ca.key", &key, err);
+    int rc = have_root == 0 ? ca_read_key(options->dir, "ca.key", &key, err)
+                            : ca_ensure_key(options->dir, "ca.key", &key, err);
     if (file_missing(rc))
         rc = err_set(err, ERR_CONFLICT, "%s: ca.pem is there but ca.key is not; put it back from your copy",
                      options->dir);
     if (rc == 0 && have_root != 0)
-        rc = root_make(options, key, &root, err);
+        rc = ca_make_root(options->dir, "ca.pem", key, options->now_ms, err);
+    if (rc == 0 && have_root != 0)
+        rc = ca_read_certificate(options->dir, "ca.pem", &root, err);
     if (rc == 0 && X509_check_private_key(root, key) != 1)
         rc = err_set(err, ERR_CORRUPT, "%s: ca.key is not the key of ca.pem", options->dir);
     ERR_clear_error();
@@ -159,17 +157,13 @@ static bool has_third_of_life(const X509 *certificate, int64_t now_ms)
     return X509_cmp_time(X509_get0_notAfter(certificate), &soon) > 0;
 }
 
-static bool server_certificate_fits(const struct ca_init_options *options, EVP_PKEY *key, X509 *root)
+/* now: the certificate that is there, or NULL. */
+static bool server_certificate_fits(const struct ca_init_options *options, X509 *now, EVP_PKEY *key, X509 *root)
 {
-    X509 *certificate = NULL;
-    struct err ignored = {0};
-    if (ca_read_certificate(options->dir, "server.pem", &certificate, &ignored) != 0)
-        return false;
-    bool fits = X509_check_private_key(certificate, key) == 1 &&
-                X509_verify(certificate, X509_get0_pubkey(root)) == 1 &&
-                certificate_names(certificate, options->hosts) && has_third_of_life(certificate, options->now_ms);
+    bool fits = now != NULL && X509_check_private_key(now, key) == 1 && X509_verify(now, X509_get0_pubkey(root)) == 1 &&
+                (options->hosts == NULL || certificate_names(now, options->hosts)) &&
+                has_third_of_life(now, options->now_ms);
     ERR_clear_error();
-    X509_free(certificate);
     return fits;
 }
 
@@ -185,7 +179,7 @@ static int write_server_chain(const char *dir, X509 *certificate, X509 *root, st
     } else {
         buf_adds(&chain, leaf_pem);
         buf_adds(&chain, root_pem);
-        rc = buf_ok(&chain) ? write_text(dir, "server.pem", buf_str(&chain), 0644, err)
+        rc = buf_ok(&chain) ? ca_write_text(dir, "server.pem", buf_str(&chain), 0644, err)
                             : err_set(err, ERR_NOMEM, "out of memory");
     }
     buf_done(&chain);
@@ -197,18 +191,23 @@ static int write_server_chain(const char *dir, X509 *certificate, X509 *root, st
 static int server_ensure(const struct ca_init_options *options, EVP_PKEY *root_key, X509 *root, struct err *err)
 {
     EVP_PKEY *key = NULL;
+    X509 *now = NULL;
     X509 *certificate = NULL;
+    struct err ignored = {0};
     struct buf names;
     buf_init(&names, ALT_NAMES_MAX);
-    int rc = alt_names(options->hosts, &names, err);
+    int rc = options->hosts != NULL ? alt_names(options->hosts, &names, err) : 0;
     if (rc == 0)
-        rc = key_ensure(options->dir, "server.key", &key, err);
-    if (rc != 0 || server_certificate_fits(options, key, root))
+        rc = ca_ensure_key(options->dir, "server.key", &key, err);
+    if (rc == 0 && ca_read_certificate(options->dir, "server.pem", &now, &ignored) != 0)
+        now = NULL; /* missing or damaged: made anew */
+    if (rc != 0 || server_certificate_fits(options, now, key, root))
         goto out;
     struct ca_certificate what = {
         .kind = CA_SERVER,
         .common_name = "Muster server",
-        .alt_names = buf_str(&names),
+        .alt_names = options->hosts != NULL ? buf_str(&names) : NULL,
+        .alt_names_of = now,
         .subject_key = key,
         .issuer = root,
         .issuer_key = root_key,
@@ -221,6 +220,7 @@ static int server_ensure(const struct ca_init_options *options, EVP_PKEY *root_k
 out:
     buf_done(&names);
     X509_free(certificate);
+    X509_free(now);
     EVP_PKEY_free(key);
     return rc;
 }

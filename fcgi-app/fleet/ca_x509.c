@@ -111,6 +111,16 @@ static bool add_extension(X509 *certificate, X509 *issuer, int nid, const char *
     return ok;
 }
 
+static bool add_alt_names(X509 *certificate, X509 *issuer, const struct ca_certificate *what)
+{
+    if (what->alt_names != NULL)
+        return add_extension(certificate, issuer, NID_subject_alt_name, what->alt_names);
+    if (what->alt_names_of == NULL)
+        return true;
+    int at = X509_get_ext_by_NID(what->alt_names_of, NID_subject_alt_name, -1);
+    return at >= 0 && X509_add_ext(certificate, X509_get_ext(what->alt_names_of, at), -1) == 1; /* a copy */
+}
+
 static bool add_extensions(X509 *certificate, X509 *issuer, const struct ca_certificate *what)
 {
     bool root = what->kind == CA_ROOT;
@@ -122,7 +132,7 @@ static bool add_extensions(X509 *certificate, X509 *issuer, const struct ca_cert
            add_extension(certificate, issuer, NID_subject_key_identifier, "hash") &&
            add_extension(certificate, issuer, NID_authority_key_identifier, "keyid:always") &&
            (root || add_extension(certificate, issuer, NID_ext_key_usage, extended)) &&
-           (what->alt_names == NULL || add_extension(certificate, issuer, NID_subject_alt_name, what->alt_names));
+           add_alt_names(certificate, issuer, what);
 }
 
 static bool set_serial(X509 *certificate)

@@ -51,11 +51,16 @@ void fleet_ca_bundle(struct req *r);
 /* Commands */
 extern const struct cli_option fleet_otp_mint_options[];
 extern const struct cli_option fleet_agent_delete_options[];
+extern const char fleet_ca_details[];
 int fleet_command_otp_mint(const struct cli_args *args, void *ctx);
 int fleet_command_agent_list(const struct cli_args *args, void *ctx);
 int fleet_command_agent_deactivate(const struct cli_args *args, void *ctx);
 int fleet_command_agent_activate(const struct cli_args *args, void *ctx);
 int fleet_command_agent_delete(const struct cli_args *args, void *ctx);
+int fleet_command_ca_show(const struct cli_args *args, void *ctx);
+int fleet_command_ca_prepare(const struct cli_args *args, void *ctx);
+int fleet_command_ca_switch(const struct cli_args *args, void *ctx);
+int fleet_command_ca_retire(const struct cli_args *args, void *ctx);
 
 /* --- for other areas --- */
 
