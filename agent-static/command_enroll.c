@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <jansson.h>
 #include <libgen.h>
 #include <limits.h>
@@ -47,18 +48,20 @@ static void hide_argument(const struct command_context *c, const char *value)
 
 static int read_otp_file(const char *path, char ret[TOKEN_SIZE], struct err *err)
 {
-    char *text = NULL;
+    char text[OTP_FILE_MAX] = "";
     size_t len = 0;
-    int rc = file_read(strcmp(path, "-") == 0 ? "/dev/stdin" : path, OTP_FILE_MAX, &text, &len, err);
-    if (rc != 0)
-        return err_prefix(err, "--otp-file");
+    int fd = strcmp(path, "-") == 0 ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    int rc = fd < 0 ? err_sys(err, ERR_IO, "%s", path) : file_read_all(fd, text, sizeof text - 1, &len, err);
+    if (fd > STDIN_FILENO)
+        (void)close(fd);
     struct span word = span_trim((struct span){.ptr = text, .len = strcspn(text, "\r\n")});
-    if (word.len >= TOKEN_SIZE)
+    if (rc != 0)
+        (void)err_prefix(err, "--otp-file");
+    else if (word.len >= TOKEN_SIZE)
         rc = err_set(err, ERR_INVALID, "--otp-file: the first line is not a one-time password");
     else
         (void)snprintf(ret, TOKEN_SIZE, "%.*s", (int)word.len, word.ptr);
-    wipe(text, len);
-    free(text);
+    wipe(text, sizeof text);
     return rc;
 }
 
@@ -213,17 +216,19 @@ int command_enroll(const struct cli_args *args, void *ctx)
     int rc = read_options(args, &options, &err);
     if (rc == 0)
         rc = read_otp(args, ctx, otp, &err);
-    if (rc != 0)
-        return cli_fail(args, CLI_USAGE, &err);
     options.otp = otp;
+    if (rc == 0)
+        rc = enroll_check(&options, &err);
+    if (rc != 0) {
+        wipe(otp, sizeof otp);
+        return cli_fail(args, CLI_USAGE, &err);
+    }
     /* A file named for the first time is written at the end. */
     const char *path = command_config_path(args);
     rc = agent_open(path != NULL && access(path, F_OK) == 0 ? path : NULL, &agent, &err);
     bool misuse = rc == ERR_INVALID || rc == ERR_DENIED;
-    if (rc == 0) {
+    if (rc == 0)
         rc = enrol(args, agent, &options, &err);
-        misuse = rc == ERR_INVALID && err.code == ERR_INVALID;
-    }
     wipe(otp, sizeof otp);
     agent_close(agent);
     return rc == 0 ? CLI_OK : cli_fail(args, misuse ? CLI_USAGE : CLI_FAILED, &err);

@@ -50,7 +50,7 @@ struct grant {
     int64_t server_time_ms;
 };
 
-static int check_options(struct enrolment *e, struct err *err)
+static int read_options(struct enrolment *e, struct err *err)
 {
     const struct enroll_options *o = e->options;
     struct url url;
@@ -321,12 +321,18 @@ static int enrol(struct enrolment *e, struct enroll_result *ret, struct err *err
     return rc != 0 ? rc : take_answer(e, ret, err);
 }
 
+int enroll_check(const struct enroll_options *options, struct err *err)
+{
+    struct enrolment e = {.options = options, .lock_fd = -1};
+    return read_options(&e, err);
+}
+
 int enroll_run(const struct agent *agent, const struct enroll_options *options, struct enroll_result *ret,
                struct err *err)
 {
     struct enrolment e = {.agent = agent, .options = options, .lock_fd = -1};
     struct enroll_result result = {.already = false};
-    int rc = check_options(&e, err);
+    int rc = read_options(&e, err);
     if (rc == 0)
         rc = check_config(&e, err);
     if (rc == 0)

@@ -24,9 +24,11 @@ struct enroll_result {
     int64_t certificate_not_after_ms;
 };
 
-/* Blocks, at most a little longer than the timeout. On failure nothing has changed but the pending key. ERR_INVALID: an
- * option is wrong; ERR_CONFLICT: enrolled elsewhere, or the password was used by another key; ERR_DENIED: the server,
- * or our trust in it. */
+/* Whether the options can be right at all. ERR_INVALID. */
+int enroll_check(const struct enroll_options *options, struct err *err) MUSTER_NODISCARD;
+
+/* Blocks, at most a little longer than the timeout. On failure nothing has changed but the pending key. ERR_CONFLICT:
+ * enrolled elsewhere, or the password was used by another key; ERR_DENIED: the server, or our trust in it. */
 int enroll_run(const struct agent *agent, const struct enroll_options *options, struct enroll_result *ret,
                struct err *err) MUSTER_NODISCARD;
 

@@ -149,10 +149,8 @@ static int verify_afterwards(struct tls *tls, struct err *err)
     const struct tls_trust *trust = tls->trust;
     if (!trust->pinned && !tls->peer.numeric)
         return 0;
-    if (sent == NULL) /* resumed: only sessions of a host that was verified are kept */
-        return tls->peer.session != NULL && tls->peer.session->filled && !trust->pinned
-                   ? 0
-                   : err_set(err, ERR_DENIED, "the server sent no certificate");
+    if (sent == NULL)
+        return err_set(err, ERR_DENIED, "the server sent no certificate");
     mbedtls_x509_crt chain;
     mbedtls_x509_crt root;
     mbedtls_x509_crt_init(&chain);
@@ -233,7 +231,8 @@ static int set_up(struct tls *tls)
         return rc;
     mbedtls_ssl_set_bio(&tls->ssl, tls, bio_send, bio_recv, NULL);
     mbedtls_ssl_set_verify(&tls->ssl, note_certificate, &tls->verdict);
-    if (tls->peer.session != NULL && tls->peer.session->filled)
+    /* A resumed session brings no chain, which verify_afterwards could judge. */
+    if (tls->peer.session != NULL && tls->peer.session->filled && !trust->pinned && !tls->peer.numeric)
         (void)mbedtls_ssl_set_session(&tls->ssl, &tls->peer.session->session);
     return 0;
 }
