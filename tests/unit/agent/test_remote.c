@@ -1,0 +1,163 @@
+#include "../unit.h"
+
+#include <string.h>
+
+#include "backup/remote.h"
+#include "backup/upload.h"
+
+struct fixture {
+    struct arena *arena;
+    struct remote_config config;
+    struct err err;
+};
+
+static int setup(void **state)
+{
+    static struct fixture f;
+    f = (struct fixture){.arena = arena_new(64 * 1024)};
+    *state = &f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    arena_free(f->arena);
+    return 0;
+}
+
+static int parse(struct fixture *f, const char *text, const char *id, const char *name)
+{
+    json_t *json = json_loads(text, 0, NULL);
+    assert_non_null(json);
+    int rc = remote_config_parse(json, id, name, f->arena, &f->config, &f->err);
+    json_decref(json);
+    return rc;
+}
+
+#define ONE(options) "{\"configs\":[{\"id\":\"c-1\",\"name\":\"data\",\"sources\":[{\"path\":\"/srv\"}]" options "}]}"
+
+static void a_config_is_found_by_id_or_by_name(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(parse(f, ONE(""), "c-1", NULL), 0);
+    assert_string_equal(f->config.name, "data");
+    assert_int_equal(parse(f, ONE(""), NULL, "data"), 0);
+    assert_string_equal(f->config.id, "c-1");
+    assert_int_equal(f->config.source_count, 1);
+    assert_string_equal(f->config.sources[0], "/srv");
+    assert_int_equal(parse(f, ONE(""), "c-2", NULL), ERR_NOT_FOUND);
+    assert_int_equal(parse(f, "{\"configs\":[]}", NULL, "data"), ERR_NOT_FOUND);
+}
+
+static void options_have_defaults(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(parse(f, ONE(""), "c-1", NULL), 0);
+    assert_int_equal(f->config.method, COMPRESS_ZSTD);
+    assert_int_equal(f->config.level, 0);
+    assert_int_equal(f->config.exclude_count, 0);
+    assert_false(f->config.encryption);
+}
+
+static void options_are_read(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(parse(f,
+                           ONE(",\"options\":{\"compression\":true,\"method\":\"gzip\",\"level\":9,"
+                               "\"encryption\":true,\"excludes\":[\"*.tmp\",\"/a/b\"]}"),
+                           "c-1", NULL),
+                     0);
+    assert_int_equal(f->config.method, COMPRESS_GZIP);
+    assert_int_equal(f->config.level, 9);
+    assert_true(f->config.encryption);
+    assert_int_equal(f->config.exclude_count, 2);
+    assert_string_equal(f->config.excludes[1], "/a/b");
+}
+
+static void compression_false_beats_the_method(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(parse(f, ONE(",\"options\":{\"compression\":false,\"method\":\"zstd\"}"), "c-1", NULL), 0);
+    assert_int_equal(f->config.method, COMPRESS_NONE);
+}
+
+static void a_reply_that_is_wrong_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const wrong[] = {
+        "{}",
+        "{\"configs\":{}}",
+        "{\"configs\":[{\"id\":\"c-1\",\"name\":\"data\",\"sources\":[]}]}",
+        "{\"configs\":[{\"id\":\"c-1\",\"name\":\"data\",\"sources\":[{\"path\":7}]}]}",
+        "{\"configs\":[{\"id\":\"c-1\",\"name\":\"data\"}]}",
+        ONE(",\"options\":{\"method\":\"rot13\"}"),
+        ONE(",\"options\":{\"level\":\"9\"}"),
+        ONE(",\"options\":{\"excludes\":[1]}"),
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        assert_int_equal(parse(f, wrong[i], "c-1", NULL), ERR_INVALID);
+}
+
+static void an_id_that_is_no_file_name_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(
+        parse(f, "{\"configs\":[{\"id\":\"../x\",\"name\":\"data\",\"sources\":[{\"path\":\"/a\"}]}]}", NULL, "data"),
+        ERR_INVALID);
+    assert_true(remote_id_valid("0190a0a0-0000-7000-8000-000000000001"));
+    assert_false(remote_id_valid(""));
+    assert_false(remote_id_valid("a/b"));
+    assert_false(remote_id_valid("a.b"));
+    assert_false(remote_id_valid("01234567890123456789012345678901234567890123456789012345678901234"));
+}
+
+static void more_than_the_arena_holds_is_no_memory(void **state)
+{
+    struct fixture *f = *state;
+    struct arena *small = arena_new(64);
+    json_t *json = json_loads(ONE(",\"options\":{\"excludes\":[\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\","
+                                  "\"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\"]}"),
+                              0, NULL);
+    assert_int_equal(remote_config_parse(json, "c-1", NULL, small, &f->config, &f->err), ERR_NOMEM);
+    json_decref(json);
+    arena_free(small);
+}
+
+static void answers_of_a_store_are_judged(void **state)
+{
+    (void)state;
+    static const struct {
+        int status, code;
+    } cases[] = {{200, 0},
+                 {204, 0},
+                 {400, ERR_DENIED},
+                 {403, ERR_DENIED},
+                 {404, ERR_CONFLICT},
+                 {409, ERR_CONFLICT},
+                 {411, ERR_INVALID},
+                 {413, ERR_INVALID},
+                 {429, ERR_UNAVAILABLE},
+                 {500, ERR_UNAVAILABLE},
+                 {503, ERR_UNAVAILABLE},
+                 {507, ERR_TOO_BIG},
+                 {301, ERR_INVALID},
+                 {100, ERR_INVALID}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        assert_int_equal(upload_judge_status(cases[i].status), cases[i].code);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_config_is_found_by_id_or_by_name, setup, teardown),
+        cmocka_unit_test_setup_teardown(options_have_defaults, setup, teardown),
+        cmocka_unit_test_setup_teardown(options_are_read, setup, teardown),
+        cmocka_unit_test_setup_teardown(compression_false_beats_the_method, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_reply_that_is_wrong_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_id_that_is_no_file_name_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(more_than_the_arena_holds_is_no_memory, setup, teardown),
+        cmocka_unit_test(answers_of_a_store_are_judged),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
