@@ -49,6 +49,15 @@ static int write_step(struct db *db, void *ctx, struct err *err)
     return audit_append(db, w->key, &w->entry, err);
 }
 
+/* The first row says that it was begun; what it changes is files, which no transaction takes back. */
+static void record_failure(struct app *app, struct step_write *w)
+{
+    struct err err = {0};
+    w->entry.result = AUDIT_FAILED;
+    if (db_write(app->writer, write_step, w, &err) != 0)
+        (void)fprintf(stderr, "the failure is not in the audit trail: %s\n", err.msg);
+}
+
 static int take_step(const struct cli_args *args, enum ca_step step, const char *action)
 {
     struct command c = {0};
@@ -62,8 +71,11 @@ static int take_step(const struct cli_args *args, enum ca_step step, const char 
                            {.time_ms = now_ms, .actor = command_actor(), .action = action, .target = "ca"}};
     const char *dir = c.app->settings->secrets_dir;
     int rc = db_write(c.app->writer, write_step, &w, &err);
-    if (rc == 0)
+    if (rc == 0) {
         rc = ca_roll(dir, step, now_ms, &err);
+        if (rc != 0)
+            record_failure(c.app, &w);
+    }
     if (rc == 0)
         rc = ca_load(dir, &ca, &err);
     exit_code = rc == 0 ? print_ca(args, ca) : cli_fail(args, CLI_FAILED, &err);

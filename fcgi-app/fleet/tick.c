@@ -1,5 +1,6 @@
 /* What fleet does by the clock: every second the presence table is written, every minute what has run out is ended,
- * and once an hour old events are deleted, a few agents at a time. */
+ * and once an hour what is older than MUSTER_LOG_RETENTION is deleted: ended commands, expired one-time passwords, and
+ * events, those of a few agents at a time. */
 #include <string.h>
 
 #include "app.h"
@@ -77,7 +78,13 @@ static int read_chunk(struct db *db, const char *after, char ids[RETENTION_CHUNK
     return rc;
 }
 
-static int delete_old_events(struct db *db, void *ctx, struct err *err)
+static int delete_old_rest(struct db *db, int64_t before_ms, struct err *err)
+{
+    int rc = db_exec(db, DB_COMMAND_DELETE_BEFORE, DB_ARGS(DB_INT("before", before_ms)), NULL, err);
+    return rc != 0 ? rc : db_exec(db, DB_OTP_DELETE_BEFORE, DB_ARGS(DB_INT("before", before_ms)), NULL, err);
+}
+
+static int delete_old(struct db *db, void *ctx, struct err *err)
 {
     struct retention *retention = ctx;
     char ids[RETENTION_CHUNK][UUID_SIZE];
@@ -86,6 +93,8 @@ static int delete_old_events(struct db *db, void *ctx, struct err *err)
     for (size_t i = 0; rc == 0 && i < count; i++)
         rc = db_exec(db, DB_EVENT_DELETE_BEFORE,
                      DB_ARGS(DB_TEXT("agent", ids[i]), DB_INT("before", retention->before_ms)), NULL, err);
+    if (rc == 0 && retention->after[0] == '\0')
+        rc = delete_old_rest(db, retention->before_ms, err);
     if (rc == 0)
         memcpy(retention->after, count == RETENTION_CHUNK ? ids[count - 1] : "",
                count == RETENTION_CHUNK ? UUID_SIZE : 1);
@@ -99,7 +108,7 @@ static int keep_retention(struct app *app, struct presence_chores *chores, int64
         return 0;
     struct retention retention = {.before_ms = now_ms - app->settings->log_retention_days * DAY_MS};
     memcpy(retention.after, chores->retention_after, sizeof retention.after);
-    int rc = db_write(app->writer, delete_old_events, &retention, err);
+    int rc = db_write(app->writer, delete_old, &retention, err);
     if (rc == 0)
         memcpy(chores->retention_after, retention.after, sizeof retention.after);
     return rc;

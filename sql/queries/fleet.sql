@@ -250,6 +250,9 @@ UPDATE commands SET status = 'expired', finished_ms = :now WHERE status = 'pendi
 -- name: command_agents_since
 SELECT DISTINCT agent_id FROM commands WHERE status = 'pending' AND created_ms >= :since ORDER BY agent_id;
 
+-- name: command_delete_before
+DELETE FROM commands WHERE status <> 'pending' AND created_ms < :before;
+
 -- === One-time passwords ===
 
 -- name: otp_insert
@@ -295,6 +298,9 @@ UPDATE agents SET quarantined_ms = :now, updated_ms = :now WHERE id = :id AND qu
 -- name: otp_wipe_answers
 UPDATE otp_uses SET sealed_answer = NULL
 WHERE sealed_answer IS NOT NULL AND otp_id IN (SELECT id FROM otps WHERE expires_ms <= :now);
+
+-- name: otp_delete_before
+DELETE FROM otps WHERE expires_ms < :before;
 
 -- name: denied_key_get
 SELECT 1 FROM denied_keys WHERE spki_sha256 = :spki;
