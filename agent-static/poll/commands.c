@@ -174,7 +174,7 @@ static void take_command(struct poller *p, struct jsonread *item)
     const char *id = jsonread_str(item, "id", 1, LEDGER_ID_SIZE - 1);
     const char *kind = jsonread_str(item, "kind", 1, 64);
     if (id == NULL || kind == NULL || !ledger_id_valid(id)) {
-        log_error("the server sent a command that is none: %s %s", item->error->pointer, item->error->reason);
+        log_error("the server sent a command without a proper id and kind; it is passed over");
         return;
     }
     const struct ledger_entry *known = ledger_find(p->ledger, id);
