@@ -181,8 +181,14 @@ AGENT_FUZZ := fuzz_eventlog fuzz_http_reply fuzz_url
 $(AGENT_FUZZ:%=$(BUILD)/fuzz/tests/fuzz/%.o): APP_CPPFLAGS += -Iagent-static
 $(BUILD)/fuzz/libmuster.a: $(fuzz_OBJ)
 	rm -f $@ && $(AR) rcs $@ $^
-$(FUZZ_PROGRAMS): $(BUILD)/fuzz/%: $(BUILD)/fuzz/tests/fuzz/%.o $(BUILD)/fuzz/libmuster.a
+$(filter-out %/fuzz_restore,$(FUZZ_PROGRAMS)): $(BUILD)/fuzz/%: $(BUILD)/fuzz/tests/fuzz/%.o $(BUILD)/fuzz/libmuster.a
 	$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(APP_LIBS)
+# The agent's restore, with this machine's libarchive.
+FUZZ_RESTORE := $(patsubst %.c,$(BUILD)/fuzz/%.o,tests/fuzz/fuzz_restore.c $(COMMON_SRC) \
+                $(addprefix agent-static/backup/,extract.c disk.c place.c attrs.c report.c progress.c))
+$(BUILD)/fuzz/agent-static/%.o $(BUILD)/fuzz/tests/fuzz/fuzz_restore.o: APP_CPPFLAGS = $(AGENT_CPPFLAGS)
+$(BUILD)/fuzz/fuzz_restore: $(FUZZ_RESTORE)
+	$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^ -larchive -ljansson -lpthread
 
 .PHONY: unit unit-programs fuzz
 unit-programs: $(UNIT_PROGRAMS) $(AGENT_UNIT_PROGRAMS)
