@@ -196,8 +196,8 @@ static int finish(struct run *r, struct result *result, struct err *err)
     bool good = result->outcome == BACKUP_COMPLETED || result->outcome == BACKUP_WARNING;
     if (sent != 0 && good) {
         result->outcome = BACKUP_FAILED;
-        result->reason = refusal.msg;
         *err = refusal;
+        result->reason = err->msg;
     }
     struct err why;
     if (sent == ERR_CONFLICT && good) /* it does not have the archive that we mean: the run must not stay "running" */

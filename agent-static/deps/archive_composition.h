@@ -20,10 +20,11 @@ struct unicode_decomposition_table {
 };
 
 /* One entry that is no code point: the look-ups want a table that is not empty. */
-__attribute__((unused)) static const struct unicode_composition_table u_composition_table[] = {{UINT32_MAX, UINT32_MAX, 0}};
+__attribute__((unused)) static const struct unicode_composition_table u_composition_table[] = {
+    {UINT32_MAX, UINT32_MAX, 0}};
 __attribute__((unused)) static const struct unicode_decomposition_table u_decomposition_table[] = {{UINT32_MAX, 0, 0}};
 
 #define IS_DECOMPOSABLE_BLOCK(uc) 0
-#define CCC(uc) 0
+#define CCC(uc)                   0
 
 #endif

@@ -58,8 +58,8 @@ __attribute__((target("sha,sse4.1,ssse3"))) static void block_sha(uint32_t state
         abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(k, 0x0e));
         if (i < 12) {
             __m128i last = w[(i + 3) % 4];
-            __m128i sum = _mm_add_epi32(_mm_sha256msg1_epu32(w[i % 4], w[(i + 1) % 4]),
-                _mm_alignr_epi8(last, w[(i + 2) % 4], 4));
+            __m128i sum =
+                _mm_add_epi32(_mm_sha256msg1_epu32(w[i % 4], w[(i + 1) % 4]), _mm_alignr_epi8(last, w[(i + 2) % 4], 4));
 
             w[i % 4] = _mm_sha256msg2_epu32(sum, last);
         }
@@ -94,10 +94,10 @@ static void block_plain(uint32_t state[8], const unsigned char *data)
     for (int i = 0; i < 8; i++)
         s[i] = state[i];
     for (int i = 0; i < 64; i++) {
-        uint32_t t1 = s[7] + (rotate(s[4], 6) ^ rotate(s[4], 11) ^ rotate(s[4], 25)) + ((s[4] & s[5]) ^ (~s[4] & s[6])) +
-                      round_keys[i] + w[i];
-        uint32_t t2 = (rotate(s[0], 2) ^ rotate(s[0], 13) ^ rotate(s[0], 22)) +
-                      ((s[0] & s[1]) ^ (s[0] & s[2]) ^ (s[1] & s[2]));
+        uint32_t t1 = s[7] + (rotate(s[4], 6) ^ rotate(s[4], 11) ^ rotate(s[4], 25)) +
+                      ((s[4] & s[5]) ^ (~s[4] & s[6])) + round_keys[i] + w[i];
+        uint32_t t2 =
+            (rotate(s[0], 2) ^ rotate(s[0], 13) ^ rotate(s[0], 22)) + ((s[0] & s[1]) ^ (s[0] & s[2]) ^ (s[1] & s[2]));
 
         for (int j = 7; j > 0; j--)
             s[j] = s[j - 1];

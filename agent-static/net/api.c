@@ -195,7 +195,7 @@ static void take_slug(const char *type, char ret[API_PROBLEM_SIZE])
     const char *slash = type != NULL ? strrchr(type, '/') : NULL;
     const char *slug = slash != NULL ? slash + 1 : "";
     size_t len = strspn(slug, "abcdefghijklmnopqrstuvwxyz0123456789-");
-    if (slug[len] == '\0' && len < API_PROBLEM_SIZE)
+    if (len < API_PROBLEM_SIZE && slug[len] == '\0')
         memcpy(ret, slug, len + 1);
 }
 

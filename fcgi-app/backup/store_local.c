@@ -20,15 +20,19 @@
 /* --- directories ----------------------------------------------------------------------------------------------------
  */
 
-static void store_local_close(struct store *base)
+static void free_all(struct store_local *s)
 {
-    struct store_local *s = store_local_self(base);
     int fds[] = {s->objects_fd, s->uploads_fd, s->incoming_fd};
     for (size_t i = 0; i < sizeof fds / sizeof(fds[0]); i++)
         if (fds[i] >= 0)
             close(fds[i]);
     free(s->incoming);
     free(s);
+}
+
+static void store_local_close(struct store *base)
+{
+    free_all(store_local_self(base));
 }
 
 static int open_dir(const char *store_dir, const char *name, int *ret_fd, char **ret_path, struct err *err)
@@ -358,7 +362,7 @@ int store_local_open(const struct settings *settings, const struct secrets *secr
     if (rc == 0)
         rc = open_dir(settings->store_dir, "incoming", &s->incoming_fd, &s->incoming, err);
     if (rc != 0) {
-        store_local_close(&s->base);
+        free_all(s);
         return rc;
     }
     *ret = &s->base;

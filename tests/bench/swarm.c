@@ -147,7 +147,8 @@ static void conn_event(struct swarm *s, struct conn *c)
             c->phase = READY;
             s->pending--;
             s->ready++;
-        } else if (SSL_get_error(c->ssl, rc) != SSL_ERROR_WANT_READ && SSL_get_error(c->ssl, rc) != SSL_ERROR_WANT_WRITE) {
+        } else if (SSL_get_error(c->ssl, rc) != SSL_ERROR_WANT_READ &&
+                   SSL_get_error(c->ssl, rc) != SSL_ERROR_WANT_WRITE) {
             conn_fail(s, c);
         }
     } else if (c->phase == SENT || c->phase == READY) {
