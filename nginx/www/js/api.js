@@ -88,8 +88,8 @@ function problem(response, data) {
     503: 'The server is busy or starting. Try again in a moment.',
     504: 'The server took too long. Try again in a moment.',
   };
-  const said = data?.detail || data?.title;
-  return new ApiError(said || advice[response.status] || `The server answered ${response.status}. Try again; its log says more.`, details);
+  const unknown = `The server answered ${response.status}. Try again; its log says more.`;
+  return new ApiError(data?.detail || data?.title || advice[response.status] || unknown, details);
 }
 
 export async function loadSession() {

@@ -49,12 +49,17 @@ function App() {
   }, [user, path, search]);
 
   const moved = useFocusOnMove(path);
-  if (failure && user === undefined) return html`<main class="container plain"><${LoadError} error=${failure} onRetry=${load} /></main>`;
-  if (user === undefined) return html`<main class="container plain"><${Loading} what="your session" /></main>`;
+  if (user === undefined) {
+    return html`<main class="container">
+      ${failure ? html`<${LoadError} error=${failure} onRetry=${load} />` : html`<${Loading} what="your session" />`}
+    </main>`;
+  }
   if (user === null || path === '/login') return html`<${LoginPage} signedIn=${Boolean(user)} />`;
   const { page: Page, title, id } = find(path);
   // Keyed by path: another agent's page starts fresh instead of showing the last one's data for a moment.
-  return html`<${Layout} path=${path}><div ref=${moved} tabindex="-1" class="page-body" key=${path}><${Page} id=${id} title=${title} /></div></${Layout}>`;
+  return html`<${Layout} path=${path}>
+    <div ref=${moved} tabindex="-1" class="page-body" key=${path}><${Page} id=${id} title=${title} /></div>
+  </${Layout}>`;
 }
 
 // After a change of place the keyboard starts at the top of the new page, as it would after a real load; not on the

@@ -42,7 +42,8 @@ export function withQuery(path, query) {
   return text ? `${path}?${text}` : path;
 }
 
-// Where to go after signing in. Only a path of this site: an address from outside would make the sign-in page a springboard.
+// Where to go after signing in. Only a path of this site: an address from outside would make the sign-in page a
+// springboard.
 export function safeNext(next) {
   if (!next || !next.startsWith('/')) return '/';
   const url = new URL(next, location.origin);

@@ -2,7 +2,8 @@
 import { html, useState } from '/vendor/preact.js';
 import { api, may } from '../api.js';
 import { navigate } from '../router.js';
-import { ActError, Confirm, Dialog, useAct } from './dialog.js';
+import { Button } from './button.js';
+import { ActError, Confirm, Dialog, DialogFooter, useAct } from './dialog.js';
 import { Field, fieldErrors } from './field.js';
 import { toast } from './toast.js';
 
@@ -23,18 +24,28 @@ export function AgentActions({ agent, onChange }) {
     navigate('/agents', { replace: true });
   };
   const inactive = agent.status === 'deactivated';
+  const button = (dialog, label, look) => html`
+    <${Button} look=${look} onClick=${() => setOpen(dialog)}>${label}</${Button}>`;
   return html`<div class="actions">
-    <button type="button" class="secondary outline small" onClick=${() => setOpen('rename')}>Rename</button>
-    ${inactive ? html`<button type="button" class="outline small" onClick=${() => setOpen('activate')}>Activate</button>`
-      : html`<button type="button" class="secondary outline small" onClick=${() => setOpen('deactivate')}>Deactivate</button>`}
-    ${may('admin') && html`<button type="button" class="danger outline small" onClick=${() => setOpen('delete')}>Delete</button>`}
+    ${button('rename', 'Rename', 'quiet')}
+    ${inactive ? button('activate', 'Activate', 'plain') : button('deactivate', 'Deactivate', 'quiet')}
+    ${may('admin') && button('delete', 'Delete', 'danger')}
     ${open === 'rename' && html`<${Rename} agent=${agent} onChange=${onChange} onClose=${close} />`}
-    ${open === 'deactivate' && html`<${Confirm} title=${`Deactivate ${agent.name}?`} action="Deactivate" danger onClose=${close} onConfirm=${post('deactivate', `${agent.name} is deactivated.`)}>
-      <p>Its key stops working within a second, and its backups stop. Everything is kept, and you can activate it again.</p></${Confirm}>`}
-    ${open === 'activate' && html`<${Confirm} title=${`Activate ${agent.name}?`} action="Activate" onClose=${close} onConfirm=${post('activate', `${agent.name} is active again.`)}>
-      <p>Its key works again. It shows as online at its next poll.</p></${Confirm}>`}
-    ${open === 'delete' && html`<${Confirm} title=${`Delete ${agent.name}?`} action="Delete for good" danger typed=${agent.name} onClose=${close} onConfirm=${remove}>
-      <p>The agent and its events go, its key stops working, and its backup configurations are left without an agent. <strong>The backups it has stored are kept.</strong> This cannot be undone; the host would have to enrol again.</p></${Confirm}>`}
+    ${open === 'deactivate' && html`<${Confirm} title=${`Deactivate ${agent.name}?`} action="Deactivate" danger
+      onClose=${close} onConfirm=${post('deactivate', `${agent.name} is deactivated.`)}>
+      <p>Its key stops working within a second, and its backups stop. Everything is kept, and you can activate it
+        again.</p>
+    </${Confirm}>`}
+    ${open === 'activate' && html`<${Confirm} title=${`Activate ${agent.name}?`} action="Activate"
+      onClose=${close} onConfirm=${post('activate', `${agent.name} is active again.`)}>
+      <p>Its key works again. It shows as online at its next poll.</p>
+    </${Confirm}>`}
+    ${open === 'delete' && html`<${Confirm} title=${`Delete ${agent.name}?`} action="Delete for good" danger
+      typed=${agent.name} onClose=${close} onConfirm=${remove}>
+      <p>The agent and its events go, its key stops working, and its backup configurations are left without an
+        agent. <strong>The backups it has stored are kept.</strong> This cannot be undone; the host would have to enrol
+        again.</p>
+    </${Confirm}>`}
   </div>`;
 }
 
@@ -46,9 +57,13 @@ export function Approve({ agent, onChange }) {
     toast(`${agent.name} is approved.`);
     onChange();
   };
-  return html`<button type="button" class="small" onClick=${() => setOpen(true)}>Approve</button>
-    ${open && html`<${Confirm} title=${`Approve ${agent.name}?`} action="Approve" onClose=${() => setOpen(false)} onConfirm=${approve}>
-      <p>You are saying that <strong>${agent.hostname || agent.name}</strong> at <strong>${agent.address || 'an unknown address'}</strong> is the host that you meant to add. It may then poll and back up.</p></${Confirm}>`}`;
+  const host = html`<strong>${agent.hostname || agent.name}</strong>`;
+  const address = html`<strong>${agent.address || 'an unknown address'}</strong>`;
+  return html`<${Button} look="main" onClick=${() => setOpen(true)}>Approve</${Button}>
+    ${open && html`<${Confirm} title=${`Approve ${agent.name}?`} action="Approve"
+      onClose=${() => setOpen(false)} onConfirm=${approve}>
+      <p>You are saying that ${host} at ${address} is the host that you meant to add. It may then poll and back up.</p>
+    </${Confirm}>`}`;
 }
 
 function Rename({ agent, onChange, onClose }) {
@@ -66,10 +81,10 @@ function Rename({ agent, onChange, onClose }) {
   };
   return html`<${Dialog} title=${`Rename ${agent.name}`} onClose=${onClose}>
     <form onSubmit=${submit}>
-      <${Field} id="rename" label="Name" value=${name} onValue=${setName} error=${errors.name} required maxlength="120" autocomplete="off" autofocus />
+      <${Field} id="rename" label="Name" value=${name} onValue=${setName} error=${errors.name}
+        required maxlength="120" autocomplete="off" autofocus />
       <${ActError} error=${errors.name ? null : error} />
-      <footer><button type="button" class="secondary outline" onClick=${onClose}>Cancel</button>
-        <button type="submit" disabled=${busy} aria-busy=${busy}>Rename</button></footer>
+      <${DialogFooter} action="Rename" busy=${busy} onClose=${onClose} />
     </form>
   </${Dialog}>`;
 }

@@ -2,8 +2,10 @@
 import { html } from '/vendor/preact.js';
 import { api, may } from '../api.js';
 import { usePoll } from '../poll.js';
+import { Button } from './button.js';
 import { Icon } from './icon.js';
 import { LoadError } from './notice.js';
+import { Panel } from './panel.js';
 import { Time } from './time.js';
 import { toast } from './toast.js';
 
@@ -23,12 +25,21 @@ export function Alerts() {
     }
     refresh();
   };
-  return html`<section class="panel alerts" aria-labelledby="alerts-title">
-    <header class="panel-head"><h2 id="alerts-title"><${Icon} name="bell" />Open alerts</h2><span class="count">${open.length}</span></header>
-    <ul class="rows">${open.slice(0, SHOWN).map((alert) => html`<li key=${alert.id}>
-      <div><p>${alert.message}</p><small class="muted"><${Time} ms=${alert.created_ms} />${alert.agentId && html` · <a href=${`/agents/${alert.agentId}`}>Show the agent</a>`}</small></div>
-      ${may('operator') && html`<button type="button" class="outline small" onClick=${() => acknowledge(alert)} aria-label=${`Acknowledge: ${alert.message}`}>Acknowledge</button>`}
-    </li>`)}</ul>
-    ${open.length > SHOWN && html`<p class="more muted">and ${open.length - SHOWN} more; they show as these are acknowledged</p>`}
-  </section>`;
+  const more = open.length - SHOWN;
+  return html`<${Panel} id="alerts" look="alerts" title=${html`<${Icon} name="bell" />Open alerts`}
+    aside=${html`<span class="count">${open.length}</span>`}>
+    <ul class="rows">
+      ${open.slice(0, SHOWN).map((alert) => html`<${Alert} key=${alert.id} alert=${alert} onAcknowledge=${acknowledge} />`)}
+    </ul>
+    ${more > 0 && html`<p class="more muted">and ${more} more; they show as these are acknowledged</p>`}
+  </${Panel}>`;
+}
+
+function Alert({ alert, onAcknowledge }) {
+  const agent = alert.agentId && html` · <a href=${`/agents/${alert.agentId}`}>Show the agent</a>`;
+  return html`<li>
+    <div><p>${alert.message}</p><small class="muted"><${Time} ms=${alert.created_ms} />${agent}</small></div>
+    ${may('operator') && html`<${Button} onClick=${() => onAcknowledge(alert)}
+      aria-label=${`Acknowledge: ${alert.message}`}>Acknowledge</${Button}>`}
+  </li>`;
 }

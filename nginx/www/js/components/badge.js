@@ -39,11 +39,13 @@ const OTP_STATES = {
 function Badge({ states, value, children }) {
   // A newer server may know a state that this page does not: show its word plainly.
   const { label, icon, tone, hint } = states[value] ?? { label: value, icon: 'dot', tone: 'calm' };
-  if (children) return html`<span class=${`badge ${tone}`} title=${label}><${Icon} name=${icon} /><span class="sr">${label} </span>${children}</span>`;
-  return html`<span class=${`badge ${tone}`} title=${hint}><${Icon} name=${icon} />${label}</span>`;
+  return html`<span class=${`badge ${tone}`} title=${children ? label : hint}>
+    <${Icon} name=${icon} />${children ? html`<span class="sr">${label} </span>${children}` : label}
+  </span>`;
 }
 
 export const AgentState = ({ value }) => html`<${Badge} states=${AGENT_STATES} value=${value} />`;
-export const RunState = ({ value, children }) => html`<${Badge} states=${RUN_STATES} value=${value}>${children}</${Badge}>`;
+export const RunState = ({ value, children }) => html`
+  <${Badge} states=${RUN_STATES} value=${value}>${children}</${Badge}>`;
 export const Level = ({ value }) => html`<${Badge} states=${LEVELS} value=${value} />`;
 export const OtpState = ({ value }) => html`<${Badge} states=${OTP_STATES} value=${value} />`;

@@ -1,11 +1,13 @@
 // Add or change what an agent backs up.
 import { html, useState } from '/vendor/preact.js';
 import { api } from '../api.js';
-import { ActError, Dialog, useAct } from './dialog.js';
+import { ActError, Dialog, DialogFooter, useAct } from './dialog.js';
 import { Field, fieldErrors, lines } from './field.js';
 import { toast } from './toast.js';
 
-const DEFAULTS = { type: 'full', compression: true, encryption: false, retentionDays: 30, method: 'zstd', level: 3, excludes: [] };
+const DEFAULTS = {
+  type: 'full', compression: true, encryption: false, retentionDays: 30, method: 'zstd', level: 3, excludes: [],
+};
 const MOST = { zstd: 19, gzip: 9 };
 
 // What is wrong, said before the server has to: {field: sentence}.
@@ -44,28 +46,31 @@ export function ConfigForm({ agent, config, onSaved, onClose }) {
     }
     act(async () => {
       await save(agent, config, form, options);
-      toast(config ? `${form.name.trim()} is changed.` : `${form.name.trim()} is added. It runs when you choose “Back up now”.`);
+      toast(`${form.name.trim()} is ${config ? 'changed' : 'added. It runs when you choose “Back up now”'}.`);
       onSaved();
       onClose();
     });
   };
   return html`<${Dialog} wide title=${config ? `Edit ${config.name}` : `Add a backup to ${agent.name}`} onClose=${onClose}>
     <form onSubmit=${submit} novalidate>
-      <${Field} id="config-name" label="Name" value=${form.name} onValue=${set('name')} error=${errors.name} maxlength="120" autocomplete="off" autofocus />
-      <${Field} id="config-sources" type="textarea" rows="3" label="Directories and files, one a line" value=${form.sources} onValue=${set('sources')} error=${errors.sources}
-        hint="Absolute paths on the host. The host's own BACKUP_ROOTS decide which of them it lets go." spellcheck=${false} />
+      <${Field} id="config-name" label="Name" value=${form.name} onValue=${set('name')} error=${errors.name}
+        maxlength="120" autocomplete="off" autofocus />
+      <${Field} id="config-sources" type="textarea" rows="3" label="Directories and files, one a line"
+        value=${form.sources} onValue=${set('sources')} error=${errors.sources} spellcheck=${false}
+        hint="Absolute paths on the host. The host's own BACKUP_ROOTS decide which of them it lets go." />
       <div class="field-row">
         <${Field} id="config-method" type="select" label="Compression" value=${form.method} onValue=${set('method')}>
           <option value="zstd" selected=${form.method === 'zstd'}>zstd (fast, recommended)</option>
           <option value="gzip" selected=${form.method === 'gzip'}>gzip (opens everywhere)</option>
         </${Field}>
-        <${Field} id="config-level" type="number" label="Level" min="1" max=${MOST[form.method]} value=${form.level} onValue=${set('level')} error=${errors.level} />
+        <${Field} id="config-level" type="number" label="Level" min="1" max=${MOST[form.method]} value=${form.level}
+          onValue=${set('level')} error=${errors.level} />
       </div>
-      <${Field} id="config-excludes" type="textarea" rows="2" optional label="Leave out, one pattern a line" value=${form.excludes} onValue=${set('excludes')} error=${errors.excludes}
-        hint="Shell patterns such as *.tmp or /home/*/.cache" spellcheck=${false} />
+      <${Field} id="config-excludes" type="textarea" rows="2" optional label="Leave out, one pattern a line"
+        value=${form.excludes} onValue=${set('excludes')} error=${errors.excludes} spellcheck=${false}
+        hint="Shell patterns such as *.tmp or /home/*/.cache" />
       <${ActError} error=${Object.keys(serverErrors(error)).length ? null : error} />
-      <footer><button type="button" class="secondary outline" onClick=${onClose}>Cancel</button>
-        <button type="submit" disabled=${busy} aria-busy=${busy}>${config ? 'Save' : 'Add'}</button></footer>
+      <${DialogFooter} action=${config ? 'Save' : 'Add'} busy=${busy} onClose=${onClose} />
     </form>
   </${Dialog}>`;
 }

@@ -1,12 +1,13 @@
 // A text to take elsewhere, with a button that copies it and says so.
 import { html, useRef, useState } from '/vendor/preact.js';
-import { Icon } from './icon.js';
+import { Button } from './button.js';
 
 const SAID_MS = 2500;
 
 export function CopyBlock({ label, text, id }) {
   const [said, setSaid] = useState('');
   const code = useRef();
+  const labelId = `${id}-label`;
   const copy = async () => {
     try {
       await navigator.clipboard.writeText(text);
@@ -19,10 +20,11 @@ export function CopyBlock({ label, text, id }) {
     setTimeout(() => setSaid(''), SAID_MS);
   };
   return html`<div class="copy">
-    <div class="copy-head"><span class="label" id=${`${id}-label`}>${label}</span>
-      <button type="button" class="outline small" onClick=${copy} aria-describedby=${`${id}-label`}><${Icon} name=${said ? 'check' : 'copy'} />${said || 'Copy'}</button>
+    <div class="copy-head">
+      <span class="label" id=${labelId}>${label}</span>
+      <${Button} icon=${said ? 'check' : 'copy'} onClick=${copy} aria-describedby=${labelId}>${said || 'Copy'}</${Button}>
       <span class="sr" role="status">${said}</span>
     </div>
-    <pre tabindex="0" aria-labelledby=${`${id}-label`} role="group"><code id=${id} ref=${code}>${text}</code></pre>
+    <pre tabindex="0" aria-labelledby=${labelId} role="group"><code id=${id} ref=${code}>${text}</code></pre>
   </div>`;
 }

@@ -1,7 +1,8 @@
 // Modal dialogs on the browser's own <dialog>: it traps the focus, closes with Escape and gives the focus back.
 import { html, useLayoutEffect, useRef, useState } from '/vendor/preact.js';
+import { IconButton } from './button.js';
 import { Field } from './field.js';
-import { Icon } from './icon.js';
+import { Notice } from './notice.js';
 
 export function Dialog({ title, onClose, children, wide }) {
   const dialog = useRef();
@@ -18,11 +19,19 @@ export function Dialog({ title, onClose, children, wide }) {
     <article>
       <header>
         <h2 id="dialog-title">${title}</h2>
-        <button type="button" class="bare" aria-label="Close" onClick=${onClose}><${Icon} name="cross" /></button>
+        <${IconButton} icon="cross" label="Close" onClick=${onClose} />
       </header>
       ${children}
     </article>
   </dialog>`;
+}
+
+// The last line of a dialog's form.
+export function DialogFooter({ action, danger, ready = true, busy, onClose }) {
+  return html`<footer>
+    <button type="button" class="secondary outline" onClick=${onClose}>Cancel</button>
+    <button type="submit" class=${danger ? 'danger' : ''} disabled=${!ready || busy} aria-busy=${busy}>${action}</button>
+  </footer>`;
 }
 
 // Runs an async act once at a time; error is what the form shows when it failed.
@@ -41,7 +50,10 @@ export function useAct() {
   return [act, state];
 }
 
-export const ActError = ({ error }) => html`<div role="alert">${error && html`<p class="notice bad"><${Icon} name="warning" /><span>${error.message}</span></p>`}</div>`;
+// In the page before there is an error to announce, like every live region.
+export const ActError = ({ error }) => html`<div role="alert">
+  ${error && html`<${Notice} tone="bad" icon="warning" text=${error.message} />`}
+</div>`;
 
 // Asks before something that matters. With typed, the button works only once that exact text is typed: a deletion must
 // not be one click in the wrong tab away.
@@ -51,21 +63,20 @@ export function Confirm({ title, children, action, danger, typed, onConfirm, onC
   const ready = !typed || text === typed;
   const submit = (event) => {
     event.preventDefault();
-    if (ready) act(async () => {
+    if (!ready) return;
+    act(async () => {
       await onConfirm();
       onClose();
     });
   };
+  const label = html`Type <strong class="typed">${typed}</strong> to confirm`;
   return html`<${Dialog} title=${title} onClose=${onClose}>
     <form onSubmit=${submit}>
       ${children}
-      ${typed && html`<${Field} id="confirm-name" label=${html`Type <strong class="typed">${typed}</strong> to confirm`} value=${text}
-        onValue=${setText} autocomplete="off" spellcheck=${false} autofocus />`}
+      ${typed && html`<${Field} id="confirm-name" label=${label} value=${text} onValue=${setText} autocomplete="off"
+        spellcheck=${false} autofocus />`}
       <${ActError} error=${error} />
-      <footer>
-        <button type="button" class="secondary outline" onClick=${onClose}>Cancel</button>
-        <button type="submit" class=${danger ? 'danger' : ''} disabled=${!ready || busy} aria-busy=${busy}>${action}</button>
-      </footer>
+      <${DialogFooter} action=${action} danger=${danger} ready=${ready} busy=${busy} onClose=${onClose} />
     </form>
   </${Dialog}>`;
 }

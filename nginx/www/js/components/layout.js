@@ -2,6 +2,7 @@
 import { html, useEffect } from '/vendor/preact.js';
 import { may, session, signOut } from '../api.js';
 import { useStore } from '../store.js';
+import { Button } from './button.js';
 import { Icon } from './icon.js';
 import { toast } from './toast.js';
 
@@ -10,6 +11,10 @@ const LINKS = [
   { href: '/agents', label: 'Agents', own: (path) => path.startsWith('/agents') },
   { href: '/backups', label: 'Backups', own: (path) => path.startsWith('/backups') },
 ];
+
+const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
+
+const current = (here) => (here ? 'page' : undefined);
 
 export const Logo = () => html`<img src="/logo.svg" alt="" width="28" height="28" class="logo" />`;
 
@@ -20,14 +25,18 @@ export function Layout({ path, children }) {
     <a class="skip" href="#main" onClick=${skip}>Skip to the content</a>
     <header class="top"><div class="container">
       <a href="/" class="brand"><${Logo} />Muster</a>
-      <nav aria-label="Main">${LINKS.map((link) => html`<a href=${link.href} aria-current=${link.own(path) ? 'page' : undefined}>${link.label}</a>`)}</nav>
+      <nav aria-label="Main">${LINKS.map((link) => html`
+        <a href=${link.href} aria-current=${current(link.own(path))}>${link.label}</a>`)}</nav>
       <div class="top-end">
-        ${may('operator') && html`<a href="/add" role="button" class="small" aria-current=${path === '/add' ? 'page' : undefined}><${Icon} name="plus" />Add an agent</a>`}
+        ${may('operator') && html`<a href="/add" role="button" class="small" aria-current=${current(path === '/add')}>
+          <${Icon} name="plus" />Add an agent</a>`}
         <${Account} user=${user?.user} onLeave=${leave} />
       </div>
     </div></header>
     <main id="main" class="container" tabindex="-1">${children}</main>
-    <footer class="container bottom"><span>Muster ${user?.version}</span><span>Times are in your zone, ${Intl.DateTimeFormat().resolvedOptions().timeZone}</span></footer>`;
+    <footer class="container bottom">
+      <span>Muster ${user?.version}</span><span>Times are in your zone, ${ZONE}</span>
+    </footer>`;
 }
 
 // The address stays as it is: the hash is no place of these pages.
@@ -59,6 +68,6 @@ function Account({ user, onLeave }) {
   return html`<details class="account">
     <summary aria-label=${`Account of ${user?.email}`}><span class="avatar">${letter}</span></summary>
     <div class="menu"><p>${user?.email}<small class="muted">${user?.role}</small></p>
-      <button type="button" class="secondary outline small" onClick=${onLeave}>Sign out</button></div>
+      <${Button} look="quiet" onClick=${onLeave}>Sign out</${Button}></div>
   </details>`;
 }

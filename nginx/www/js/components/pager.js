@@ -14,13 +14,22 @@ export function Pager({ total, size, page, what }) {
   if (total <= size && page === 1) return null;
   const first = Math.min(total, (page - 1) * size + 1);
   const last = Math.min(total, page * size);
-  const link = (to, label, icon) => (to < 1 || to > pages || to === page
-    ? html`<span class="page off" aria-disabled="true"><${Icon} name=${icon} /><span class="sr">${label}</span></span>`
-    : html`<a class="page" href=${withQuery(path, { ...query, page: to > 1 ? to : '' })} aria-label=${label}><${Icon} name=${icon} /></a>`);
+
+  const step = (to, label, icon) => {
+    if (to < 1 || to > pages) {
+      return html`<span class="page off" aria-disabled="true">
+        <${Icon} name=${icon} /><span class="sr">${label}</span>
+      </span>`;
+    }
+    const href = withQuery(path, { ...query, page: to > 1 ? to : '' });
+    return html`<a class="page" href=${href} aria-label=${label}><${Icon} name=${icon} /></a>`;
+  };
   return html`<nav class="pager" aria-label=${`Pages of ${what}`}>
     <span>${formatCount(first)}–${formatCount(last)} of ${formatCount(total)}</span>
-    <span class="pages">${link(page - 1, 'Previous page', 'back')}
+    <span class="pages">
+      ${step(page - 1, 'Previous page', 'back')}
       <span>Page ${formatCount(page)} of ${formatCount(pages)}</span>
-      ${link(page + 1, 'Next page', 'next')}</span>
+      ${step(page + 1, 'Next page', 'next')}
+    </span>
   </nav>`;
 }

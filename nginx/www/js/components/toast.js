@@ -2,6 +2,7 @@
 // text is not announced.
 import { html } from '/vendor/preact.js';
 import { createStore, useStore } from '../store.js';
+import { IconButton } from './button.js';
 import { Icon } from './icon.js';
 
 const SHOWN_MS = 7000;
@@ -22,7 +23,7 @@ export function Toasts() {
   return html`<div class="toasts" role="status" aria-live="polite">
     ${notes.map((note) => html`<div class=${`toast ${note.tone}`} key=${note.id}>
       <${Icon} name=${note.tone === 'bad' ? 'warning' : 'check'} /><span>${note.text}</span>
-      <button type="button" class="bare" aria-label="Dismiss" onClick=${() => dismiss(note.id)}><${Icon} name="cross" /></button>
+      <${IconButton} icon="cross" label="Dismiss" onClick=${() => dismiss(note.id)} />
     </div>`)}
   </div>`;
 }

@@ -14,7 +14,10 @@ export function AddPage({ title }) {
   const [query, change] = useQuery();
   const chosen = query.tab === 'key' ? 'key' : 'otp';
   if (!may('operator')) {
-    return html`<${PageHead} title=${title} /><section class="panel"><${Empty} title="Your role does not add agents.">Ask an operator or an administrator.</${Empty}></section>`;
+    return html`<${PageHead} title=${title} />
+      <section class="panel">
+        <${Empty} title="Your role does not add agents.">Ask an operator or an administrator.</${Empty}>
+      </section>`;
   }
   const choose = (tab) => change({ tab: tab === 'otp' ? '' : tab }, { replace: true });
   // Arrow keys move between tabs, Tab leaves them: the pattern people with screen readers know.
@@ -27,8 +30,11 @@ export function AddPage({ title }) {
   };
   return html`<${PageHead} title=${title} />
     <div class="tabs" role="tablist" aria-label="Ways to add an agent" onKeyDown=${onKeyDown}>
-      ${TABS.map(([tab, label]) => html`<button type="button" role="tab" class="bare" id=${`tab-${tab}`} key=${tab} aria-selected=${String(tab === chosen)}
-        aria-controls="tab-panel" tabindex=${tab === chosen ? 0 : -1} onClick=${() => choose(tab)}>${label}</button>`)}
+      ${TABS.map(([tab, label]) => html`<button type="button" role="tab" class="bare" id=${`tab-${tab}`} key=${tab}
+        aria-selected=${String(tab === chosen)} aria-controls="tab-panel" tabindex=${tab === chosen ? 0 : -1}
+        onClick=${() => choose(tab)}>${label}</button>`)}
     </div>
-    <div role="tabpanel" id="tab-panel" aria-labelledby=${`tab-${chosen}`}>${chosen === 'otp' ? html`<${AddByPassword} />` : html`<${AddByKey} />`}</div>`;
+    <div role="tabpanel" id="tab-panel" aria-labelledby=${`tab-${chosen}`}>
+      ${chosen === 'otp' ? html`<${AddByPassword} />` : html`<${AddByKey} />`}
+    </div>`;
 }

@@ -6,7 +6,10 @@ import { useStore } from '../store.js';
 import { ActError, useAct } from '../components/dialog.js';
 import { Field } from '../components/field.js';
 import { Logo } from '../components/layout.js';
+import { Notice } from '../components/notice.js';
 import { useTitle } from '../components/title.js';
+
+const ENDED = 'Your session has ended. Sign in to go on where you were.';
 
 export function LoginPage({ signedIn }) {
   const { search } = useStore(place);
@@ -36,10 +39,12 @@ export function LoginPage({ signedIn }) {
     <form onSubmit=${submit} class="panel" aria-labelledby="login-title">
       <p class="brand"><${Logo} />Muster</p>
       <h1 id="login-title">Sign in</h1>
-      ${wasExpired && !error && html`<p class="notice calm" role="status">Your session has ended. Sign in to go on where you were.</p>`}
+      ${wasExpired && !error && html`<${Notice} tone="calm" icon="clock" role="status" text=${ENDED} />`}
       <${ActError} error=${error} />
-      <${Field} id="email" label="E-mail" type="email" value=${email} onValue=${setEmail} autocomplete="username" required autofocus />
-      <${Field} id="password" label="Password" type="password" value=${password} onValue=${setPassword} autocomplete="current-password" required />
+      <${Field} id="email" label="E-mail" type="email" value=${email} onValue=${setEmail}
+        autocomplete="username" required autofocus />
+      <${Field} id="password" label="Password" type="password" value=${password} onValue=${setPassword}
+        autocomplete="current-password" required />
       <button type="submit" disabled=${busy} aria-busy=${busy}>Sign in</button>
       <p class="muted small-text">Forgotten? On the server, <code>muster-app user passwd</code> sets a new password.</p>
     </form>

@@ -5,7 +5,9 @@ import { PageHead } from '../components/title.js';
 
 export function MissingPage() {
   return html`<${PageHead} title="Not found" />
-    <section class="panel"><${Empty} title="There is nothing at this address.">
-      It may have been deleted, or mistyped. <a href="/">Go to the overview</a> or <a href="/agents">find an agent</a>.
-    </${Empty}></section>`;
+    <section class="panel">
+      <${Empty} title="There is nothing at this address.">
+        It may have been deleted, or mistyped. <a href="/">Go to the overview</a> or <a href="/agents">find an agent</a>.
+      </${Empty}>
+    </section>`;
 }
