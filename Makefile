@@ -222,6 +222,12 @@ $(NPM)/.done: nginx/package.json nginx/package-lock.json nginx/.npmrc
 	cd $(NPM) && npm ci --ignore-scripts --no-audit --no-fund
 	@touch $@
 
+# What the tests of the pages need; npm writes the file that stands for it.
+WEB_TEST_DEPS := tests/web/node_modules/.package-lock.json
+$(WEB_TEST_DEPS): tests/web/package.json tests/web/package-lock.json tests/web/.npmrc
+	cd tests/web && npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+
 # Laid out beside and swapped in, so that a running nginx never serves half of it.
 $(BUILD)/www: $(NPM)/.done $(WWW_SRC)
 	rm -rf $@.new && mkdir -p $@.new/vendor
