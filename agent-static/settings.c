@@ -1,5 +1,6 @@
 #include "settings.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +9,7 @@
 #include "common/token.h"
 #include "net/url.h"
 
-enum { DAY_S = 24 * 60 * 60 };
+enum { DAY_S = 24 * 60 * 60, MONTH_S = 30 * DAY_S };
 
 /* clang-format off */
 static const struct config_key keys[] = {
@@ -24,7 +25,7 @@ static const struct config_key keys[] = {
     {.name = "RESTORE_ROOTS", .type = CONFIG_LIST, .help = "directories that may be restored into [STATE_DIR/restore]"},
     {.name = "AGE_RECIPIENTS", .type = CONFIG_LIST, .help = "who can decrypt this host's backups"},
     {.name = "UPDATE_SERVER", .fallback = "", .help = "[from SERVER_URL]"},
-    {.name = "UPDATE_INTERVAL", .type = CONFIG_DURATION, .fallback = "1h", .min = 60, .max = 30 * DAY_S, .help = "time between checks for updates"},
+    {.name = "UPDATE_INTERVAL", .type = CONFIG_DURATION, .fallback = "1h", .min = 60, .max = MONTH_S, .help = "time between checks for updates"},
     {.name = "UPDATE_MODE", .type = CONFIG_ENUM, .fallback = "auto", .choices = "auto|vm-only|signal-only|disabled", .help = "what to do about updates"},
     {.name = "UPDATE_RESTART_METHOD", .type = CONFIG_ENUM, .fallback = "exec", .choices = "exec|systemd|signal", .help = "how to restart after an update"},
     {.name = "UPDATE_ROLLOUT_PERCENT", .type = CONFIG_INT, .fallback = "100", .max = 100, .help = "local cap on gradual rollouts"},
@@ -40,22 +41,26 @@ static void warn(void *ctx, const char *line)
 }
 
 /* What the table cannot say. Empty values count as unset, so that a template may leave them so. */
-static int check(const struct config *c, struct err *err)
+static int check(const struct config *c, const char *path, struct err *err)
 {
     const char *url = config_text(c, "SERVER_URL");
     const char *key = config_text(c, "API_KEY");
     const char *id = config_text(c, "AGENT_ID");
+    bool has_key = key != NULL && key[0] != '\0';
+    bool has_id = id != NULL && id[0] != '\0';
     struct url parsed;
-    if (url != NULL && url[0] != '\0' && url_parse(url, &parsed, err) != 0)
-        return err_prefix(err, "SERVER_URL");
-    if (key != NULL && key[0] != '\0' && !token_well_formed(TOKEN_API_KEY, key))
-        return err_set(err, ERR_INVALID, "API_KEY: mistyped or cut off");
-    if ((key != NULL && key[0] != '\0') != (id != NULL && id[0] != '\0'))
-        return err_set(err, ERR_INVALID, "AGENT_ID and API_KEY go together: one of them is missing");
-    if (id != NULL && (strlen(id) > 39 || strspn(id, "0123456789abcdefghijklmnopqrstuvwxyzABCDEF-") != strlen(id)))
-        return err_set(err, ERR_INVALID, "AGENT_ID: not an id");
+    struct err why = {0};
+    if (url != NULL && url[0] != '\0' && url_parse(url, &parsed, &why) != 0)
+        return config_reject(c, path, "SERVER_URL", err, why.msg);
+    if (has_key && !token_well_formed(TOKEN_API_KEY, key))
+        return config_reject(c, path, "API_KEY", err, "mistyped or cut off");
+    if (has_key != has_id)
+        return config_reject(c, path, has_key ? "API_KEY" : "AGENT_ID", err,
+                             "AGENT_ID and API_KEY go together: one of them is missing");
+    if (has_id && (strlen(id) > 39 || strspn(id, "0123456789abcdefghijklmnopqrstuvwxyzABCDEF-") != strlen(id)))
+        return config_reject(c, path, "AGENT_ID", err, "not an id");
     if (config_text(c, "STATE_DIR")[0] == '\0')
-        return err_set(err, ERR_INVALID, "STATE_DIR: must not be empty");
+        return config_reject(c, path, "STATE_DIR", err, "must not be empty");
     return 0;
 }
 
@@ -65,9 +70,7 @@ int settings_load(const char *path, struct config **ret, struct err *err)
     int rc = config_load(path, keys, sizeof keys / sizeof keys[0], warn, NULL, &c, err);
     if (rc != 0)
         return rc;
-    rc = check(c, err);
-    if (rc != 0 && path != NULL)
-        (void)err_prefix(err, "%.160s", path);
+    rc = check(c, path, err);
     if (rc == 0 && path != NULL && config_given(c, "API_KEY") && getenv("API_KEY") == NULL) {
         rc = file_check_private(path, err);
         if (rc != 0)

@@ -28,6 +28,21 @@ int upload_judge_status(int status)
     }
 }
 
+/* What a human can do something about; bodies of refusals differ from store to store. */
+static const char *refusal_reason(int status)
+{
+    switch (status) {
+    case 400: return "it arrived damaged";
+    case 401:
+    case 403: return "its URL is not in force";
+    case 404:
+    case 409: return "the run is over there";
+    case 413: return "it is too large";
+    case 507: return "there is no room left";
+    default: return status >= 500 ? "it is not well" : "it did not say why";
+    }
+}
+
 static int put_once(struct api *api, const struct part *part, char ret_etag[80], struct api_result *ret_result,
                     struct err *err)
 {
@@ -51,7 +66,8 @@ static int put_once(struct api *api, const struct part *part, char ret_etag[80],
     ret_result->retry_after_s = reply.retry_after_s;
     rc = upload_judge_status(reply.status);
     if (rc != 0)
-        (void)err_set(err, rc, "the store refused part %u with status %d", part->number, reply.status);
+        (void)err_set(err, rc, "the store refused part %u: %s (status %d)", part->number, refusal_reason(reply.status),
+                      reply.status);
     else if (reply.etag[0] == '\0')
         rc = err_set(err, ERR_INVALID, "the store gave no ETag for part %u", part->number);
     else
