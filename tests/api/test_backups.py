@@ -282,6 +282,18 @@ def test_a_chunked_body_is_refused_before_it_is_read(stack, agent, upload):
     assert {p: p.stat().st_size for p in (stack.var / "store").rglob("*") if p.is_file()} == before
 
 
+def test_a_download_that_brings_a_body_leaves_nothing_on_disk(stack, agent, upload):
+    """A body would land on the store's disk, past every quota."""
+    upload.add(SMALL)
+    assert upload.complete().status_code == 200
+    url = agent.ok("POST", "/api/agent/restore", {"logId": upload.log_id})["url"]
+    for method in "GET", "HEAD":
+        for body in iter([SMALL]), SMALL:
+            reply = store_request(agent, method, url, data=body, judge=method == "GET")
+            assert reply.status_code == 403, reply.text
+    assert not list((stack.var / "store/incoming").iterdir())
+
+
 def test_a_denied_upload_leaves_nothing_on_disk(stack, agent, upload):
     url = changed(upload.url(1, SMALL), **{"X-Amz-Signature": "0" * 64})
     before = {p for p in (stack.var / "store").rglob("*")}
@@ -379,6 +391,14 @@ def test_a_run_that_did_not_work_out_leaves_no_object(stack, operator, upload, s
     assert (run["status"], run["errors"], run["errorCount"]) == (status, errors, 2)
     assert not stored(stack, upload.s3_path).exists()
     problem(upload.complete("completed"), 409, "conflict")
+
+
+def test_of_many_errors_a_run_keeps_what_a_list_can_carry(operator, upload):
+    errors = [{"path": "/" + "p" * 4000, "message": "m" * 900}] * 200
+    assert upload.complete("failed", errors=errors, errorCount=100000).status_code == 200
+    run = run_of(operator, upload)
+    assert run["errorCount"] == 100000
+    assert run["errors"] == errors[:len(run["errors"])] and 10 < len(run["errors"]) < 20
 
 
 def test_runs_are_listed_for_who_may_see_them(operator, neighbour, admin, agent, upload):
