@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { DEPTH_MAX = 32 };
+/* A value may take sixty times the room of its text: "{}," is three bytes. */
+enum { DEPTH_MAX = 32, VALUES_MAX = 128 * 1024 };
 
 static void fail_at(struct jsonread *r, const char *pointer, const char *reason)
 {
@@ -33,10 +34,12 @@ void jsonread_fail(struct jsonread *r, const char *key, const char *fmt, ...)
     fail_at(r, pointer, reason);
 }
 
-/* jansson recurses at most JSON_PARSER_MAX_DEPTH (2048) deep; we need far less, and a small stack may hold less. */
-static bool too_deep(struct span text)
+/* jansson recurses at most JSON_PARSER_MAX_DEPTH (2048) deep and takes any number of values; we need far less of both,
+ * and a small stack or a small host may hold less. */
+static int check_limits(struct span text, struct err *err)
 {
     int depth = 0;
+    size_t values = 0; /* each stands behind a comma or opens something */
     bool in_string = false;
     for (size_t i = 0; i < text.len; i++) {
         char c = text.ptr[i];
@@ -48,21 +51,22 @@ static bool too_deep(struct span text)
         } else if (c == '"') {
             in_string = true;
         } else if (c == '{' || c == '[') {
+            values++;
             if (++depth > DEPTH_MAX)
-                return true;
+                return err_set(err, ERR_INVALID, "JSON nested more than %d deep", DEPTH_MAX);
         } else if (c == '}' || c == ']') {
             depth--;
+        } else if (c == ',') {
+            values++;
         }
     }
-    return false;
+    return values > VALUES_MAX ? err_set(err, ERR_INVALID, "JSON of more than %d values", VALUES_MAX) : 0;
 }
 
 json_t *jsonread_parse(struct span text, struct err *err)
 {
-    if (too_deep(text)) {
-        (void)err_set(err, ERR_INVALID, "JSON nested more than %d deep", DEPTH_MAX);
+    if (check_limits(text, err) != 0)
         return NULL;
-    }
     json_error_t wrong;
     json_t *value = json_loadb(text.ptr != NULL ? text.ptr : "", text.len, JSON_REJECT_DUPLICATES, &wrong);
     if (value == NULL)

@@ -1,5 +1,6 @@
 #include "unit.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/jsonread.h"
@@ -289,6 +290,26 @@ static void nesting_is_bounded(void **state)
     json_decref(value);
 }
 
+static void the_number_of_values_is_bounded(void **state)
+{
+    (void)state;
+    enum { PAIRS = 64 * 1024 }; /* each an opening and a comma */
+    size_t len = 3 * PAIRS + 1;
+    char *text = malloc(len);
+    assert_non_null(text);
+    text[0] = '[';
+    for (size_t i = 0; i < PAIRS; i++)
+        memcpy(text + 1 + 3 * i, i + 1 < PAIRS ? "{}," : "{}]", 3);
+    json_t *value = jsonread_parse((struct span){.ptr = text, .len = len}, NULL);
+    assert_non_null(value);
+    json_decref(value);
+    memcpy(text + len - 3, "[,]", 3); /* one more; it is never looked at as JSON */
+    struct err e = {0};
+    assert_null(jsonread_parse((struct span){.ptr = text, .len = len}, &e));
+    assert_string_equal(e.msg, "JSON of more than 131072 values");
+    free(text);
+}
+
 static void long_names_do_not_overflow_the_pointer(void **state)
 {
     (void)state;
@@ -318,6 +339,7 @@ int main(void)
         cmocka_unit_test(the_document_must_be_an_object),
         cmocka_unit_test(what_is_no_json_is_refused_with_its_place),
         cmocka_unit_test(nesting_is_bounded),
+        cmocka_unit_test(the_number_of_values_is_bounded),
         cmocka_unit_test(long_names_do_not_overflow_the_pointer),
     };
     return cmocka_run_group_tests_name("jsonread", tests, NULL, NULL);
