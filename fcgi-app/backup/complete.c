@@ -18,7 +18,10 @@
 #include "http/request.h"
 #include "ops/alert.h"
 
-enum { ERRORS_SENT_MAX = 20000, ERRORS_KEPT = 200, MESSAGE_BYTES = 1000, PATH_BYTES = 4096, SHA256_HEX = 64 };
+enum { ERRORS_SENT_MAX = 20000, MESSAGE_BYTES = 1000, PATH_BYTES = 4096, SHA256_HEX = 64 };
+
+/* Of the errors of one run: every list of runs carries them. */
+enum { ERRORS_KEPT = 200, ERRORS_KEPT_BYTES = 64 * 1024 };
 
 enum outcome { OUTCOME_COMPLETED, OUTCOME_WARNING, OUTCOME_FAILED, OUTCOME_CANCELLED };
 static const char *const outcome_names[] = {"completed", "warning", "failed", "cancelled", NULL};
@@ -33,7 +36,7 @@ struct finish {
     int64_t bytes_transferred;
     int64_t duration_ms;
     const char *sha256;
-    const char *errors; /* JSON list, the first ERRORS_KEPT */
+    const char *errors; /* JSON list, the first ones */
     int64_t error_count;
     struct upload_part *parts; /* what the agent believes it has sent */
     size_t part_count;
@@ -72,8 +75,15 @@ static void read_errors(struct jsonread *body, struct arena *arena, struct finis
     const json_t *list = NULL;
     size_t count = jsonread_array_or_none(body, "errors", ERRORS_SENT_MAX, &list);
     json_t *kept = json_array();
-    for (size_t i = 0; i < count && i < ERRORS_KEPT; i++)
-        (void)json_array_append_new(kept, read_error(json_array_get(list, i)));
+    for (size_t i = 0, bytes = 0; i < count && i < ERRORS_KEPT; i++) {
+        json_t *item = read_error(json_array_get(list, i));
+        bytes += json_dumpb(item, NULL, 0, JSON_COMPACT);
+        if (bytes > ERRORS_KEPT_BYTES) {
+            json_decref(item);
+            break;
+        }
+        (void)json_array_append_new(kept, item);
+    }
     char *text = json_dumps(kept, JSON_COMPACT);
     f->errors = arena_strdup(arena, text);
     f->error_count = jsonread_int_or(body, "errorCount", (int64_t)count, INT64_MAX, (int64_t)count);

@@ -73,8 +73,9 @@ static bool verify(struct req *r, struct object *o, struct refusal *why)
     };
     if (o->put && (length == NULL || length[0] == '\0'))
         return refuse(why, PROBLEM_LENGTH_REQUIRED, "Send the body with a Content-Length, not chunked.");
-    if (!o->put && length != NULL && length[0] != '\0' && strcmp(length, "0") != 0)
-        return refuse(why, PROBLEM_FORBIDDEN, "A download has no body.");
+    if (!o->put && (req_header(r, "Transfer-Encoding") != NULL ||
+                    (length != NULL && length[0] != '\0' && strcmp(length, "0") != 0)))
+        return refuse(why, PROBLEM_FORBIDDEN, "A download has no body."); /* nginx would keep it on the store's disk */
     if (req_header_begins(r, "X-Amz-"))
         return refuse(why, PROBLEM_FORBIDDEN, "X-Amz- headers are not signed by this URL.");
     if (store_local_verify(o->store, &request, r->arena, &o->grant, &why->err) != 0)
