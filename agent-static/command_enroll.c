@@ -16,7 +16,7 @@
 #include "enroll.h"
 #include "settings.h"
 
-enum { TIMEOUT_S = 60, TIMEOUT_MAX_S = 3600, OTP_FILE_MAX = 1024 };
+enum { TIMEOUT_S = 60, TIMEOUT_MAX_S = 3600, OTP_FILE_MAX = 1024, CONFIG_MAX = 65536 };
 
 const struct cli_option command_enroll_options[] = {
     {"server", "URL", "the server's agents' port, https://host:8444"},
@@ -125,7 +125,7 @@ static int add_backup_roots(struct buf *text, const struct cli_args *args, struc
     struct buf roots;
     const char *root;
     int rc = 0;
-    buf_init(&roots, 16 * 1024);
+    buf_init(&roots, CONFIG_MAX);
     for (size_t i = 0; (root = cli_option_nth(args, "backup-root", i)) != NULL; i++) {
         if (root[0] != '/' || strpbrk(root, " \t\n") != NULL)
             rc = err_set(err, ERR_INVALID, "--backup-root: must be an absolute path without blanks");
@@ -187,7 +187,7 @@ static int enrol(const struct cli_args *args, struct agent *agent, const struct 
     struct buf config;
     struct enroll_result result;
     const char *new_config = new_config_path(args);
-    buf_init(&config, 64 * 1024);
+    buf_init(&config, CONFIG_MAX);
     int rc = 0;
     if (new_config != NULL) {
         rc = compose_config(args, agent, o->server_url, &config, err);

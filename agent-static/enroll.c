@@ -124,7 +124,7 @@ static int pending_key(struct enrolment *e, struct err *err)
         rc = file_read(path, PEM_MAX, &e->key_pem, NULL, err);
     if (rc == 0) {
         rc = pki_csr_new(e->key_pem, &e->csr_pem, err);
-        if (rc == 0 || rc != ERR_INVALID)
+        if (rc != ERR_INVALID)
             return rc;
         free(e->key_pem); /* damaged: it can only be made anew */
         e->key_pem = NULL;
@@ -202,7 +202,7 @@ static int try_once(struct enrolment *e, struct api_result *result, struct err *
  */
 static int ask(struct enrolment *e, struct err *err)
 {
-    struct backoff backoff = {.base_ms = 500, .cap_ms = 10 * 1000};
+    struct backoff backoff = {.base_ms = 500, .cap_ms = 10000};
     const struct clock *clock = e->agent->clock;
     int64_t deadline_ms = clock_monotonic_ms(clock) + e->options->timeout_ms;
     for (;;) {

@@ -79,15 +79,19 @@ static _Noreturn void become_agent(const struct launcher *l, int watchdog_fd, pi
 {
     char number[16];
     (void)snprintf(number, sizeof number, "%d", watchdog_fd);
-    const char *args[ARGS_MAX] = {"muster-agent", "run", "--watchdog-fd", number};
+    /* execv(2) takes pointers to char for reasons of history; it writes nothing. */
+    union {
+        const char *mine[ARGS_MAX];
+        char *execs[ARGS_MAX];
+    } args = {.mine = {"muster-agent", "run", "--watchdog-fd", number}};
     if (l->config_path != NULL) {
-        args[4] = "--config";
-        args[5] = l->config_path;
+        args.mine[4] = "--config";
+        args.mine[5] = l->config_path;
     }
     (void)sigprocmask(SIG_SETMASK, &l->original_mask, NULL);
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() == parent)
-        (void)execv(l->agent_path, (char *const *)(uintptr_t)args);
+        (void)execv(l->agent_path, args.execs);
     say("error", "cannot start %s: %s", l->agent_path, strerror(errno));
     _exit(EXIT_NOT_STARTED);
 }
@@ -126,7 +130,7 @@ static void start_agent(struct launcher *l)
     }
     l->pid = pid;
     l->pipe_fd = ends[0];
-    say("info", "started %s as process %d", l->agent_path, (int)pid);
+    say("info", "starting %s as process %d", l->agent_path, (int)pid);
 }
 
 /* --- watching --- */
@@ -287,37 +291,40 @@ static int default_agent(char ret[PATH_MAX])
     return 0;
 }
 
-static const char *option_value(const char *name, int argc, char **argv, int *i)
+/* Whether args[0] is this option, as "--name=value" or with its value in args[1]. Returns how many words that took. */
+static int take_option(const char *name, char *const args[], int count, const char **ret)
 {
     size_t len = strlen(name);
-    if (strncmp(argv[*i], name, len) != 0)
-        return NULL;
-    if (argv[*i][len] == '=')
-        return argv[*i] + len + 1;
-    if (argv[*i][len] == '\0' && *i + 1 < argc)
-        return argv[++*i];
-    return NULL;
+    if (strncmp(args[0], name, len) != 0)
+        return 0;
+    if (args[0][len] == '=') {
+        *ret = args[0] + len + 1;
+        return 1;
+    }
+    if (args[0][len] != '\0' || count < 2)
+        return 0;
+    *ret = args[1];
+    return 2;
 }
 
 /* Returns an exit code, or -1 to go on. */
 static int parse_arguments(struct launcher *l, int argc, char **argv)
 {
-    for (int i = 1; i < argc; i++) {
-        const char *value;
+    for (int i = 1; i < argc;) {
         if (strcmp(argv[i], "--help") == 0)
             return usage(stdout);
         if (strcmp(argv[i], "--version") == 0) {
             (void)printf("muster-launcher %s\n", MUSTER_VERSION);
             return 0;
         }
-        if ((value = option_value("--config", argc, argv, &i)) != NULL) {
-            l->config_path = value;
-        } else if ((value = option_value("--agent", argc, argv, &i)) != NULL) {
-            l->agent_path = value;
-        } else {
+        int words = take_option("--config", argv + i, argc - i, &l->config_path);
+        if (words == 0)
+            words = take_option("--agent", argv + i, argc - i, &l->agent_path);
+        if (words == 0) {
             (void)fprintf(stderr, "muster-launcher: %s: unknown, or its value is missing\n\n", argv[i]);
             return usage(stderr);
         }
+        i += words;
     }
     return -1;
 }

@@ -333,10 +333,11 @@ static json_t *bounded_metadata(json_t *metadata)
 static char *event_json(const struct eventlog *log, enum log_level level, const char *kind, const char *message,
                         json_t *metadata)
 {
-    json_t *event = json_pack("{s:I, s:I, s:s, s:o, s:o, s:o}", "seq", (json_int_t)(log->tail.last_seq + 1), "time_ms",
-                              (json_int_t)clock_now_ms(log->clock), "level", log_level_name(level), "kind",
-                              clean_text(kind, KIND_MAX), "message", clean_text(message, MESSAGE_MAX), "metadata",
-                              bounded_metadata(metadata));
+    json_int_t seq = (json_int_t)log->tail.last_seq;
+    json_t *event =
+        json_pack("{s:I, s:I, s:s, s:o, s:o, s:o}", "seq", seq + 1, "time_ms", (json_int_t)clock_now_ms(log->clock),
+                  "level", log_level_name(level), "kind", clean_text(kind, KIND_MAX), "message",
+                  clean_text(message, MESSAGE_MAX), "metadata", bounded_metadata(metadata));
     char *text = event != NULL ? json_dumps(event, JSON_COMPACT) : NULL;
     json_decref(event);
     return text;

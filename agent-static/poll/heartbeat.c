@@ -9,7 +9,7 @@
 #include "describe.h"
 #include "poll/poller.h"
 
-enum { FINAL_MS = 5000 };
+enum { FINAL_MS = 5000, NEXT_POLL_MAX_S = 24 * 60 * 60 };
 
 static bool set(json_t *body, const char *key, json_t *value)
 {
@@ -78,7 +78,7 @@ static int read_reply(const json_t *reply, struct heartbeat_reply *ret, struct e
     struct jsonread r;
     jsonread_init(&r, reply, &wrong);
     struct heartbeat_reply read = {
-        .next_poll_s = jsonread_int_or(&r, "nextPollS", 1, 24 * 60 * 60, 30),
+        .next_poll_s = jsonread_int_or(&r, "nextPollS", 1, NEXT_POLL_MAX_S, 30),
         .configs_rev = jsonread_int_or(&r, "configsRev", 0, INT64_MAX, -1),
         .ca_rev = jsonread_int_or(&r, "caBundleRev", 0, INT64_MAX, 0),
         .commands = jsonread_int_or(&r, "commands", 0, INT64_MAX, 0),

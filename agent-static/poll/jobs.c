@@ -36,8 +36,10 @@ bool jobs_can_start(const struct jobs *jobs, const char *config_id)
 }
 
 /* Between fork and exec; never returns. */
-static _Noreturn void become(const char *const args[], pid_t parent)
+static _Noreturn void become(const char *const args[ARGS_MAX], pid_t parent)
 {
+    char *argv[ARGS_MAX]; /* execv changes none of them, but its prototype does not say so */
+    memcpy(argv, args, sizeof argv);
     signals_unblock();
     /* A backup without the agent that watches over it would report to nobody. The second look is for a parent that
      * died before the first line. */
@@ -49,11 +51,11 @@ static _Noreturn void become(const char *const args[], pid_t parent)
         _exit(EXIT_NOT_STARTED);
     if (null > STDERR_FILENO)
         (void)close(null);
-    (void)execv("/proc/self/exe", (char *const *)(uintptr_t)args);
+    (void)execv("/proc/self/exe", argv);
     _exit(EXIT_NOT_STARTED);
 }
 
-static int start(const char *const args[], struct job *job, struct err *err)
+static int start(const char *const args[ARGS_MAX], struct job *job, struct err *err)
 {
     pid_t parent = getpid();
     pid_t pid = fork();
