@@ -190,19 +190,50 @@ $(BUILD)/fuzz/agent-static/%.o $(BUILD)/fuzz/tests/fuzz/fuzz_restore.o: APP_CPPF
 $(BUILD)/fuzz/fuzz_restore: $(FUZZ_RESTORE)
 	$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^ -larchive -ljansson -lpthread
 
-.PHONY: unit unit-programs fuzz
+# Debian packages that the tests take beside those of running.
+TEST_PACKAGES = libcmocka-dev python3-pytest python3-cryptography python3-yaml python3-jsonschema python3-requests \
+                chromium qemu-user-static attr acl zstd clang libclang-rt-14-dev libarchive-dev clang-format clang-tidy \
+                cppcheck shellcheck
+
+.PHONY: test deps-test build-test unit unit-programs api agent e2e web asan-test check fuzz
+test: build-test ## install what the tests need, build everything, run every test
+	@tests/run
+deps-test: deps-run ## install what the tests take
+	$(call install_packages,$(TEST_PACKAGES))
+
+build-test: deps-test
+	@[ -e $(DEPS)/$(NATIVE)/.done ] || echo "building the agent's libraries; this takes a few minutes, once"
+	@$(MAKE) --no-print-directory -j$$(nproc) agent-native
+	@$(MAKE) --no-print-directory -j$$(nproc) agents $(BUILD)/muster-app $(BUILD)/www unit-programs $(WEB_TEST_DEPS)
+
 unit-programs: $(UNIT_PROGRAMS) $(AGENT_UNIT_PROGRAMS)
 unit: unit-programs ## run the unit tests
-	tests/run unit
+	@tests/run unit
+api: $(BUILD)/muster-app $(BUILD)/www ## run the tests of the API
+	@tests/run api
+agent: agents $(BUILD)/muster-app $(BUILD)/www ## run the tests of the agent
+	@tests/run agent
+e2e: agent-native $(BUILD)/muster-app $(BUILD)/www ## run the tests from end to end
+	@tests/run e2e
+web: agent-native $(BUILD)/muster-app $(BUILD)/www $(WEB_TEST_DEPS) ## run the tests of the pages in a browser
+	@tests/run web
+
+asan-test: deps-test ## run unit and API tests with AddressSanitizer and UBSan
+	@$(MAKE) --no-print-directory -j$$(nproc) $(BUILD)/asan/muster-app $(ASAN_PROGRAMS) $(BUILD)/www
+	@MUSTER_TEST_UNIT=$(BUILD)/asan/unit MUSTER_TEST_APP=$(BUILD)/asan/muster-app tests/run unit api
+
+check: deps-test ## have the analyzers read the code
+	@$(MAKE) --no-print-directory -j$$(nproc) $(GEN)/statements.h $(DEPS)/$(NATIVE)/.done
+	@tests/check
 
 fuzz: $(FUZZ_PROGRAMS) ## feed each parser random bytes (FUZZ_SECONDS=20 each)
-	tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ_PROGRAMS)
+	@tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ_PROGRAMS)
 
 # --- housekeeping ----------------------------------------------------------------------------------------------------
 
 .PHONY: help clean
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 clean: ## remove what was built; var/ stays
 	rm -rf $(BUILD)

@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -18,6 +19,8 @@ from wait import wait_until
 FIRST_PORT = int(os.environ.get("MUSTER_TEST_PORT", "18700"))
 LAST_PORT = FIRST_PORT + 98
 
+
+SANITIZER = re.compile(r"ERROR: \w+Sanitizer|runtime error: ")
 
 # What is up is noted here, so that the runner can take down what a killed test program has left.
 NOTES = ROOT / "build/test-stacks"
@@ -107,9 +110,12 @@ class Stack:
     def __exit__(self, *exc):
         self.down()
         self.keep_logs()
+        reports = [line for line in self.log_text().splitlines() if SANITIZER.search(line)]
         shutil.rmtree(self.var, ignore_errors=True)
         self.note.unlink(missing_ok=True)
         self.ports.release()
+        # Leaks are found when the app ends, so nobody else can have seen them.
+        assert not reports, f"the sanitizers found something; build/test-logs/{self.var.name} has it: {reports[:3]}"
 
     def stack(self, action):
         done = subprocess.run([ROOT / "nginx/stack", action], env=self.env, capture_output=True, text=True, timeout=120,
