@@ -12,10 +12,10 @@ static void clean_line(char *text)
             *p = '?';
 }
 
-int err_set(struct err *e, int code, const char *fmt, ...)
+void err_record(struct err *e, int code, const char *fmt, ...)
 {
     if (e == NULL)
-        return code;
+        return;
     va_list args;
     va_start(args, fmt);
     (void)vsnprintf(e->msg, sizeof e->msg, fmt, args);
@@ -23,14 +23,13 @@ int err_set(struct err *e, int code, const char *fmt, ...)
     clean_line(e->msg);
     e->code = code;
     e->sys_errno = 0;
-    return code;
 }
 
-int err_sys(struct err *e, int code, const char *fmt, ...)
+void err_record_sys(struct err *e, int code, const char *fmt, ...)
 {
     int saved = errno;
     if (e == NULL)
-        return code;
+        return;
     char what[sizeof e->msg];
     va_list args;
     va_start(args, fmt);
@@ -38,9 +37,8 @@ int err_sys(struct err *e, int code, const char *fmt, ...)
     va_end(args);
     /* strerror, not strerror_r: that one's result means different things in glibc and musl, while both libraries give
      * strerror storage per thread or constant. */
-    (void)err_set(e, code, "%.200s: %.96s", what, strerror(saved));
+    err_record(e, code, "%.200s: %.96s", what, strerror(saved));
     e->sys_errno = saved;
-    return code;
 }
 
 int err_prefix(struct err *e, const char *fmt, ...)

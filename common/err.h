@@ -29,12 +29,16 @@ struct err {
 #define MUSTER_NODISCARD         __attribute__((warn_unused_result))
 #define MUSTER_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 
+/* What err_set and err_sys do; those are macros only so that compilers and analyzers see which code comes back. */
+void err_record(struct err *e, int code, const char *fmt, ...) MUSTER_PRINTF(3, 4);
+void err_record_sys(struct err *e, int code, const char *fmt, ...) MUSTER_PRINTF(3, 4);
+
 /* Fills *e (which may be NULL) and returns code, so that `return err_set(e, ERR_INVALID, …)` reads as one act. Control
  * characters in the text become '?'. */
-int err_set(struct err *e, int code, const char *fmt, ...) MUSTER_PRINTF(3, 4);
+#define err_set(e, code, ...) (err_record((e), (code), __VA_ARGS__), (code))
 
 /* As err_set, with errno kept in sys_errno and its text appended: "open /x: No such file or directory". */
-int err_sys(struct err *e, int code, const char *fmt, ...) MUSTER_PRINTF(3, 4);
+#define err_sys(e, code, ...) (err_record_sys((e), (code), __VA_ARGS__), (code))
 
 /* Puts "context: " in front of the message that is there. Returns e->code. */
 int err_prefix(struct err *e, const char *fmt, ...) MUSTER_PRINTF(2, 3);

@@ -38,8 +38,8 @@ struct jsonread {
     char pointer[JSONREAD_POINTER_MAX];
 };
 
-/* Parses text with our limits: no duplicate keys, depth 32, 131072 values, nothing after the value. NULL on failure, err
- * says where. The caller json_decref()s it. */
+/* Parses text with our limits: no duplicate keys, depth 32, 131072 values, nothing after the value. NULL on failure,
+ * err says where. The caller json_decref()s it. */
 json_t *jsonread_parse(struct span text, struct err *err);
 
 /* Stands on value, which must be an object. */

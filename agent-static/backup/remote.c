@@ -162,13 +162,15 @@ int remote_part_url(struct api *api, const char *log_id, const struct remote_par
     struct jsonread r;
     jsonread_init(&r, reply, &wrong);
     const char *url = jsonread_str(&r, "url", 1, URL_BYTES);
-    char *copy = url == NULL ? NULL : strdup(url);
-    if (wrong.failed)
+    if (url == NULL) {
         rc = bad_reply(&wrong, err);
-    else if (copy == NULL)
-        rc = err_set(err, ERR_NOMEM, "out of memory");
-    else
-        *ret_url = copy;
+    } else {
+        char *copy = strdup(url);
+        if (copy == NULL)
+            rc = err_set(err, ERR_NOMEM, "out of memory");
+        else
+            *ret_url = copy;
+    }
     json_decref(reply);
     return rc;
 }
@@ -198,7 +200,7 @@ static json_t *parts_json(const struct remote_stored *parts, size_t count)
 {
     json_t *list = json_array();
     for (size_t i = 0; list != NULL && i < count; i++) {
-        json_t *item = json_pack("{s:I, s:s, s:I}", "number", (json_int_t)(i + 1), "etag", parts[i].etag, "size",
+        json_t *item = json_pack("{s:I, s:s, s:I}", "number", (json_int_t)i + 1, "etag", parts[i].etag, "size",
                                  (json_int_t)parts[i].size);
         if (item == NULL || json_array_append_new(list, item) != 0) {
             json_decref(list);
