@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "backup/pipeline.h"
+#include "backup/reap.h"
 #include "backup/result.h"
 #include "backup/retry.h"
 #include "backup/roots.h"
@@ -47,16 +48,6 @@ static void run_done(struct run *r)
     report_done(&r->report);
 }
 
-static int open_eventlog(const struct agent *agent, struct eventlog **ret, struct err *err)
-{
-    char dir[4096];
-    int rc = agent_state_path(agent, "events", dir, err);
-    if (rc != 0)
-        return rc;
-    const struct eventlog_options options = {.dir = dir, .clock = agent->clock};
-    return eventlog_open(&options, ret, err);
-}
-
 /* --- before the run ---------------------------------------------------------------------------------------------- */
 
 static int open_all(struct run *r, struct err *err)
@@ -64,7 +55,7 @@ static int open_all(struct run *r, struct err *err)
     r->arena = arena_new(CONFIG_MEMORY);
     if (r->arena == NULL)
         return err_set(err, ERR_NOMEM, "out of memory");
-    int rc = open_eventlog(r->agent, &r->log, err);
+    int rc = result_open_log(r->agent, &r->log, err);
     if (rc == 0)
         rc = api_open(r->agent, &r->api, err);
     return rc;
@@ -279,6 +270,12 @@ static int prepare(struct run *r, bool *ret_same_command, struct err *err)
     rc = runfile_take(r->agent, r->config.id, &r->file, &other, err);
     if (rc == ERR_CONFLICT)
         *ret_same_command = command != NULL && strcmp(command, other.command_id) == 0;
+    struct runfile_content dead;
+    if (rc == 0 && runfile_read(r->file, &dead)) { /* killed, and nobody told the server, which would refuse another */
+        if (command != NULL && strcmp(command, dead.command_id) == 0)
+            dead.command_id[0] = '\0'; /* this run is what answers it */
+        rc = reap_dead(r->agent, r->log, r->api, &dead, err);
+    }
     if (rc != 0)
         return rc;
     (void)snprintf(r->content.config_id, sizeof r->content.config_id, "%s", r->config.id);
@@ -314,65 +311,5 @@ int backup_run(struct agent *agent, const struct backup_options *options, enum b
             (void)err_prefix(err, "%.100s", trouble.msg);
     }
     run_done(&r);
-    return rc;
-}
-
-/* --- after a kill ------------------------------------------------------------------------------------------------ */
-
-struct reaping {
-    struct agent *agent;
-    struct eventlog *log;
-    struct api *api;
-};
-
-static int reap_known(struct reaping *reaping, const struct runfile_content *content, struct err *err)
-{
-    enum { RETRY_MS = 5000 };
-    int64_t age = clock_now_ms(reaping->agent->clock) - content->started_ms;
-    const struct result result = {
-        .run = content,
-        .outcome = BACKUP_FAILED,
-        .reason = "the agent was stopped in the middle of this backup",
-        .duration_ms = age < 0 ? 0 : age,
-    };
-    if (content->log_id[0] != '\0') {
-        int rc = 0;
-        if (reaping->api == NULL)
-            rc = api_open(reaping->agent, &reaping->api, err);
-        if (rc == 0)
-            rc = result_send(reaping->agent, reaping->api, &result, RETRY_MS, err);
-        if (!result_settled(rc))
-            return rc;
-    }
-    return result_log(reaping->log, &result, err);
-}
-
-static int reap_one(void *ctx, const char *config_id, struct err *err)
-{
-    struct reaping *reaping = ctx;
-    struct runfile *file = NULL;
-    struct runfile_content content;
-    int rc = runfile_take(reaping->agent, config_id, &file, NULL, err);
-    if (rc == ERR_CONFLICT) /* alive */
-        return 0;
-    if (rc != 0)
-        return rc;
-    if (runfile_read(file, &content))
-        rc = reap_known(reaping, &content, err);
-    if (rc != 0) {
-        runfile_release(file);
-        return rc;
-    }
-    return runfile_remove(file, err);
-}
-
-int backup_reap(struct agent *agent, struct err *err)
-{
-    struct reaping reaping = {.agent = agent};
-    int rc = open_eventlog(agent, &reaping.log, err);
-    if (rc == 0)
-        rc = runfile_each(agent, reap_one, &reaping, err);
-    api_close(reaping.api);
-    eventlog_close(reaping.log);
     return rc;
 }

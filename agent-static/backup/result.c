@@ -1,5 +1,6 @@
 #include "backup/result.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -15,6 +16,16 @@ const char *backup_outcome_name(enum backup_outcome outcome)
         [BACKUP_CANCELLED] = "cancelled",
     };
     return names[outcome];
+}
+
+int result_open_log(const struct agent *agent, struct eventlog **ret, struct err *err)
+{
+    char dir[PATH_MAX];
+    int rc = agent_state_path(agent, "events", dir, err);
+    if (rc != 0)
+        return rc;
+    const struct eventlog_options options = {.dir = dir, .clock = agent->clock};
+    return eventlog_open(&options, ret, err);
 }
 
 /* The errors, with the reason of a failure in front. NULL when memory is out. */

@@ -26,6 +26,9 @@ struct result {
     const char *sha256;
 };
 
+/* The event log of this agent. */
+int result_open_log(const struct agent *agent, struct eventlog **ret, struct err *err) MUSTER_NODISCARD;
+
 /* Tells the server, trying again until give_up_ms is over. 0 also when the server knows of an end already.
  * ERR_CONFLICT: it refuses this one (parts are missing). ERR_NOT_FOUND: it no longer knows the run. */
 int result_send(const struct agent *agent, struct api *api, const struct result *result, int give_up_ms,
