@@ -331,8 +331,25 @@ bool tls_alive(struct tls *tls)
     return !has_answer(tls);
 }
 
+static int64_t earlier(int64_t a_ms, int64_t b_ms)
+{
+    return a_ms < b_ms ? a_ms : b_ms;
+}
+
+/* Of the whole chain as sent, and not beyond the last of our CAs: a server that had its CA's key for a while could make
+ * itself a leaf for the year 9999. */
 int64_t tls_peer_not_after_ms(const struct tls *tls)
 {
-    const mbedtls_x509_crt *leaf = mbedtls_ssl_get_peer_cert(&tls->ssl);
-    return leaf != NULL ? trust_time_ms(&leaf->valid_to) : 0;
+    const mbedtls_x509_crt *sent = mbedtls_ssl_get_peer_cert(&tls->ssl);
+    const struct tls_trust *trust = tls->trust;
+    int64_t ours_ms = 0;
+    if (sent == NULL)
+        return 0;
+    int64_t not_after_ms = INT64_MAX;
+    for (const mbedtls_x509_crt *c = sent; c != NULL; c = c->next)
+        not_after_ms = earlier(not_after_ms, trust_time_ms(&c->valid_to));
+    for (const mbedtls_x509_crt *c = &trust->ca; c != NULL && c->raw.p != NULL; c = c->next)
+        if (trust_time_ms(&c->valid_to) > ours_ms)
+            ours_ms = trust_time_ms(&c->valid_to);
+    return trust->pinned ? not_after_ms : earlier(not_after_ms, ours_ms);
 }
