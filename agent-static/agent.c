@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/file.h"
@@ -41,6 +42,17 @@ static void start_log(const struct config *c)
     log_init(STDERR_FILENO, level, format);
 }
 
+/* Whoever can put files there decides which CA we trust, and so who may ask for what this host backs up. */
+static int check_state_dir(const char *dir, struct err *err)
+{
+    struct stat st;
+    if (stat(dir, &st) != 0)
+        return err_sys(err, ERR_IO, "%s", dir);
+    if (st.st_uid != 0 && st.st_uid != geteuid())
+        return err_set(err, ERR_DENIED, "%.200s belongs to another user", dir);
+    return 0;
+}
+
 static int open_state_dir(struct agent_owner *o, struct err *err)
 {
     int rc = copy_text(config_text(o->agent.config, "STATE_DIR"), o->state_dir, sizeof o->state_dir, "STATE_DIR", err);
@@ -52,6 +64,8 @@ static int open_state_dir(struct agent_owner *o, struct err *err)
     rc = file_mkdirs(o->state_dir, 0700, err);
     if (rc == 0 && access(o->state_dir, W_OK | X_OK) != 0)
         rc = err_sys(err, ERR_IO, "%s", o->state_dir);
+    if (rc == 0)
+        rc = check_state_dir(o->state_dir, err);
     if (rc != 0) {
         (void)err_prefix(err, "STATE_DIR");
         return ERR_IO; /* whatever it was, it is not the configuration's fault */

@@ -94,6 +94,18 @@ def test_a_state_directory_that_cannot_be_written_is_named(stack):
                 minted["otp"])
 
 
+def test_a_state_directory_of_another_user_is_refused(fresh):
+    """Whose directory it is decides which CA is trusted."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root to make a directory somebody else's")
+    fresh.state.mkdir(mode=0o700)
+    os.chown(fresh.state, 65534, 65534)
+    done = fresh.run("once")
+    assert done.returncode != 0
+    assert str(fresh.state) in done.stderr and "belongs to another user" in done.stderr
+    assert os.listdir(fresh.state) == []
+
+
 def test_a_file_in_the_place_of_the_state_directory_is_named(fresh):
     fresh.state.write_text("in the way")
     done = fresh.run("once")
