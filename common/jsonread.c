@@ -1,8 +1,12 @@
 #include "jsonread.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "wipe.h"
 
 /* A value may take sixty times the room of its text: "{}," is three bytes. */
 enum { DEPTH_MAX = 32, VALUES_MAX = 128 * 1024 };
@@ -20,6 +24,18 @@ static void fail_at(struct jsonread *r, const char *pointer, const char *reason)
 static void pointer_of(const struct jsonread *r, const char *key, char ret[JSONREAD_POINTER_MAX])
 {
     (void)snprintf(ret, JSONREAD_POINTER_MAX, "%.150s/%.48s", r->pointer, key);
+}
+
+static void wiping_free(void *p)
+{
+    if (p != NULL)
+        wipe(p, malloc_usable_size(p));
+    free(p);
+}
+
+void jsonread_wipe_freed(void)
+{
+    json_set_alloc_funcs(malloc, wiping_free);
 }
 
 void jsonread_fail(struct jsonread *r, const char *key, const char *fmt, ...)
@@ -104,10 +120,23 @@ bool jsonread_has(const struct jsonread *r, const char *key)
     return field(r, key) != NULL;
 }
 
+/* Of C0 and C1: terminals take orders from both (RFC 3629 spells C1 as C2 80 to C2 9F). And what turns the direction of
+ * text around (Unicode's UAX #9): a name with it may look like another. */
+static bool is_control(const unsigned char *s, size_t len)
+{
+    if (s[0] < 0x20 || s[0] == 0x7f)
+        return true;
+    if (s[0] == 0xc2 && len > 1)
+        return s[1] < 0xa0;
+    if (s[0] != 0xe2 || len < 3)
+        return false;
+    return (s[1] == 0x80 && s[2] >= 0xa8 && s[2] <= 0xae) || (s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9);
+}
+
 static bool has_controls(const char *s, size_t len)
 {
     for (size_t i = 0; i < len; i++)
-        if ((unsigned char)s[i] < 0x20 || s[i] == 0x7f)
+        if (is_control((const unsigned char *)s + i, len - i))
             return true;
     return false;
 }

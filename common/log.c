@@ -77,10 +77,14 @@ static void add_json_string(struct buf *b, const char *s)
     buf_addc(b, '"');
 }
 
+/* Terminals take orders from C0 and from C1, which is C2 80 to C2 9F in UTF-8. */
 static void add_plain(struct buf *b, const char *s)
 {
-    for (const char *p = s; *p != '\0'; p++)
-        buf_addc(b, (unsigned char)*p < 0x20 || *p == 0x7f ? '?' : *p);
+    for (const unsigned char *p = (const unsigned char *)s; *p != '\0'; p++) {
+        bool c1 = *p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0;
+        buf_addc(b, *p < 0x20 || *p == 0x7f || c1 ? '?' : (char)*p);
+        p += c1;
+    }
 }
 
 static void format_line(struct buf *b, enum log_level level, const char *message)

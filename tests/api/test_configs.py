@@ -89,6 +89,8 @@ def test_another_tenants_agent_cannot_be_given_a_config(operator, neighbour, age
     ({"options": {"excludes": [5]}}, "/options/excludes/0"),
     ({"name": "a\u0000b"}, None),
     ({"name": "a\u001bb"}, "/name"),
+    ({"name": "a\u009b31mb"}, "/name"),
+    ({"name": "a\u202eb"}, "/name"),
 ])
 def test_a_wrong_field_deep_inside_is_named(operator, agent, fields, pointer):
     body = {"name": "n", "agentId": agent.id, "sources": [{"path": "/a"}], "options": {"type": "full"}, **fields}

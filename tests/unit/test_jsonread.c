@@ -127,8 +127,9 @@ static void strings_keep_to_their_limits(void **state)
 static void control_characters_are_for_texts_only(void **state)
 {
     (void)state;
-    static const char *const docs[] = {"{\"s\":\"a\\nb\"}", "{\"s\":\"\\u0001\"}", "{\"s\":\"\x7f\"}",
-                                       "{\"s\":\"\\u001b[2J\"}"};
+    static const char *const docs[] = {"{\"s\":\"a\\nb\"}",      "{\"s\":\"\\u0001\"}",   "{\"s\":\"\x7f\"}",
+                                       "{\"s\":\"\\u001b[2J\"}", "{\"s\":\"\\u009b2J\"}", "{\"s\":\"a\\u202eb\"}",
+                                       "{\"s\":\"\\u2067\"}",    "{\"s\":\"\\u2028\"}"};
     for (size_t i = 0; i < sizeof docs / sizeof docs[0]; i++) {
         OPEN(d, docs[i]);
         assert_null(jsonread_str(&d.r, "s", 0, 9));
@@ -137,6 +138,9 @@ static void control_characters_are_for_texts_only(void **state)
         assert_non_null(jsonread_text(&t.r, "s", 0, 9));
         close_ok(&t);
     }
+    OPEN(near, "{\"s\":\"\\u00a0\\u2027\\u202f\\u2065\"}"); /* their neighbours */
+    assert_non_null(jsonread_str(&near.r, "s", 0, 20));
+    close_ok(&near);
 }
 
 static void numbers_keep_to_their_limits_and_are_whole(void **state)

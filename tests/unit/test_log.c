@@ -82,12 +82,14 @@ static void text_from_outside_cannot_forge_a_line(void **state)
     (void)state;
     log_init(sink, LOG_INFO, LOG_TEXT);
     log_request_id("a\nb");
-    log_info("one\n2026-01-01T00:00:00.000Z error   two\x1b[2J\r");
+    log_info("one\n2026-01-01T00:00:00.000Z error   two\x1b[2J\r\xc2\x9b"
+             "2J\xc2\xa0");
     const char *newline = strchr(written(), '\n');
     assert_non_null(newline);
     assert_string_equal(newline, "\n");
     assert_non_null(strstr(text, "[a?b] one?2026"));
     assert_null(strchr(text, '\x1b'));
+    assert_non_null(strstr(text, "[2J??2J\xc2\xa0"));
 }
 
 static void the_request_id_goes_when_it_is_taken_back(void **state)
