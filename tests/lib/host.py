@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 
 from routes import ROOT
-from stack import alive
+from stack import LOGS, alive
 from wait import wait_until
 
 NATIVE = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
@@ -40,7 +40,7 @@ class Host:
 
     def __exit__(self, *exc):
         self.stop()
-        logs = ROOT / "build/test-logs" / self.dir.name
+        logs = LOGS / self.dir.name
         with contextlib.suppress(OSError):
             logs.mkdir(parents=True, exist_ok=True)
             shutil.copy(self.dir / "agent.log", logs)

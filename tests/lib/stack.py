@@ -20,16 +20,21 @@ FIRST_PORT = int(os.environ.get("MUSTER_TEST_PORT", "18700"))
 LAST_PORT = FIRST_PORT + 98
 
 
+LOGS = pathlib.Path(os.environ.get("MUSTER_TEST_LOGS", ROOT / "build/test-logs/by-hand"))
 SANITIZER = re.compile(r"ERROR: \w+Sanitizer|runtime error: ")
 
-# What is up is noted here, so that the runner can take down what a killed test program has left.
+# What is up is noted here with the process it belongs to, so that the runner can take down what a killed test program
+# has left, and nothing of anybody else.
 NOTES = ROOT / "build/test-stacks"
 
 
 def take_down_leftovers():
     for note in NOTES.glob("muster-*"):
+        owner, port = note.read_text().split()
+        if alive(owner):
+            continue
         var = pathlib.Path(tempfile.gettempdir()) / note.name
-        env = {**os.environ, "MUSTER_VAR": str(var), "MUSTER_PORT": note.read_text()}
+        env = {**os.environ, "MUSTER_VAR": str(var), "MUSTER_PORT": port}
         subprocess.run([ROOT / "nginx/stack", "down"], env=env, capture_output=True, timeout=120)
         shutil.rmtree(var, ignore_errors=True)
         note.unlink(missing_ok=True)
@@ -82,7 +87,7 @@ class Stack:
         self.var = pathlib.Path(tempfile.mkdtemp(prefix=f"muster-{name}-"))
         self.note = NOTES / self.var.name
         self.note.parent.mkdir(parents=True, exist_ok=True)
-        self.note.write_text(str(self.port))
+        self.note.write_text(f"{os.getpid()} {self.port}")
         self.bin = ROOT / os.environ.get("MUSTER_TEST_APP", "build/muster-app")
         self.env = {
             **os.environ,
@@ -115,7 +120,7 @@ class Stack:
         self.note.unlink(missing_ok=True)
         self.ports.release()
         # Leaks are found when the app ends, so nobody else can have seen them.
-        assert not reports, f"the sanitizers found something; build/test-logs/{self.var.name} has it: {reports[:3]}"
+        assert not reports, f"the sanitizers found something; {LOGS / self.var.name} has it: {reports[:3]}"
 
     def stack(self, action):
         done = subprocess.run([ROOT / "nginx/stack", action], env=self.env, capture_output=True, text=True, timeout=120,
@@ -130,8 +135,8 @@ class Stack:
         self.stack("down")
 
     def keep_logs(self):
-        """Always, under build/test-logs: the runner removes them when everything passed."""
-        target = ROOT / "build/test-logs" / self.var.name
+        """Always: the runner removes them when everything passed."""
+        target = LOGS / self.var.name
         shutil.rmtree(target, ignore_errors=True)
         with contextlib.suppress(OSError):
             shutil.copytree(self.var / "log", target)
