@@ -1,5 +1,6 @@
 /* muster-agent: one host of the fleet. */
 #include "command.h"
+#include "common/jsonread.h"
 
 #define CONFIG_ONLY     ((const struct cli_option[]){COMMAND_OPTION_CONFIG, {0}})
 #define CONFIG_AND_JSON ((const struct cli_option[]){COMMAND_OPTION_CONFIG, COMMAND_OPTION_JSON, {0}})
@@ -28,6 +29,7 @@ int main(int argc, char **argv)
         .commands = commands,
         .footer = "Exit codes: 0 done, 1 failed, 2 misuse or bad configuration.",
     };
+    jsonread_wipe_freed();
     struct command_context context = {.argc = argc, .argv = argv};
     return cli_main(&program, argc, argv, &context);
 }

@@ -6,12 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "wipe.h"
+
 enum { BLOCK_SIZE = 8 * 1024 };
 
 struct block {
     struct block *next;
     size_t size; /* of data */
-    size_t used;
+    size_t used; /* what lies behind is zero */
     alignas(max_align_t) unsigned char data[];
 };
 
@@ -48,20 +50,19 @@ static void run_cleanups(struct arena *a)
 void arena_reset(struct arena *a)
 {
     run_cleanups(a);
-    while (a->blocks != NULL && a->blocks->next != NULL) {
+    struct block *kept = NULL;
+    while (a->blocks != NULL) {
         struct block *b = a->blocks;
         a->blocks = b->next;
-        free(b);
+        wipe(b->data, b->used);
+        b->used = 0;
+        /* A first block larger than usual was one big request; it is not kept for all that follow. */
+        if (b->next == NULL && b->size == BLOCK_SIZE)
+            kept = b;
+        else
+            free(b);
     }
-    if (a->blocks != NULL) {
-        /* A first block larger than usual was one big request; do not keep it for all that follow. */
-        if (a->blocks->size > BLOCK_SIZE) {
-            free(a->blocks);
-            a->blocks = NULL;
-        } else {
-            a->blocks->used = 0;
-        }
-    }
+    a->blocks = kept;
     a->used = 0;
 }
 
@@ -77,12 +78,11 @@ void arena_free(struct arena *a)
 static struct block *block_add(struct arena *a, size_t need)
 {
     size_t size = need > BLOCK_SIZE ? need : BLOCK_SIZE;
-    struct block *b = malloc(sizeof *b + size);
+    struct block *b = calloc(1, sizeof *b + size);
     if (b == NULL)
         return NULL;
     b->next = a->blocks;
     b->size = size;
-    b->used = 0;
     a->blocks = b;
     return b;
 }
@@ -104,7 +104,6 @@ void *arena_alloc(struct arena *a, size_t size)
     void *p = b->data + b->used;
     b->used += need;
     a->used += need;
-    memset(p, 0, need);
     return p;
 }
 

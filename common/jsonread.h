@@ -42,6 +42,9 @@ struct jsonread {
  * err says where. The caller json_decref()s it. */
 json_t *jsonread_parse(struct span text, struct err *err);
 
+/* Has jansson wipe all memory that it gives back, since JSON carries keys and passwords. Once, before any JSON. */
+void jsonread_wipe_freed(void);
+
 /* Stands on value, which must be an object. */
 void jsonread_init(struct jsonread *r, const json_t *value, struct jsonread_error *error);
 

@@ -2,6 +2,7 @@
 #include "auth/auth.h"
 #include "backup/backup.h"
 #include "command.h"
+#include "common/jsonread.h"
 #include "fleet/fleet.h"
 #include "ops/ops.h"
 #include "serve.h"
@@ -47,5 +48,6 @@ int main(int argc, char **argv)
         .commands = commands,
         .footer = "AGENT and CONFIG are an id or a name. Exit codes: 0 done, 1 failed, 2 misuse or bad configuration.",
     };
+    jsonread_wipe_freed();
     return cli_main(&program, argc, argv, NULL);
 }

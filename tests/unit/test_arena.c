@@ -56,6 +56,18 @@ static void allocations_do_not_overlap(void **state)
     assert_ptr_not_equal(arena_alloc(*state, 0), arena_alloc(*state, 0));
 }
 
+static void what_an_arena_held_is_wiped_at_reset(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new(1024);
+    char *secret = arena_strdup(a, "correct horse battery staple");
+    assert_non_null(secret);
+    arena_reset(a); /* the first block is kept, so that its bytes may still be looked at */
+    for (size_t i = 0; i < 28; i++)
+        assert_int_equal(secret[i], 0);
+    arena_free(a);
+}
+
 static void an_arena_gives_exactly_its_cap(void **state)
 {
     (void)state;
@@ -171,6 +183,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(memory_is_zeroed_and_aligned, setup, teardown),
         cmocka_unit_test_setup_teardown(reused_memory_is_zeroed_again, setup, teardown),
         cmocka_unit_test_setup_teardown(allocations_do_not_overlap, setup, teardown),
+        cmocka_unit_test(what_an_arena_held_is_wiped_at_reset),
         cmocka_unit_test(an_arena_gives_exactly_its_cap),
         cmocka_unit_test(a_refused_allocation_leaves_the_rest_usable),
         cmocka_unit_test_setup_teardown(a_product_that_overflows_is_refused, setup, teardown),
