@@ -11,6 +11,10 @@ export MUSTER_VAR MUSTER_PORT
 MAKEFLAGS += --no-builtin-rules
 SHELL := /bin/bash
 
+# One short line a step; V=1 shows the commands.
+Q := $(if $(V),,@)
+step = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2))
+
 .PHONY: all
 all: $(BUILD)/muster-app agents ## build the server and both agents
 
@@ -45,21 +49,25 @@ asan_OBJ := $(patsubst %.c,$(BUILD)/asan/%.o,$(COMMON_SRC) $(APP_SRC) $(GEN_SRC)
 
 $(GEN)/statements.h $(GEN)/statements.c $(GEN)/migrations.c &: sql/generate $(SQL)
 	@mkdir -p $(GEN)
-	sql/generate $(GEN)
+	$(call step,GEN,$(GEN))
+	$(Q)sql/generate $(GEN)
 
 define variant
 $$(BUILD)/$(1)/%.o: %.c | $$(GEN)/statements.h
 	@mkdir -p $$(@D)
-	$$(CC) $$(APP_CPPFLAGS) $$(CFLAGS_COMMON) $$($(1)_FLAGS) -c -o $$@ $$<
+	$$(call step,CC,$$@)
+	$$(Q)$$(CC) $$(APP_CPPFLAGS) $$(CFLAGS_COMMON) $$($(1)_FLAGS) -c -o $$@ $$<
 endef
 $(eval $(call variant,app))
 $(eval $(call variant,asan))
 
 $(BUILD)/muster-app: $(app_OBJ)
-	$(CC) $(app_LDFLAGS) $(LDFLAGS_COMMON) -o $@ $^ $(APP_LIBS)
+	$(call step,LINK,$@)
+	$(Q)$(CC) $(app_LDFLAGS) $(LDFLAGS_COMMON) -o $@ $^ $(APP_LIBS)
 
 $(BUILD)/asan/muster-app: $(asan_OBJ)
-	$(CC) $(asan_LDFLAGS) $(LDFLAGS_COMMON) -o $@ $^ $(APP_LIBS)
+	$(call step,LINK,$@)
+	$(Q)$(CC) $(asan_LDFLAGS) $(LDFLAGS_COMMON) -o $@ $^ $(APP_LIBS)
 
 # --- the agent -------------------------------------------------------------------------------------------------------
 
@@ -77,20 +85,23 @@ AGENT_LIBS := -larchive -lacl -lattr -lzstd -lz -ljansson -lmbedtls -lmbedx509 -
 
 define agent_arch
 $$(DEPS)/$(1)/.done: $$(wildcard agent-static/deps/*)
-	agent-static/deps/build --arch $(1) --out $$(DEPS)/$(1) --src $$(DEPS)/src --jobs $$(shell nproc)
+	$$(Q)agent-static/deps/build --arch $(1) --out $$(DEPS)/$(1) --src $$(DEPS)/src --jobs $$(shell nproc)
 	@touch $$@
 
 $$(BUILD)/$(1)/%.o: %.c | $$(DEPS)/$(1)/.done
 	@mkdir -p $$(@D)
-	$$(DEPS)/$(1)/bin/muster-cc $$(AGENT_CPPFLAGS) $$(CFLAGS_COMMON) $$(AGENT_FLAGS) -c -o $$@ $$<
+	$$(call step,CC,$$@)
+	$$(Q)$$(DEPS)/$(1)/bin/muster-cc $$(AGENT_CPPFLAGS) $$(CFLAGS_COMMON) $$(AGENT_FLAGS) -c -o $$@ $$<
 
 $$(BUILD)/$(1)/muster-agent: $$(patsubst %.c,$$(BUILD)/$(1)/%.o,$$(COMMON_SRC) $$(AGENT_SRC)) $$(DEPS)/$(1)/.done
-	$$(DEPS)/$(1)/bin/muster-cc $$(AGENT_LDFLAGS) $$(LDFLAGS_COMMON) -o $$@.debug $$(filter %.o,$$^) $$(AGENT_LIBS)
-	$$($(1)_TRIPLET)-strip -o $$@ $$@.debug
+	$$(call step,LINK,$$@)
+	$$(Q)$$(DEPS)/$(1)/bin/muster-cc $$(AGENT_LDFLAGS) $$(LDFLAGS_COMMON) -o $$@.debug $$(filter %.o,$$^) $$(AGENT_LIBS)
+	$$(Q)$$($(1)_TRIPLET)-strip -o $$@ $$@.debug
 
 $$(BUILD)/$(1)/muster-launcher: $$(patsubst %.c,$$(BUILD)/$(1)/%.o,$$(LAUNCHER_SRC))
-	$$(DEPS)/$(1)/bin/muster-cc $$(AGENT_LDFLAGS) $$(LDFLAGS_COMMON) -o $$@.debug $$^
-	$$($(1)_TRIPLET)-strip -o $$@ $$@.debug
+	$$(call step,LINK,$$@)
+	$$(Q)$$(DEPS)/$(1)/bin/muster-cc $$(AGENT_LDFLAGS) $$(LDFLAGS_COMMON) -o $$@.debug $$^
+	$$(Q)$$($(1)_TRIPLET)-strip -o $$@ $$@.debug
 endef
 $(foreach arch,$(ARCHES),$(eval $(call agent_arch,$(arch))))
 
@@ -134,15 +145,17 @@ ALLOCFAIL_WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup,-
 # unit_tests VARIANT DIRECTORY
 define unit_tests
 $$(BUILD)/$(1)/libcommon.a: $$(patsubst %.c,$$(BUILD)/$(1)/%.o,$$(COMMON_SRC))
-	rm -f $$@ && $$(AR) rcs $$@ $$^
+	$$(Q)rm -f $$@ && $$(AR) rcs $$@ $$^
 $$(BUILD)/$(1)/libmuster.a: $$(filter-out $$(BUILD)/$(1)/fcgi-app/main.o,$$($(1)_OBJ))
-	rm -f $$@ && $$(AR) rcs $$@ $$^
+	$$(Q)rm -f $$@ && $$(AR) rcs $$@ $$^
 $$(addprefix $(2)/,$$(UNIT_COMMON)): $(2)/%: $$(BUILD)/$(1)/tests/unit/%.o $$(BUILD)/$(1)/libcommon.a
 	@mkdir -p $$(@D)
-	$$(CC) $$($(1)_LDFLAGS) $$(LDFLAGS_COMMON) $$(TEST_LDFLAGS) -o $$@ $$^ -ljansson -lcmocka
+	$$(call step,LINK,$$@)
+	$$(Q)$$(CC) $$($(1)_LDFLAGS) $$(LDFLAGS_COMMON) $$(TEST_LDFLAGS) -o $$@ $$^ -ljansson -lcmocka
 $$(addprefix $(2)/,$$(UNIT_APP)): $(2)/%: $$(BUILD)/$(1)/tests/unit/%.o $$(BUILD)/$(1)/libmuster.a
 	@mkdir -p $$(@D)
-	$$(CC) $$($(1)_LDFLAGS) $$(LDFLAGS_COMMON) -o $$@ $$^ $$(APP_LIBS) -lcmocka
+	$$(call step,LINK,$$@)
+	$$(Q)$$(CC) $$($(1)_LDFLAGS) $$(LDFLAGS_COMMON) -o $$@ $$^ $$(APP_LIBS) -lcmocka
 $(2)/test_allocfail: TEST_LDFLAGS := $$(ALLOCFAIL_WRAP)
 endef
 $(eval $(call unit_tests,app,$(BUILD)/unit))
@@ -161,12 +174,13 @@ AGENT_OBJ := $(patsubst %.c,$(BUILD)/$(NATIVE)/%.o,$(COMMON_SRC) $(AGENT_SRC))
 $(CMOCKA)/lib/libcmocka.a: tests/unit/agent/cmocka/build tests/unit/agent/cmocka/sources | $(DEPS)/$(NATIVE)/.done
 	tests/unit/agent/cmocka/build --prefix $(DEPS)/$(NATIVE) --src $(DEPS)/src-test --out $(CMOCKA)
 $(BUILD)/$(NATIVE)/libagent.a: $(filter-out $(BUILD)/$(NATIVE)/agent-static/main.o,$(AGENT_OBJ))
-	rm -f $@ && $(AR) rcs $@ $^
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
 $(BUILD)/$(NATIVE)/tests/%.o: AGENT_CPPFLAGS += -I$(CMOCKA)/include
 $(AGENT_UNIT_TESTS:%=$(BUILD)/$(NATIVE)/tests/unit/agent/%.o): | $(CMOCKA)/lib/libcmocka.a
 $(AGENT_UNIT_PROGRAMS): $(BUILD)/unit/agent/%: $(BUILD)/$(NATIVE)/tests/unit/agent/%.o $(BUILD)/$(NATIVE)/libagent.a
 	@mkdir -p $(@D)
-	$(DEPS)/$(NATIVE)/bin/muster-cc $(AGENT_LDFLAGS) $(LDFLAGS_COMMON) -o $@ $^ -L$(CMOCKA)/lib -lcmocka $(AGENT_LIBS)
+	$(call step,LINK,$@)
+	$(Q)$(DEPS)/$(NATIVE)/bin/muster-cc $(AGENT_LDFLAGS) $(LDFLAGS_COMMON) -o $@ $^ -L$(CMOCKA)/lib -lcmocka $(AGENT_LIBS)
 
 # Fuzz targets are built by clang in a variant of their own and take what they need from the whole server.
 FUZZ_SECONDS ?= 20
@@ -180,15 +194,17 @@ $(BUILD)/fuzz/%: CC := clang
 AGENT_FUZZ := fuzz_eventlog fuzz_http_reply fuzz_url
 $(AGENT_FUZZ:%=$(BUILD)/fuzz/tests/fuzz/%.o): APP_CPPFLAGS += -Iagent-static
 $(BUILD)/fuzz/libmuster.a: $(fuzz_OBJ)
-	rm -f $@ && $(AR) rcs $@ $^
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
 $(filter-out %/fuzz_restore,$(FUZZ_PROGRAMS)): $(BUILD)/fuzz/%: $(BUILD)/fuzz/tests/fuzz/%.o $(BUILD)/fuzz/libmuster.a
-	$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(APP_LIBS)
+	$(call step,LINK,$@)
+	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(APP_LIBS)
 # The agent's restore, with this machine's libarchive.
 FUZZ_RESTORE := $(patsubst %.c,$(BUILD)/fuzz/%.o,tests/fuzz/fuzz_restore.c $(COMMON_SRC) \
                 $(addprefix agent-static/backup/,extract.c disk.c place.c attrs.c report.c progress.c))
 $(BUILD)/fuzz/agent-static/%.o $(BUILD)/fuzz/tests/fuzz/fuzz_restore.o: APP_CPPFLAGS = $(AGENT_CPPFLAGS)
 $(BUILD)/fuzz/fuzz_restore: $(FUZZ_RESTORE)
-	$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^ -larchive -ljansson -lpthread
+	$(call step,LINK,$@)
+	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^ -larchive -ljansson -lpthread
 
 # Debian packages that the tests take beside those of running.
 TEST_PACKAGES = libcmocka-dev python3-pytest python3-cryptography python3-yaml python3-jsonschema python3-requests \
