@@ -1,4 +1,4 @@
-# Muster. `make help` lists the targets; README.md says where to start.
+# Muster. `make help` lists the targets; README.md says where to start. V=1 shows each command.
 
 VERSION := 0.1.0
 BUILD := build
@@ -83,6 +83,9 @@ AGENT_FLAGS := -Os $(HARDEN) -fPIE -ffunction-sections -fdata-sections -fno-asyn
 AGENT_LDFLAGS := -static-pie -Wl,--gc-sections
 AGENT_LIBS := -larchive -lacl -lattr -lzstd -lz -ljansson -lmbedtls -lmbedx509 -lmbedcrypto
 
+# Before this moment no clock of a host can be right.
+BUILD_TIME := $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null),$(shell date +%s))
+
 define agent_arch
 $$(DEPS)/$(1)/.done: $$(wildcard agent-static/deps/*)
 	$$(Q)agent-static/deps/build --arch $(1) --out $$(DEPS)/$(1) --src $$(DEPS)/src --jobs $$(shell nproc)
@@ -92,6 +95,8 @@ $$(BUILD)/$(1)/%.o: %.c | $$(DEPS)/$(1)/.done
 	@mkdir -p $$(@D)
 	$$(call step,CC,$$@)
 	$$(Q)$$(DEPS)/$(1)/bin/muster-cc $$(AGENT_CPPFLAGS) $$(CFLAGS_COMMON) $$(AGENT_FLAGS) -c -o $$@ $$<
+
+$$(BUILD)/$(1)/agent-static/net/trusttime.o: AGENT_CPPFLAGS += -DMUSTER_BUILD_TIME_S=$$(BUILD_TIME)
 
 $$(BUILD)/$(1)/muster-agent: $$(patsubst %.c,$$(BUILD)/$(1)/%.o,$$(COMMON_SRC) $$(AGENT_SRC)) $$(DEPS)/$(1)/.done
 	$$(call step,LINK,$$@)
