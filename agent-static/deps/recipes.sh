@@ -92,17 +92,18 @@ build_mbedtls() {
 	install_headers psa src/include/psa/*.h
 	install -m 644 "$here/mbedtls_config.h" "$prefix/include/mbedtls/mbedtls_config.h"
 	install -m 644 "$here/crypto_config.h" "$prefix/include/psa/crypto_config.h"
-	install -m 644 "$here/muster_random.c" "$here/sha256_block.c" .
+	install -m 644 "$here/muster_random.c" "$here/sha256_block.c" "$here/chacha20_wide.c" .
 	for file in src/library/*.c; do
 		case ${file##*/} in
 		debug.c | mps_*.c | net_sockets.c | ssl_*.c) tls+=("$file") ;;
 		pkcs7.c | x509*.c) x509+=("$file") ;;
+		chacha20.c) ;; # ours instead
 		*) crypto+=("$file") ;;
 		esac
 	done
 	cflags=$(flags -Isrc/library)
-	make_archive libmbedcrypto.a 'aes aesce aesni bignum_core chacha20 chachapoly ecp_curves gcm md5 poly1305 sha256 sha256_block sha512' \
-		"$cflags" muster_random.c sha256_block.c "${crypto[@]}"
+	make_archive libmbedcrypto.a 'aes aesce aesni bignum_core chacha20_wide chachapoly ecp_curves gcm md5 poly1305 sha256 sha256_block sha512' \
+		"$cflags" muster_random.c sha256_block.c chacha20_wide.c "${crypto[@]}"
 	make_archive libmbedx509.a '' "$cflags" "${x509[@]}"
 	make_archive libmbedtls.a '' "$cflags" "${tls[@]}"
 	install_licence mbedtls
