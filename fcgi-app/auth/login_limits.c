@@ -25,6 +25,8 @@ enum {
     WAIT_MAX_S = 60,
     FORGET_MS = 15 * 60 * 1000,
     HASHES_WAITING_MAX = 2,
+    ROW_SLOTS = 256,
+    MINUTE_MS = 60 * 1000,
 };
 
 struct backoff {
@@ -33,12 +35,19 @@ struct backoff {
     int64_t last_ms;
 };
 
+/* Shared by whoever falls into it: a few rows less for some beat a table that two floods could empty by turns. */
+struct rows {
+    int64_t minute;
+    int written;
+};
+
 struct login_limits {
     pthread_mutex_t lock;
     pthread_cond_t hash_ended;
     unsigned hashes_running, hashes_waiting, hashes_max;
     unsigned char salt[16];
     struct backoff table[SETS][WAYS];
+    struct rows rows[ROW_SLOTS];
     struct failures *failures;
     int64_t due_ms;
 };
@@ -225,4 +234,18 @@ void login_limits_hash_end(struct login_limits *l)
     l->hashes_running--;
     (void)pthread_cond_signal(&l->hash_ended);
     (void)pthread_mutex_unlock(&l->lock);
+}
+
+bool login_limits_worth_a_row(struct login_limits *l, const char *who, int64_t now_ms)
+{
+    if (l == NULL)
+        return true;
+    struct rows *rows = &l->rows[tag_of(l, who, "") % ROW_SLOTS];
+    (void)pthread_mutex_lock(&l->lock);
+    if (rows->minute != now_ms / MINUTE_MS)
+        *rows = (struct rows){.minute = now_ms / MINUTE_MS};
+    bool worth = rows->written < LOGIN_ROWS_A_MINUTE;
+    rows->written += worth;
+    (void)pthread_mutex_unlock(&l->lock);
+    return worth;
 }

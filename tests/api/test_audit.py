@@ -4,7 +4,8 @@ import sqlite3
 
 import pytest
 
-from client import problem
+from client import Agent, Person, problem
+from identity import Identity
 
 
 def trail(stack, after=0):
@@ -47,6 +48,22 @@ def test_a_flood_of_strangers_fills_no_trail(stack, wire):
     for _ in range(200):
         wire.get("/api/agent/configs", headers={"X-Agent-API-Key": "msk_x"})
     assert len(trail(stack, start)) < 20
+
+
+def test_a_flood_of_somebody_known_fills_no_trail_either(stack, spec):
+    viewer = Person.add(stack, spec, "viewer")
+    start = last(stack)
+    for _ in range(60):
+        problem(viewer.post("/api/otps", {}), 403, "forbidden")
+    assert 10 <= len(trail(stack, start)) <= 50  # twenty a minute, and it may be two of them
+
+
+def test_a_host_that_goes_on_asking_for_the_same_answer_fills_no_trail(stack, operator, wire):
+    body = Agent.enrolment(operator.mint()["otp"], Identity())
+    start = last(stack)
+    for _ in range(60):
+        wire.ok("POST", "/api/agent/enroll", body)
+    assert 1 <= len(trail(stack, start)) <= 50
 
 
 @pytest.fixture

@@ -51,6 +51,17 @@ static void the_wait_is_for_one_account_from_one_network(void **state)
     assert_int_equal(login_limits_wait_s(l, "b@x", "192.0.2.1", NOW), 0);
 }
 
+static void of_many_refusals_in_a_minute_some_are_worth_a_row(void **state)
+{
+    struct login_limits *l = *state;
+    int worth = 0;
+    for (int i = 0; i < 1000; i++)
+        worth += login_limits_worth_a_row(l, "somebody", NOW);
+    assert_int_equal(worth, LOGIN_ROWS_A_MINUTE);
+    assert_true(login_limits_worth_a_row(l, "somebody", NOW + 60000));
+    assert_true(login_limits_worth_a_row(NULL, "somebody", NOW));
+}
+
 static void success_and_a_quiet_quarter_of_an_hour_forget(void **state)
 {
     struct login_limits *l = *state;
@@ -171,6 +182,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_first_tries_are_free_and_later_ones_wait_twice_as_long_each, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(the_wait_is_for_one_account_from_one_network, setup, teardown),
+        cmocka_unit_test_setup_teardown(of_many_refusals_in_a_minute_some_are_worth_a_row, setup, teardown),
         cmocka_unit_test_setup_teardown(success_and_a_quiet_quarter_of_an_hour_forget, setup, teardown),
         cmocka_unit_test_setup_teardown(a_clock_set_back_locks_nobody_out, setup, teardown),
         cmocka_unit_test_setup_teardown(a_flood_of_accounts_does_not_grow_the_table, setup, teardown),
