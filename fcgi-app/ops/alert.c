@@ -5,8 +5,10 @@
 int alert_raise(struct db *db, const struct alert *alert, struct err *err)
 {
     struct db_rows rows;
-    int rc = db_query_one(db, DB_ALERT_OPEN_COUNT_SAME,
-                          DB_ARGS(DB_TEXT("kind", alert->kind), DB_TEXT("agent_id", alert->agent_id)), &rows, err);
+    int rc = db_query_one(
+        db, DB_ALERT_OPEN_COUNT_SAME,
+        DB_ARGS(DB_TEXT("kind", alert->kind), DB_TEXT("agent_id", alert->agent_id), DB_TEXT("user_id", alert->user_id)),
+        &rows, err);
     if (rc < 0)
         return rc;
     bool open = rc == DB_ROW && db_rows_int(&rows, 0, 0) > 0;

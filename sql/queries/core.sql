@@ -35,10 +35,11 @@ INSERT INTO alerts (id, kind, message, user_id, agent_id, created_ms)
 VALUES (:id, :kind, :message, :user_id, :agent_id, :now);
 
 -- name: alert_open_count_same
--- Open alerts of this kind about this agent (or about none).
+-- Open alerts of this kind about this agent; about none, those of the same person.
 SELECT count(*) FROM alerts
 WHERE acknowledged_ms IS NULL AND kind = :kind
-  AND (agent_id = :agent_id OR (agent_id IS NULL AND :agent_id IS NULL));
+  AND (agent_id = :agent_id OR (agent_id IS NULL AND :agent_id IS NULL
+       AND (user_id = :user_id OR (user_id IS NULL AND :user_id IS NULL))));
 
 -- name: alert_list
 -- Newest first, open ones before acknowledged ones. :viewer is NULL for admins, who see all.
