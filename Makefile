@@ -247,7 +247,8 @@ check: deps-test ## have the analyzers read the code
 	@$(MAKE) --no-print-directory -j$$(nproc) $(GEN)/statements.h $(DEPS)/$(NATIVE)/.done
 	@tests/check
 
-fuzz: $(FUZZ_PROGRAMS) ## feed each parser random bytes (FUZZ_SECONDS=20 each)
+fuzz: deps-test ## feed each parser random bytes (FUZZ_SECONDS=20 each)
+	@$(MAKE) --no-print-directory -j$$(nproc) $(FUZZ_PROGRAMS)
 	@tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ_PROGRAMS)
 
 # --- housekeeping ----------------------------------------------------------------------------------------------------
