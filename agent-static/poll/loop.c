@@ -31,7 +31,8 @@ struct loop {
     int64_t outage_since_ms; /* monotonic; 0: none */
     int64_t logged_ms;       /* when the outage was last written about */
     int64_t failed_tries;
-    char last_error[STATUS_ERROR_SIZE];
+    char last_error[STATUS_ERROR_SIZE]; /* of a step after the heartbeat */
+    bool step_failed;                   /* in this cycle */
 };
 
 /* --- one cycle --- */
@@ -47,11 +48,13 @@ static void observe_time(struct poller *p, int64_t server_ms)
         log_warning("%s", err.msg);
 }
 
+/* The same trouble cycle after cycle is said once. */
 static void warn_once(struct loop *l, int rc, const struct err *err)
 {
     if (rc == 0 || signals_stopping(&l->p->signals)) /* a wait that was cut short is no failure */
         return;
     bool same = strcmp(l->last_error, err->msg) == 0;
+    l->step_failed = true;
     (void)snprintf(l->last_error, sizeof l->last_error, "%s", err->msg);
     log_at(same ? LOG_DEBUG : LOG_WARNING, "%s", err->msg);
 }
@@ -62,6 +65,7 @@ static void follow_up(struct loop *l, const struct heartbeat_reply *reply)
     struct poller *p = l->p;
     struct err err = {0};
     struct api_result result = {.retry_after_s = -1};
+    l->step_failed = false;
     watchdog_tick(&p->watchdog);
     if (reply->commands > 0)
         warn_once(l, commands_fetch(p, &err), &err);
@@ -75,6 +79,8 @@ static void follow_up(struct loop *l, const struct heartbeat_reply *reply)
     watchdog_tick(&p->watchdog);
     warn_once(l, renew_certificate_if_due(p, &err), &err);
     watchdog_tick(&p->watchdog);
+    if (!l->step_failed)
+        l->last_error[0] = '\0';
 }
 
 static enum contact judge(int rc, const struct api_result *result)
@@ -96,7 +102,6 @@ static void contact_made(struct loop *l)
     l->contact = CONTACT_MADE;
     l->outage_since_ms = 0;
     l->failed_tries = 0;
-    l->last_error[0] = '\0';
     backoff_reset(&l->backoff);
     p->status.connected = true;
     p->status.error[0] = '\0';

@@ -3,7 +3,7 @@
 
 #include "poll/poller.h"
 
-enum { BATCH_MAX = 200, BATCH_BYTES = 256 * 1024 };
+enum { BATCH_MAX = 200, BATCH_BYTES = 256 * 1024, LEAST_MS = 1000 };
 
 static int acknowledge(struct poller *p, const char *epoch, const json_t *seqs, struct err *err)
 {
@@ -16,13 +16,14 @@ static int acknowledge(struct poller *p, const char *epoch, const json_t *seqs, 
     return 0;
 }
 
-static int send_batch(struct poller *p, const char *epoch, json_t *events, struct api_result *result, struct err *err)
+static int send_batch(struct poller *p, const char *epoch, json_t *events, int timeout_ms, struct api_result *result,
+                      struct err *err)
 {
     json_t *reply = NULL;
     json_t *body = json_pack("{s:s, s:O}", "epoch", epoch, "events", events);
     if (body == NULL)
         return err_set(err, ERR_NOMEM, "out of memory");
-    int rc = api_call(p->api, "POST", "/api/agent/events", body, POLLER_REQUEST_MS, &reply, result, err);
+    int rc = api_call(p->api, "POST", "/api/agent/events", body, timeout_ms, &reply, result, err);
     if (rc != 0)
         return rc;
     const json_t *acked = json_object_get(reply, "acked");
@@ -52,6 +53,13 @@ static int refused(struct poller *p, const char *epoch, const json_t *events, co
     return rc;
 }
 
+/* For one request; never so little that it could not work at all. */
+static int time_left(const struct poller *p, int64_t end_ms)
+{
+    int64_t left_ms = end_ms - poller_monotonic_ms(p);
+    return left_ms > POLLER_REQUEST_MS ? POLLER_REQUEST_MS : left_ms > LEAST_MS ? (int)left_ms : LEAST_MS;
+}
+
 int uploader_run(struct poller *p, int budget_ms, struct api_result *result, struct err *err)
 {
     int64_t end_ms = poller_monotonic_ms(p) + budget_ms;
@@ -66,7 +74,7 @@ int uploader_run(struct poller *p, int budget_ms, struct api_result *result, str
         bool none = json_array_size(events) == 0;
         if (!none) {
             watchdog_tick(&p->watchdog);
-            rc = send_batch(p, epoch, events, result, &why);
+            rc = send_batch(p, epoch, events, time_left(p, end_ms), result, &why);
             if (rc == ERR_INVALID && result->status >= 400)
                 rc = refused(p, epoch, events, &why, err);
             else if (rc != 0)
