@@ -1,7 +1,10 @@
 """Signing in and out, sessions, and the headers that pages come with."""
 
 import secrets
+import socket
+import ssl
 import time
+import warnings
 
 import pytest
 
@@ -166,3 +169,33 @@ def test_health_tells_live_from_ready(page, wire):
         assert client.ok("GET", "/health/live") == {"status": "live"}
         assert client.ok("GET", "/health/ready") == {"status": "ready"}
         assert client.ok("GET", "/health")["status"] == "ready"
+
+
+# --- TLS ---
+
+
+def handshake(stack, port, least, most):
+    context = ssl.create_default_context(cafile=stack.ca)
+    context.minimum_version, context.maximum_version = least, most
+    context.set_ciphers("DEFAULT@SECLEVEL=0")  # so that it is the server that refuses
+    with socket.create_connection(("localhost", port), timeout=10) as plain:
+        with context.wrap_socket(plain, server_hostname="localhost") as tls:
+            return tls.version()
+
+
+def test_tls_1_2_and_1_3_are_spoken_and_nothing_older(stack):
+    version = ssl.TLSVersion
+    for port in (stack.port, stack.agent_port):
+        assert handshake(stack, port, version.TLSv1_2, version.TLSv1_2) == "TLSv1.2"
+        assert handshake(stack, port, version.TLSv1_3, version.TLSv1_3) == "TLSv1.3"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            with pytest.raises((ssl.SSLError, ConnectionResetError)):
+                handshake(stack, port, version.TLSv1, version.TLSv1_1)
+
+
+def test_plain_http_is_told_so(stack):
+    for port in (stack.port, stack.agent_port):
+        with socket.create_connection(("localhost", port), timeout=10) as s:
+            s.sendall(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            assert s.recv(4096).startswith(b"HTTP/1.1 400")
