@@ -36,8 +36,8 @@ def test_everything_comes_up_with_a_first_backup_and_goes_down(idle):
     assert admin["MUSTER_ADMIN_PASSWORD"] in done.stdout
     assert stat.S_IMODE(os.stat(idle.var / "admin.env").st_mode) == 0o600
     assert idle.stack("status").returncode == 0
+    wait_until(lambda: [a["state"] for a in idle.app_json("agent", "list")] == ["online"], 10, "the agent is online")
     agents = idle.app_json("agent", "list")
-    assert [a["state"] for a in agents] == ["online"]
     assert agents[0]["last_backup"]["status"] == "completed"
     running = pids(idle)
     assert set(running) == {"app", "nginx", "agent"}
