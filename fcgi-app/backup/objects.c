@@ -26,6 +26,7 @@ struct object {
     struct store_grant grant;
     struct upload upload;
     bool put;
+    bool stored; /* the same bytes have come before */
 };
 
 /* Why not: what the client hears. */
@@ -97,6 +98,10 @@ static bool check_announced(struct req *r, struct object *o, struct refusal *why
     struct upload_part part;
     if (!upload_multipart(&o->upload)) {
         bool same = g->upload_id == NULL && g->size == o->upload.declared_size;
+        int rc = upload_part_find(r->db, o->upload.run_id, 1, &part, &why->err);
+        o->stored = rc == 0;
+        if (rc != 0 && rc != ERR_NOT_FOUND)
+            return refuse_error(why, PROBLEM_FORBIDDEN);
         return same || refuse(why, PROBLEM_CONFLICT, "The run was started for another body.");
     }
     if (g->upload_id == NULL || strcmp(g->upload_id, o->upload.upload_id) != 0)
@@ -108,6 +113,7 @@ static bool check_announced(struct req *r, struct object *o, struct refusal *why
     }
     if (part.size != g->size || strcmp(part.md5, g->md5) != 0)
         return refuse(why, PROBLEM_CONFLICT, "The part was announced with another length or digest.");
+    o->stored = part.stored;
     return true;
 }
 
@@ -119,7 +125,9 @@ static bool authorize_put(struct req *r, struct object *o, struct refusal *why)
         return refuse(why, PROBLEM_CONFLICT, "The run is over.");
     if (!check_announced(r, o, why))
         return false;
-    if (upload_room(r->app, r->db, o->grant.agent_id, 0, o->grant.size, &why->err) != 0) {
+    int rc = o->stored ? upload_room_again(r->app, r->db, o->grant.size, &why->err)
+                       : upload_room(r->app, r->db, o->grant.agent_id, 0, o->grant.size, &why->err);
+    if (rc != 0) {
         if (why->err.code == ERR_TOO_BIG) {
             why->problem = PROBLEM_INSUFFICIENT_STORAGE;
             return false;

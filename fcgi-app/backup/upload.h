@@ -52,9 +52,12 @@ int upload_part_find(struct db *db, const char *run_id, int64_t number, struct u
 int upload_check(struct db *db, const struct upload *u, const struct upload_part *parts, size_t claimed,
                  int64_t *ret_size, struct err *err) MUSTER_NODISCARD;
 
-/* Whether more bytes fit into the agent's quota and on the disk; `more` are not announced yet. ERR_TOO_BIG says why
- * not. */
+/* Whether size bytes fit into the agent's quota and on the disk, with all that is announced; `more` of them are not
+ * announced yet. ERR_TOO_BIG says why not. */
 int upload_room(struct app *app, struct db *db, const char *agent_id, int64_t more, int64_t size,
                 struct err *err) MUSTER_NODISCARD;
+
+/* The same for size bytes that are stored already and come once more: no quota counts them twice, but the disk does. */
+int upload_room_again(struct app *app, struct db *db, int64_t size, struct err *err) MUSTER_NODISCARD;
 
 #endif

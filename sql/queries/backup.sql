@@ -204,6 +204,16 @@ SELECT
     + (SELECT COALESCE(SUM(declared_size), 0) FROM backup_runs
        WHERE agent_id = :agent_id AND status = 'running' AND declared_size IS NOT NULL);
 
+-- name: backup_announced
+-- Bytes that runs under way have announced and that are not stored yet: they may be on their way all at once.
+SELECT
+    (SELECT COALESCE(SUM((SELECT COALESCE(SUM(p.size_bytes), 0) FROM backup_parts p
+                          WHERE p.run_id = r.id AND p.stored_ms IS NULL)), 0)
+     FROM backup_runs r WHERE r.status = 'running' AND r.declared_size IS NULL)
+    + (SELECT COALESCE(SUM(r.declared_size), 0) FROM backup_runs r
+       WHERE r.status = 'running' AND r.declared_size IS NOT NULL
+         AND NOT EXISTS (SELECT 1 FROM backup_parts p WHERE p.run_id = r.id));
+
 -- name: backup_restorable
 -- What an agent may read back: its own runs, and those of configs that are assigned to it now. Newest first.
 SELECT r.id, r.config_id, r.config_name, r.filename, r.size_bytes, r.sha256, r.status, r.finished_ms, r.s3_path

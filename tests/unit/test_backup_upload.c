@@ -180,6 +180,55 @@ static void the_quota_counts_what_is_kept_and_what_is_announced(void **state)
     secrets_free(app.secrets);
 }
 
+/* Moves the reserve so that this much room is left. Others write to the same disk: a MiB is nothing here. */
+static void leave_room(struct app *app, struct settings *settings, int64_t room)
+{
+    struct err err = {0};
+    int64_t now = 0;
+    store_close(app->store);
+    settings->store_reserve_bytes = 0;
+    expect_ok(store_open(settings, app->secrets, &app->store, &err), &err);
+    expect_ok(store_room(app->store, &now, &err), &err);
+    store_close(app->store);
+    settings->store_reserve_bytes = now - room;
+    expect_ok(store_open(settings, app->secrets, &app->store, &err), &err);
+}
+
+static void all_that_is_announced_has_room_at_once(void **state)
+{
+    enum { GIB = 1 << 30 };
+    struct fixture *f = *state;
+    char store_dir[128], secrets_dir[128];
+    struct err err = {0};
+    struct settings settings = {.store_dir = store_dir, .agent_url = "https://localhost:8444"};
+    struct app app = {.settings = &settings};
+    (void)snprintf(store_dir, sizeof store_dir, "%s/store", f->dir);
+    (void)snprintf(secrets_dir, sizeof secrets_dir, "%s/secrets", f->dir);
+    expect_ok(secrets_init(secrets_dir, &err), &err);
+    expect_ok(secrets_load(secrets_dir, &app.secrets, &err), &err);
+    leave_room(&app, &settings, INT64_C(5) * GIB);
+    add_run(f, FULL, "NULL");
+    add_part(f, "1, 2147483648, '" A "', NULL");
+    expect_ok(upload_room(&app, f->db, AGENT, GIB, GIB, &err), &err);
+    assert_int_equal(upload_room(&app, f->db, AGENT, INT64_C(4) * GIB, GIB, &err), ERR_TOO_BIG);
+    add_part(f, "2, 4294967296, '" B "', NULL"); /* as if from elsewhere at the same moment */
+    assert_int_equal(upload_room(&app, f->db, AGENT, 0, GIB, &err), ERR_TOO_BIG);
+    script(f, "UPDATE backup_parts SET stored_ms = 1 WHERE number = 2;");
+    expect_ok(upload_room(&app, f->db, AGENT, 0, GIB, &err), &err);
+    expect_ok(upload_room_again(&app, f->db, GIB, &err), &err);
+    assert_int_equal(upload_room_again(&app, f->db, INT64_C(4) * GIB, &err), ERR_TOO_BIG);
+    script(f, "UPDATE backup_runs SET status = 'failed';");
+    expect_ok(upload_room(&app, f->db, AGENT, INT64_C(4) * GIB, GIB, &err), &err);
+    script(f, "DELETE FROM backup_parts; UPDATE backup_runs SET status = 'running', part_size = 0,"
+              " declared_size = 4294967296;");
+    expect_ok(upload_room(&app, f->db, AGENT, 0, INT64_C(4) * GIB, &err), &err);
+    assert_int_equal(upload_room(&app, f->db, AGENT, INT64_C(2) * GIB, GIB, &err), ERR_TOO_BIG);
+    add_part(f, "1, 4294967296, '" A "', 1");
+    expect_ok(upload_room(&app, f->db, AGENT, INT64_C(4) * GIB, GIB, &err), &err);
+    store_close(app.store);
+    secrets_free(app.secrets);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
 
 int main(void)
@@ -194,6 +243,7 @@ int main(void)
         TEST(the_agents_list_must_be_what_is_stored),
         TEST(a_whole_body_has_the_size_that_was_announced),
         TEST(the_quota_counts_what_is_kept_and_what_is_announced),
+        TEST(all_that_is_announced_has_room_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
