@@ -1,4 +1,4 @@
-# Muster. `make help` lists the targets; README.md says where to start. V=1 shows each command.
+# Muster. `make help` lists the targets; README.md says where to start; V=1 shows each command.
 
 VERSION := 0.1.0
 BUILD := build
@@ -214,7 +214,7 @@ $(BUILD)/fuzz/fuzz_restore: $(FUZZ_RESTORE)
 # Debian packages that the tests take beside those of running.
 TEST_PACKAGES = libcmocka-dev python3-pytest python3-cryptography python3-yaml python3-jsonschema python3-requests \
                 chromium qemu-user-static attr acl zstd clang libclang-rt-14-dev libarchive-dev clang-format clang-tidy \
-                cppcheck shellcheck
+                cppcheck shellcheck sqlite3 openssl
 
 .PHONY: test deps-test build-test unit unit-programs api agent e2e web asan-test check fuzz
 test: build-test ## install what the tests need, build everything, run every test

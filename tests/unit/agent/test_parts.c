@@ -121,7 +121,7 @@ static void a_filler_that_waits_for_room_hears_of_the_stop(void **state)
     void *room;
     size_t len;
     pthread_t thread;
-    fill(p, "aaaaaaaabbbbbbbb");
+    fill(p, "aaaaaaaabbbbbbbbcccccccc"); /* every buffer */
     assert_int_equal(pthread_create(&thread, NULL, stop_soon, p), 0);
     assert_int_equal(parts_room(p, &room, &len, NULL), ERR_CONFLICT);
     assert_int_equal(parts_sleep(p, 60000), ERR_CONFLICT);
