@@ -134,9 +134,12 @@ $(BUILD)/bench/swarm: tests/bench/swarm.c
 	@mkdir -p $(@D)
 	$(CC) -std=c17 -D_GNU_SOURCE -O2 $(WARN) -o $@ $< -lssl -lcrypto
 
-.PHONY: bench
-bench: all $(BUILD)/www $(BUILD)/bench/swarm ## measure speed and memory beside a reference (10 minutes)
-	tests/bench/run
+.PHONY: bench deps-bench
+deps-bench: deps-run
+	$(call install_packages,wrk zstd python3-cryptography)
+bench: deps-bench ## measure speed and memory beside a reference (10 minutes)
+	@$(MAKE) --no-print-directory -j$$(nproc) agents $(BUILD)/muster-app $(BUILD)/www $(BUILD)/bench/swarm
+	@tests/bench/run
 
 # --- tests -----------------------------------------------------------------------------------------------------------
 
