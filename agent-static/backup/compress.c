@@ -28,10 +28,12 @@ static int clamp(int level, int fallback, int max)
     return level == 0 ? fallback : level < 1 ? 1 : level > max ? max : level;
 }
 
-/* The level's parameters, with the largest table made smaller until all fits COMPRESS_MEMORY. */
+/* The level's parameters, with the largest table made smaller until all fits COMPRESS_MEMORY. The levels beyond LAST
+ * owe their results to strategies that are not built in (deps/README.md) and to more memory than there is. */
 static ZSTD_compressionParameters bounded_parameters(int level)
 {
-    ZSTD_compressionParameters p = ZSTD_getCParams(level, 0, 0);
+    enum { LAST = 3 };
+    ZSTD_compressionParameters p = ZSTD_getCParams(level < LAST ? level : LAST, 0, 0);
     while (ZSTD_estimateCStreamSize_usingCParams(p) > COMPRESS_MEMORY) {
         unsigned window = p.windowLog;
         unsigned hash = p.hashLog + 2; /* in bytes: four a slot */

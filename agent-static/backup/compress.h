@@ -1,7 +1,7 @@
 /* compress.h: a stream compressed straight into the buffers it is sent from.
  *
  * The receiver hands out room and is told how much of it was used; nothing is copied between. Memory is bounded by
- * COMPRESS_MEMORY whatever the level: high levels of zstd get a smaller window than they would like. */
+ * COMPRESS_MEMORY whatever the level: what zstd wants beyond it is not given, and its levels above 3 do as 3 does. */
 #ifndef MUSTER_AGENT_BACKUP_COMPRESS_H
 #define MUSTER_AGENT_BACKUP_COMPRESS_H
 
@@ -11,7 +11,7 @@
 
 enum compress_method { COMPRESS_NONE, COMPRESS_GZIP, COMPRESS_ZSTD };
 
-enum { COMPRESS_MEMORY = 6 * 1024 * 1024 };
+enum { COMPRESS_MEMORY = 2560 * 1024 };
 
 struct compress_receiver {
     /* Room for at least one byte; may block. An error ends the stream. */
