@@ -342,14 +342,16 @@ int64_t tls_peer_not_after_ms(const struct tls *tls)
 {
     const mbedtls_x509_crt *sent = mbedtls_ssl_get_peer_cert(&tls->ssl);
     const struct tls_trust *trust = tls->trust;
-    int64_t ours_ms = 0;
     if (sent == NULL)
         return 0;
     int64_t not_after_ms = INT64_MAX;
     for (const mbedtls_x509_crt *c = sent; c != NULL; c = c->next)
         not_after_ms = earlier(not_after_ms, trust_time_ms(&c->valid_to));
+    if (trust->pinned)
+        return not_after_ms;
+    int64_t ours_ms = 0;
     for (const mbedtls_x509_crt *c = &trust->ca; c != NULL && c->raw.p != NULL; c = c->next)
         if (trust_time_ms(&c->valid_to) > ours_ms)
             ours_ms = trust_time_ms(&c->valid_to);
-    return trust->pinned ? not_after_ms : earlier(not_after_ms, ours_ms);
+    return earlier(not_after_ms, ours_ms);
 }
