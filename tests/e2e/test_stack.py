@@ -73,6 +73,17 @@ def test_ctrl_c_takes_all_of_it_down(idle):
     assert "error" not in (idle.var / "out").read_text().lower()
 
 
+def test_ctrl_c_half_way_up_takes_down_what_is_up(idle):
+    process = subprocess.Popen([ROOT / "nginx/stack", "run"], env=idle.env, stdin=subprocess.DEVNULL,
+                               stdout=open(idle.var / "out", "wb"), stderr=subprocess.STDOUT, start_new_session=True)
+    wait_until(lambda: "app" in pids(idle) or process.poll() is not None, 60, "the app is up")
+    app = idle.pid("app")
+    os.killpg(process.pid, signal.SIGINT)
+    process.wait(60)
+    assert not alive(app)
+    assert not any(alive(pid) for pid in pids(idle).values())
+
+
 def test_a_part_that_dies_is_started_again_by_up(idle):
     assert idle.stack("up").returncode == 0
     # nginx's workers outlive a master that is killed, and keep its ports; that one is asked.
