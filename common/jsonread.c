@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "file.h"
 #include "wipe.h"
 
 /* A value may take sixty times the room of its text: "{}," is three bytes. */
@@ -87,6 +88,18 @@ json_t *jsonread_parse(struct span text, struct err *err)
     json_t *value = json_loadb(text.ptr != NULL ? text.ptr : "", text.len, JSON_REJECT_DUPLICATES, &wrong);
     if (value == NULL)
         (void)err_set(err, ERR_INVALID, "not JSON: line %d column %d", wrong.line, wrong.column);
+    return value;
+}
+
+json_t *jsonread_file(const char *path, size_t max, struct err *err)
+{
+    char *text = NULL;
+    size_t len = 0;
+    if (file_read(path, max, &text, &len, err) != 0)
+        return NULL;
+    json_t *value = jsonread_parse((struct span){.ptr = text, .len = len}, err);
+    wipe(text, len);
+    free(text);
     return value;
 }
 

@@ -42,6 +42,9 @@ struct jsonread {
  * err says where. The caller json_decref()s it. */
 json_t *jsonread_parse(struct span text, struct err *err);
 
+/* The same for a file of at most max bytes. NULL as well when it cannot be read. */
+json_t *jsonread_file(const char *path, size_t max, struct err *err);
+
 /* Has jansson wipe all memory that it gives back, since JSON carries keys and passwords. Once, before any JSON. */
 void jsonread_wipe_freed(void);
 

@@ -99,16 +99,10 @@ static void take_json(struct acked *a, const json_t *value)
 void acked_load(const char *path, struct acked *ret)
 {
     *ret = (struct acked){.through = 0};
-    char *text = NULL;
-    size_t len;
-    struct err err;
-    if (file_read(path, FILE_MAX, &text, &len, &err) != 0)
-        return;
-    json_t *value = jsonread_parse((struct span){.ptr = text, .len = len}, &err);
+    json_t *value = jsonread_file(path, FILE_MAX, NULL);
     if (value != NULL)
         take_json(ret, value);
     json_decref(value);
-    free(text);
 }
 
 int acked_save(const char *path, const struct acked *a, struct err *err)

@@ -35,17 +35,11 @@ static void take_json(struct status *s, const json_t *value)
 
 void status_load(const char *path, struct status *ret)
 {
-    char *text = NULL;
-    size_t len;
-    struct err err;
     *ret = (struct status){.configs_rev = -1};
-    if (file_read(path, FILE_MAX, &text, &len, &err) != 0)
-        return;
-    json_t *value = jsonread_parse((struct span){.ptr = text, .len = len}, &err);
+    json_t *value = jsonread_file(path, FILE_MAX, NULL);
     if (value != NULL)
         take_json(ret, value);
     json_decref(value);
-    free(text);
 }
 
 int status_save(const char *path, const struct status *s, struct err *err)
