@@ -75,6 +75,14 @@ static int check_certificate(struct req *r, struct presence_entry *entry)
     return refuse(r, PROBLEM_CERTIFICATE_MISMATCH, "The client certificate is not the one of this key's agent.");
 }
 
+static enum presence_verdict admit(const struct req *r, struct presence_entry *entry, int *ret_retry_after_s)
+{
+    struct ratelimit_rule rule = {r->app->settings->rate_per_minute, r->app->settings->rate_burst};
+    if (strcmp(r->path, "/api/agent/backup/parts") == 0)
+        return presence_admit_part(entry, r->now_ms, ret_retry_after_s);
+    return presence_admit(entry, &rule, r->now_ms, ret_retry_after_s);
+}
+
 int fleet_authenticate(struct req *r)
 {
     const char *key = req_header(r, "X-Agent-API-Key");
@@ -95,9 +103,8 @@ int fleet_authenticate(struct req *r)
         reply_error(r, &err);
         return rc;
     }
-    struct ratelimit_rule rule = {r->app->settings->rate_per_minute, r->app->settings->rate_burst};
     int retry_after_s = 0;
-    enum presence_verdict verdict = presence_admit(entry, &rule, r->now_ms, &retry_after_s);
+    enum presence_verdict verdict = admit(r, entry, &retry_after_s);
     if (verdict != PRESENCE_OK)
         return refuse_verdict(r, verdict, retry_after_s);
     rc = check_certificate(r, entry);

@@ -7,6 +7,8 @@
 enum {
     POLLS_MAX = 4,
     OFFLINE_INTERVALS = 3,
+    PARTS_PER_MINUTE = 6000, /* 800 MB/s in parts of 8 MiB */
+    PARTS_BURST = 600,
     EVENT_BYTES_PER_MINUTE = 128 * 1024,
     EVENT_BYTES_BURST = 16 * 1024 * 1024,
     RENEWALS_PER_MINUTE = 1,
@@ -23,12 +25,12 @@ const char *presence_owner_id(const struct presence_entry *e)
     return e->owner_id;
 }
 
-enum presence_verdict presence_admit(struct presence_entry *e, const struct ratelimit_rule *rule, int64_t now_ms,
-                                     int *ret_retry_after_s)
+static enum presence_verdict admit(struct presence_entry *e, struct ratelimit *bucket,
+                                   const struct ratelimit_rule *rule, int64_t now_ms, int *ret_retry_after_s)
 {
     enum presence_verdict verdict = PRESENCE_OK;
     presence_lock(e);
-    int wait_s = ratelimit_take(&e->requests, rule, 1, now_ms);
+    int wait_s = ratelimit_take(bucket, rule, 1, now_ms);
     if (wait_s > 0)
         verdict = PRESENCE_RATE_LIMITED;
     else if (e->facts.key_denied)
@@ -41,6 +43,18 @@ enum presence_verdict presence_admit(struct presence_entry *e, const struct rate
     if (verdict == PRESENCE_RATE_LIMITED)
         *ret_retry_after_s = wait_s;
     return verdict;
+}
+
+enum presence_verdict presence_admit(struct presence_entry *e, const struct ratelimit_rule *rule, int64_t now_ms,
+                                     int *ret_retry_after_s)
+{
+    return admit(e, &e->requests, rule, now_ms, ret_retry_after_s);
+}
+
+enum presence_verdict presence_admit_part(struct presence_entry *e, int64_t now_ms, int *ret_retry_after_s)
+{
+    static const struct ratelimit_rule rule = {PARTS_PER_MINUTE, PARTS_BURST};
+    return admit(e, &e->parts, &rule, now_ms, ret_retry_after_s);
 }
 
 int presence_take_bytes(struct presence_entry *e, int64_t bytes, int64_t now_ms)

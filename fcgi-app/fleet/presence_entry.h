@@ -39,6 +39,10 @@ enum presence_verdict {
 enum presence_verdict presence_admit(struct presence_entry *e, const struct ratelimit_rule *rule, int64_t now_ms,
                                      int *ret_retry_after_s);
 
+/* The same for the URL of a backup's part, by a limit of its own: a fast host asks for several a second as long as its
+ * backup lasts, and at the general rate would be held to 16 MB/s. */
+enum presence_verdict presence_admit_part(struct presence_entry *e, int64_t now_ms, int *ret_retry_after_s);
+
 /* Takes bytes of events from the agent's allowance: 0, or after how many seconds it will do. */
 int presence_take_bytes(struct presence_entry *e, int64_t bytes, int64_t now_ms);
 

@@ -53,7 +53,7 @@ struct presence_entry {
     struct live live;
     bool dirty;
     int polls;
-    struct ratelimit requests, event_bytes, renewals;
+    struct ratelimit requests, parts, event_bytes, renewals;
     bool certificate_known;
     unsigned char certificate[DIGEST_SIZE];
     unsigned char capabilities[DIGEST_SIZE];

@@ -262,6 +262,22 @@ static void a_key_has_its_own_rate(void **state)
     presence_release(b);
 }
 
+static void parts_of_a_backup_have_a_rate_of_their_own(void **state)
+{
+    struct fleet *f = *state;
+    struct seed one = seed(f, 1);
+    struct ratelimit_rule rule = {60, 1};
+    int retry_after_s = 0;
+    struct presence_entry *a = acquire(f, &one);
+    for (int i = 0; i < 500; i++)
+        assert_int_equal(presence_admit_part(a, FLEET_NOW, &retry_after_s), PRESENCE_OK);
+    assert_int_equal(presence_admit(a, &rule, FLEET_NOW, &retry_after_s), PRESENCE_OK);
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(presence_admit_part(a, FLEET_NOW, &retry_after_s), PRESENCE_OK);
+    assert_int_equal(presence_admit_part(a, FLEET_NOW, &retry_after_s), PRESENCE_RATE_LIMITED);
+    presence_release(a);
+}
+
 static void news_about_capabilities_and_heads_are_news_once(void **state)
 {
     struct fleet *f = *state;
@@ -308,6 +324,7 @@ int main(void)
         WITH_FLEET(more_agents_than_a_chunk_are_all_written),
         WITH_FLEET(an_unused_entry_is_swept_but_never_an_unwritten_one),
         WITH_FLEET(a_key_has_its_own_rate),
+        WITH_FLEET(parts_of_a_backup_have_a_rate_of_their_own),
         WITH_FLEET(news_about_capabilities_and_heads_are_news_once),
         WITH_FLEET(an_agent_parks_a_few_polls_only),
     };
