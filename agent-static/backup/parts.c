@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { PARTS = 3 }; /* one is filled, one is hashed and announced, one is on its way */
+enum { PARTS = 3 }; /* one is filled, one is hashed and announced or on its way, one is on its way */
 
 struct parts {
     pthread_mutex_t lock;
@@ -16,6 +16,7 @@ struct parts {
     bool ended;                   /* last_number is final */
     unsigned last_number;         /* of the part filled last or being filled */
     unsigned passed[PART_STATES]; /* the last number that left this state */
+    unsigned sent;                /* parts; they need not come home in order */
     struct part part[PARTS];
 };
 
@@ -138,26 +139,41 @@ void parts_end(struct parts *p)
     (void)pthread_mutex_unlock(&p->lock);
 }
 
-int parts_wait(struct parts *p, enum part_state state, int timeout_ms, struct part **ret, struct err *err)
+/* Under the lock: the next part in this state. *ret is set only when it is 0. */
+static int wait_for(struct parts *p, enum part_state state, int timeout_ms, struct part **ret, struct err *err)
 {
     struct timespec deadline = deadline_in(timeout_ms < 0 ? 0 : timeout_ms);
-    struct part *part = NULL;
-    int rc = 0;
-    (void)pthread_mutex_lock(&p->lock);
     for (;;) {
         if (p->stopped)
-            rc = err_set(err, ERR_CONFLICT, "stopped");
-        else if ((part = find(p, state)) != NULL)
-            break;
-        else if (p->ended && p->passed[state] == p->last_number)
-            rc = err_set(err, ERR_NOT_FOUND, "no more parts");
-        if (rc != 0)
-            break;
-        if (!wait_change(p, timeout_ms < 0 ? NULL : &deadline)) {
-            rc = err_set(err, ERR_TIMEOUT, "no part yet");
-            break;
-        }
+            return err_set(err, ERR_CONFLICT, "stopped");
+        *ret = find(p, state);
+        if (*ret != NULL)
+            return 0;
+        if (p->ended && p->passed[state] == p->last_number)
+            return err_set(err, ERR_NOT_FOUND, "no more parts");
+        if (!wait_change(p, timeout_ms < 0 ? NULL : &deadline))
+            return err_set(err, ERR_TIMEOUT, "no part yet");
     }
+}
+
+int parts_wait_full(struct parts *p, int timeout_ms, struct part **ret, struct err *err)
+{
+    struct part *part = NULL;
+    (void)pthread_mutex_lock(&p->lock);
+    int rc = wait_for(p, PART_FULL, timeout_ms, &part, err);
+    (void)pthread_mutex_unlock(&p->lock);
+    if (rc == 0)
+        *ret = part;
+    return rc;
+}
+
+int parts_take_ready(struct parts *p, struct part **ret, struct err *err)
+{
+    struct part *part = NULL;
+    (void)pthread_mutex_lock(&p->lock);
+    int rc = wait_for(p, PART_READY, -1, &part, err);
+    if (rc == 0)
+        move(p, part, PART_SENDING);
     (void)pthread_mutex_unlock(&p->lock);
     if (rc == 0)
         *ret = part;
@@ -167,12 +183,14 @@ int parts_wait(struct parts *p, enum part_state state, int timeout_ms, struct pa
 void parts_pass(struct parts *p, struct part *part)
 {
     (void)pthread_mutex_lock(&p->lock);
-    bool sent = part->state == PART_READY;
-    if (sent) {
+    if (part->state == PART_SENDING) {
         free(part->url);
         part->url = NULL;
+        p->sent++;
+        move(p, part, PART_FREE);
+    } else {
+        move(p, part, PART_READY);
     }
-    move(p, part, sent ? PART_FREE : PART_READY);
     (void)pthread_mutex_unlock(&p->lock);
 }
 
@@ -181,7 +199,7 @@ int parts_drain(struct parts *p, int timeout_ms)
     struct timespec deadline = deadline_in(timeout_ms);
     bool in_time = true;
     (void)pthread_mutex_lock(&p->lock);
-    while (in_time && !p->stopped && !(p->ended && p->passed[PART_READY] == p->last_number))
+    while (in_time && !p->stopped && !(p->ended && p->sent == p->last_number))
         in_time = wait_change(p, &deadline);
     int rc = p->stopped ? ERR_CONFLICT : in_time ? 0 : ERR_TIMEOUT;
     (void)pthread_mutex_unlock(&p->lock);

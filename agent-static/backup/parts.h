@@ -1,8 +1,9 @@
 /* parts.h: the buffers between the threads of a backup, and nothing else of it.
  *
- * A part goes round: filled by the walk, looked after by the controller (hashes, a URL), sent by the uploader, free
- * again. Parts are numbered from 1 and pass every station in order. There is one buffer for each station, and the walk
- * waits when the network is slower: memory does not depend on the size of the backup. */
+ * A part goes round: filled by the walk, looked after by the controller (hashes, a URL), sent by an uploader, free
+ * again. Parts are numbered from 1 and pass the stations in order, but for the last, where several are under way. There
+ * are three buffers, and the walk waits when the network is slower: memory does not depend on the size of the backup.
+ */
 #ifndef MUSTER_AGENT_BACKUP_PARTS_H
 #define MUSTER_AGENT_BACKUP_PARTS_H
 
@@ -10,7 +11,7 @@
 
 #include "common/err.h"
 
-enum part_state { PART_FREE, PART_FILLING, PART_FULL, PART_READY, PART_STATES };
+enum part_state { PART_FREE, PART_FILLING, PART_FULL, PART_READY, PART_SENDING, PART_STATES };
 
 struct part {
     enum part_state state;
@@ -35,12 +36,15 @@ void parts_filled(struct parts *p, size_t len);
 /* The last part, short or (when there is no other) empty, moves on. Nothing is filled afterwards. */
 void parts_end(struct parts *p);
 
-/* Waits up to timeout_ms (-1: for ever) for a part in this state; it is the caller's until parts_pass. ERR_TIMEOUT;
- * ERR_NOT_FOUND when the end has passed this station; ERR_CONFLICT after parts_stop. err may be NULL. */
-int parts_wait(struct parts *p, enum part_state state, int timeout_ms, struct part **ret,
-               struct err *err) MUSTER_NODISCARD;
+/* Waits up to timeout_ms for the next full part, for the one controller, whose it is until parts_pass. ERR_TIMEOUT;
+ * ERR_NOT_FOUND when the last has gone by; ERR_CONFLICT after parts_stop. err may be NULL. */
+int parts_wait_full(struct parts *p, int timeout_ms, struct part **ret, struct err *err) MUSTER_NODISCARD;
 
-/* Hands the part on to the next station: FULL -> READY -> FREE. */
+/* Waits for the next part that is ready to be sent; it is the caller's until parts_pass. There may be several callers.
+ * Errors as above. */
+int parts_take_ready(struct parts *p, struct part **ret, struct err *err) MUSTER_NODISCARD;
+
+/* Hands the part on: from full to ready, from sending to free. */
 void parts_pass(struct parts *p, struct part *part);
 
 /* Waits until the last part has been sent. ERR_TIMEOUT, ERR_CONFLICT as above. */

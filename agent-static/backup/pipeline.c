@@ -28,6 +28,7 @@
 enum {
     TICK_MS = 200,
     JOIN_MS = 3000,
+    UPLOADERS = 2,
     STACK_SIZE =
         512 * 1024, /* musl's 128 KiB is too little for libarchive and zstd; what is not touched costs nothing */
 };
@@ -256,7 +257,7 @@ static int control(struct pipeline *p, struct err *err)
     struct part *part;
     int rc;
     do {
-        rc = parts_wait(p->parts, PART_FULL, TICK_MS, &part, err);
+        rc = parts_wait_full(p->parts, TICK_MS, &part, err);
         if (rc == 0)
             rc = make_ready(p, part, err);
         if (rc == 0 || rc == ERR_TIMEOUT)
@@ -307,6 +308,7 @@ static void pipeline_free(struct pipeline *p)
     mbedtls_sha256_free(&p->sha256);
     parts_free(p->parts);
     free(p->upload.stored);
+    (void)pthread_mutex_destroy(&p->upload.lock);
     (void)pthread_mutex_destroy(&p->lock);
     free(p);
 }
@@ -336,7 +338,8 @@ static int pipeline_new(const struct pipeline_options *options, const sigset_t *
                                 .log_id = options->log_id,
                                 .parts = p->parts,
                                 .report = options->report,
-                                .cancel_fd = p->cancel_fd};
+                                .cancel_fd = p->cancel_fd,
+                                .lock = PTHREAD_MUTEX_INITIALIZER};
     *ret = p;
     return 0;
 }
@@ -345,15 +348,21 @@ static int pipeline_new(const struct pipeline_options *options, const sigset_t *
 static bool run_threads(struct pipeline *p)
 {
     struct err err = {0};
-    pthread_t walker, uploader;
-    bool walking = spawn(&walker, walk_main, p, &err) == 0;
-    bool uploading = walking && spawn(&uploader, upload_main, p, &err) == 0;
+    pthread_t threads[1 + UPLOADERS];
+    size_t count = 0;
+    int rc = 0;
+    for (; rc == 0 && count < 1 + UPLOADERS; count += rc == 0)
+        rc = spawn(&threads[count], count == 0 ? walk_main : upload_main, p, &err);
     api_set_cancel(p->options.api, p->signal_fd);
-    if (!uploading || control(p, &err) != 0)
+    if (rc == 0)
+        rc = control(p, &err);
+    if (rc != 0)
         stop(p, &err);
     api_set_cancel(p->options.api, -1);
-    bool ended = !walking || join(walker);
-    return (!uploading || join(uploader)) && ended;
+    bool ended = true;
+    while (count > 0)
+        ended = join(threads[--count]) && ended;
+    return ended;
 }
 
 static int take_result(struct pipeline *p, struct pipeline_result *ret, struct err *err)

@@ -1,9 +1,9 @@
-/* pipeline.h: sources in, stored parts out: the three threads of a backup.
+/* pipeline.h: sources in, stored parts out: the threads of a backup.
  *
  * The walk reads, archives and compresses into one part; the caller's thread hashes the part before, asks for its URL,
- * reports progress and listens for SIGTERM and the server's cancel; the uploader sends the part before that. Three
- * parts exist at any time (parts.h), so memory does not depend on the size of the backup and no temporary file is
- * written.
+ * reports progress and listens for SIGTERM and the server's cancel; two uploaders send what is ready, so that the
+ * network is busy while the store still makes sure of the part before. Three parts exist at any time (parts.h), so
+ * memory does not depend on the size of the backup and no temporary file is written.
  *
  * A part that does not get through is tried again with back-off and a fresh URL for PIPELINE_RETRY_MS; then the run
  * fails. A part is known to the server by its number, so a repeated one replaces itself. */

@@ -118,20 +118,33 @@ static int put_part(struct upload *u, struct api *api, struct part *part, char r
     }
 }
 
+/* Under the lock. */
+static int make_room(struct upload *u, size_t count, struct err *err)
+{
+    if (count <= u->stored_size)
+        return 0;
+    size_t size = u->stored_size == 0 ? 64 : u->stored_size * 2;
+    struct remote_stored *more = realloc(u->stored, size * sizeof *more);
+    if (more == NULL)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    u->stored = more;
+    u->stored_size = size;
+    return 0;
+}
+
 static int keep_etag(struct upload *u, const struct part *part, const char etag[80], struct err *err)
 {
-    if (u->stored_count == u->stored_size) {
-        size_t size = u->stored_size == 0 ? 64 : u->stored_size * 2;
-        struct remote_stored *more = realloc(u->stored, size * sizeof *more);
-        if (more == NULL)
-            return err_set(err, ERR_NOMEM, "out of memory");
-        u->stored = more;
-        u->stored_size = size;
+    (void)pthread_mutex_lock(&u->lock);
+    int rc = make_room(u, part->number, err);
+    if (rc == 0) {
+        struct remote_stored *stored = &u->stored[part->number - 1];
+        stored->size = part->size;
+        (void)snprintf(stored->etag, sizeof stored->etag, "%s", etag);
+        if (part->number > u->stored_count)
+            u->stored_count = part->number;
     }
-    struct remote_stored *stored = &u->stored[u->stored_count++];
-    stored->size = part->size;
-    (void)snprintf(stored->etag, sizeof stored->etag, "%s", etag);
-    return 0;
+    (void)pthread_mutex_unlock(&u->lock);
+    return rc;
 }
 
 int upload_parts(struct upload *u, struct err *err)
@@ -142,7 +155,7 @@ int upload_parts(struct upload *u, struct err *err)
         return rc;
     api_set_cancel(api, u->cancel_fd);
     struct part *part;
-    while ((rc = parts_wait(u->parts, PART_READY, -1, &part, err)) == 0) {
+    while ((rc = parts_take_ready(u->parts, &part, err)) == 0) {
         char etag[80];
         rc = put_part(u, api, part, etag, err);
         if (rc == 0)

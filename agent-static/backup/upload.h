@@ -1,6 +1,8 @@
-/* upload.h: the uploader of a backup: takes parts that are ready and puts them where their URLs point. */
+/* upload.h: the uploaders of a backup: take parts that are ready and put them where their URLs point. */
 #ifndef MUSTER_AGENT_BACKUP_UPLOAD_H
 #define MUSTER_AGENT_BACKUP_UPLOAD_H
+
+#include <pthread.h>
 
 #include "agent.h"
 #include "backup/parts.h"
@@ -13,12 +15,14 @@ struct upload {
     struct parts *parts;
     struct report *report;
     int cancel_fd;                /* readable: give up at once */
+    pthread_mutex_t lock;         /* of what follows */
     struct remote_stored *stored; /* grows; part N at N - 1 */
     size_t stored_count, stored_size;
 };
 
 /* Sends parts until the last (0), a part that cannot be sent, or ERR_CONFLICT after parts_stop. Uses a connection of
- * its own. */
+ * its own, and may be called by several threads: so one part is on its way while the store still looks at the one
+ * before. */
 int upload_parts(struct upload *u, struct err *err) MUSTER_NODISCARD;
 
 /* What a store's answer to a PUT means: 0 stored, ERR_UNAVAILABLE worth trying again, ERR_DENIED worth a few tries with

@@ -1,6 +1,7 @@
 #include "../unit.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -29,14 +30,26 @@ static void fill(struct parts *p, const char *text)
     }
 }
 
-static struct part *expect(struct parts *p, enum part_state state, unsigned number, const char *content)
+static struct part *expect_part(struct part *part, unsigned number, const char *content)
 {
-    struct part *part = NULL;
-    assert_int_equal(parts_wait(p, state, 0, &part, NULL), 0);
     assert_int_equal(part->number, number);
     assert_int_equal(part->size, strlen(content));
     assert_memory_equal(part->data, content, part->size);
     return part;
+}
+
+static struct part *expect_full(struct parts *p, unsigned number, const char *content)
+{
+    struct part *part = NULL;
+    assert_int_equal(parts_wait_full(p, 0, &part, NULL), 0);
+    return expect_part(part, number, content);
+}
+
+static struct part *expect_ready(struct parts *p, unsigned number, const char *content)
+{
+    struct part *part = NULL;
+    assert_int_equal(parts_take_ready(p, &part, NULL), 0);
+    return expect_part(part, number, content);
 }
 
 static void parts_go_round_in_order(void **state)
@@ -44,15 +57,15 @@ static void parts_go_round_in_order(void **state)
     (void)state;
     struct parts *p = make();
     fill(p, "aaaaaaaabbbbbbbb");
-    parts_pass(p, expect(p, PART_FULL, 1, "aaaaaaaa"));
-    parts_pass(p, expect(p, PART_FULL, 2, "bbbbbbbb"));
-    parts_pass(p, expect(p, PART_READY, 1, "aaaaaaaa"));
+    parts_pass(p, expect_full(p, 1, "aaaaaaaa"));
+    parts_pass(p, expect_full(p, 2, "bbbbbbbb"));
+    parts_pass(p, expect_ready(p, 1, "aaaaaaaa"));
     fill(p, "ccc");
     parts_end(p);
-    parts_pass(p, expect(p, PART_READY, 2, "bbbbbbbb"));
-    parts_pass(p, expect(p, PART_FULL, 3, "ccc"));
+    parts_pass(p, expect_ready(p, 2, "bbbbbbbb"));
+    parts_pass(p, expect_full(p, 3, "ccc"));
     assert_int_equal(parts_drain(p, 0), ERR_TIMEOUT);
-    parts_pass(p, expect(p, PART_READY, 3, "ccc"));
+    parts_pass(p, expect_ready(p, 3, "ccc"));
     assert_int_equal(parts_drain(p, 0), 0);
     parts_free(p);
 }
@@ -64,11 +77,10 @@ static void the_end_is_heard_at_every_station(void **state)
     struct part *part = NULL;
     fill(p, "aaaaaaaa");
     parts_end(p);
-    parts_pass(p, expect(p, PART_FULL, 1, "aaaaaaaa"));
-    assert_int_equal(parts_wait(p, PART_FULL, 0, &part, NULL), ERR_NOT_FOUND);
-    assert_int_equal(parts_wait(p, PART_FILLING, 0, &part, NULL), ERR_NOT_FOUND);
-    parts_pass(p, expect(p, PART_READY, 1, "aaaaaaaa"));
-    assert_int_equal(parts_wait(p, PART_READY, 0, &part, NULL), ERR_NOT_FOUND);
+    parts_pass(p, expect_full(p, 1, "aaaaaaaa"));
+    assert_int_equal(parts_wait_full(p, 0, &part, NULL), ERR_NOT_FOUND);
+    parts_pass(p, expect_ready(p, 1, "aaaaaaaa"));
+    assert_int_equal(parts_take_ready(p, &part, NULL), ERR_NOT_FOUND);
     parts_free(p);
 }
 
@@ -81,9 +93,9 @@ static void a_last_part_that_got_nothing_is_not_one(void **state)
     fill(p, "aaaaaaaa");
     assert_int_equal(parts_room(p, &room, &len, NULL), 0);
     parts_end(p);
-    parts_pass(p, expect(p, PART_FULL, 1, "aaaaaaaa"));
+    parts_pass(p, expect_full(p, 1, "aaaaaaaa"));
     struct part *part = NULL;
-    assert_int_equal(parts_wait(p, PART_FULL, 0, &part, NULL), ERR_NOT_FOUND);
+    assert_int_equal(parts_wait_full(p, 0, &part, NULL), ERR_NOT_FOUND);
     parts_free(p);
 }
 
@@ -95,7 +107,7 @@ static void an_empty_stream_is_one_empty_part(void **state)
     size_t len;
     assert_int_equal(parts_room(p, &room, &len, NULL), 0);
     parts_end(p);
-    (void)expect(p, PART_FULL, 1, "");
+    (void)expect_full(p, 1, "");
     parts_free(p);
 }
 
@@ -104,7 +116,7 @@ static void nothing_to_do_yet_is_a_timeout(void **state)
     (void)state;
     struct parts *p = make();
     struct part *part = NULL;
-    assert_int_equal(parts_wait(p, PART_FULL, 1, &part, NULL), ERR_TIMEOUT);
+    assert_int_equal(parts_wait_full(p, 1, &part, NULL), ERR_TIMEOUT);
     parts_free(p);
 }
 
@@ -126,14 +138,30 @@ static void a_filler_that_waits_for_room_hears_of_the_stop(void **state)
     assert_int_equal(parts_room(p, &room, &len, NULL), ERR_CONFLICT);
     assert_int_equal(parts_sleep(p, 60000), ERR_CONFLICT);
     struct part *part = NULL;
-    assert_int_equal(parts_wait(p, PART_FULL, -1, &part, NULL), ERR_CONFLICT);
+    assert_int_equal(parts_wait_full(p, -1, &part, NULL), ERR_CONFLICT);
     (void)pthread_join(thread, NULL);
+    parts_free(p);
+}
+
+static void parts_may_come_home_out_of_order(void **state)
+{
+    (void)state;
+    struct parts *p = make();
+    fill(p, "aaaaaaaabbb");
+    parts_end(p);
+    parts_pass(p, expect_full(p, 1, "aaaaaaaa"));
+    parts_pass(p, expect_full(p, 2, "bbb"));
+    struct part *first = expect_ready(p, 1, "aaaaaaaa");
+    parts_pass(p, expect_ready(p, 2, "bbb"));
+    assert_int_equal(parts_drain(p, 0), ERR_TIMEOUT);
+    parts_pass(p, first);
+    assert_int_equal(parts_drain(p, 0), 0);
     parts_free(p);
 }
 
 struct received {
     struct parts *parts;
-    size_t len;
+    atomic_size_t len;
     char data[4096];
 };
 
@@ -141,7 +169,7 @@ static void *sign(void *arg)
 {
     struct parts *p = arg;
     struct part *part;
-    while (parts_wait(p, PART_FULL, -1, &part, NULL) == 0)
+    while (parts_wait_full(p, -1, &part, NULL) == 0)
         parts_pass(p, part);
     return NULL;
 }
@@ -150,20 +178,20 @@ static void *send_all(void *arg)
 {
     struct received *r = arg;
     struct part *part;
-    while (parts_wait(r->parts, PART_READY, -1, &part, NULL) == 0) {
-        memcpy(r->data + r->len, part->data, part->size);
-        r->len += part->size;
+    while (parts_take_ready(r->parts, &part, NULL) == 0) {
+        memcpy(r->data + (part->number - 1) * SIZE, part->data, part->size);
+        atomic_fetch_add(&r->len, part->size);
         parts_pass(r->parts, part);
     }
     return NULL;
 }
 
-static void three_threads_pass_on_every_byte(void **state)
+static void four_threads_pass_on_every_byte(void **state)
 {
     (void)state;
     static struct received received;
     struct parts *p = make();
-    pthread_t signer, sender;
+    pthread_t signer, sender, second;
     char text[1001];
     for (size_t i = 0; i < 1000; i++)
         text[i] = (char)('a' + i % 23);
@@ -171,10 +199,12 @@ static void three_threads_pass_on_every_byte(void **state)
     received.parts = p;
     assert_int_equal(pthread_create(&signer, NULL, sign, p), 0);
     assert_int_equal(pthread_create(&sender, NULL, send_all, &received), 0);
+    assert_int_equal(pthread_create(&second, NULL, send_all, &received), 0);
     fill(p, text);
     parts_end(p);
     (void)pthread_join(signer, NULL);
     (void)pthread_join(sender, NULL);
+    (void)pthread_join(second, NULL);
     assert_int_equal(received.len, 1000);
     assert_memory_equal(received.data, text, 1000);
     parts_free(p);
@@ -189,7 +219,8 @@ int main(void)
         cmocka_unit_test(an_empty_stream_is_one_empty_part),
         cmocka_unit_test(nothing_to_do_yet_is_a_timeout),
         cmocka_unit_test(a_filler_that_waits_for_room_hears_of_the_stop),
-        cmocka_unit_test(three_threads_pass_on_every_byte),
+        cmocka_unit_test(parts_may_come_home_out_of_order),
+        cmocka_unit_test(four_threads_pass_on_every_byte),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
