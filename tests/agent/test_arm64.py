@@ -6,6 +6,7 @@ import pytest
 
 import trees
 from host import NATIVE, QEMU, Host
+from routes import ROOT
 
 OTHER = {"amd64": "arm64", "arm64": "amd64"}[NATIVE]
 
@@ -31,7 +32,7 @@ def test_it_enrols_beats_backs_up_and_restores(other):
     trees.assert_same(other.source, restored(other))
 
 
-def test_one_restores_what_the_other_backed_up(stack, other):
+def test_one_restores_what_the_other_backed_up(other):
     """An archive does not depend on who made it."""
     other.enrol()
     trees.nasty(other.source)
@@ -48,8 +49,7 @@ def restored(host):
     return inside if inside.exists() else host.target
 
 
-def test_it_is_one_static_binary(other):
-    from routes import ROOT
+def test_it_is_one_static_binary():
     for arch in (NATIVE, OTHER):
         for program in ("muster-agent", "muster-launcher"):
             head = (ROOT / "build" / arch / program).read_bytes()

@@ -1,14 +1,15 @@
 """The agent as a service: polling, commands, outages, goodbyes, and the launcher above it."""
 
+import datetime
 import json
 import os
 import signal
 import time
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 
-from client import problem
-from host import Host
 from wait import wait_until
 
 
@@ -161,11 +162,6 @@ def test_the_status_tells_how_the_polling_goes(running):
 
 def test_a_host_that_slept_past_its_certificate_comes_back(host):
     """Renewal needs the key alone. The certificate on disk is replaced by one that has run out long ago."""
-    import datetime
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-
     key = serialization.load_pem_private_key((host.state / "key.pem").read_bytes(), None)
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "old")])
     past = datetime.datetime(2024, 1, 1)

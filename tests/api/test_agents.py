@@ -102,7 +102,8 @@ def test_an_event_is_stored_and_acknowledged_once(operator, agent):
     items = events(operator, agent)["items"]
     assert sorted(i["seq"] for i in items) == [1, 2, 3]
     first = next(i for i in items if i["seq"] == 1)
-    assert (first["message"], first["metadata"], first["level"], first["kind"]) == ("first", {"path": "/x"}, "info", "log")
+    assert (first["message"], first["metadata"]) == ("first", {"path": "/x"})
+    assert (first["level"], first["kind"]) == ("info", "log")
 
 
 def test_what_was_stored_first_stays(operator, agent):
@@ -142,7 +143,8 @@ def test_the_same_batch_from_many_at_once_is_stored_once(operator, agent):
 
 def test_five_hundred_events_fit_and_one_more_does_not(agent):
     assert len(agent.say(*[event(i) for i in range(1, 501)])["acked"]) == 500
-    reply = agent.post("/api/agent/events", {"epoch": "00000000000000aa", "events": [event(i) for i in range(501, 1002)]})
+    too_many = [event(i) for i in range(501, 1002)]
+    reply = agent.post("/api/agent/events", {"epoch": "00000000000000aa", "events": too_many})
     assert problem(reply, 422, "invalid-field")["pointer"] == "/events"
 
 
@@ -150,7 +152,8 @@ def test_five_hundred_events_fit_and_one_more_does_not(agent):
     ("seq", 0), ("seq", "1"), ("seq", None), ("time_ms", "now"), ("level", "loud"), ("kind", ""), ("kind", 5),
     ("message", None), ("message", 5), ("metadata", [])])
 def test_one_wrong_event_refuses_the_batch_and_names_it(operator, agent, field, value):
-    reply = agent.post("/api/agent/events", {"epoch": "00000000000000aa", "events": [event(1), {**event(2), field: value}]})
+    batch = [event(1), {**event(2), field: value}]
+    reply = agent.post("/api/agent/events", {"epoch": "00000000000000aa", "events": batch})
     assert problem(reply, 422, "invalid-field")["pointer"] == f"/events/1/{field}"
     assert events(operator, agent)["items"] == []
 

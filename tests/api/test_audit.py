@@ -1,6 +1,7 @@
 """The audit trail: every privileged act is in it, and no change of it goes unnoticed."""
 
 import sqlite3
+import subprocess
 
 import pytest
 
@@ -77,7 +78,6 @@ def copy(stack, operator, tmp_path):
     conf.write_text("\n".join(lines + [f'MUSTER_DB="{path}"']) + "\n")
 
     def verify():
-        import subprocess
         return subprocess.run([stack.bin, "audit", "verify", "--config", conf], env=stack.env, capture_output=True,
                               text=True, timeout=60)
 

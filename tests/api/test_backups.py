@@ -85,7 +85,7 @@ def test_a_download_serves_ranges_and_heads(agent, upload):
     assert (part.status_code, part.content) == (206, SMALL[10:20])
 
 
-def test_restore_finds_the_newest_good_run(operator, agent, config):
+def test_restore_finds_the_newest_good_run(agent, config):
     done = []
     for status in ("completed", "warning", "failed"):
         upload = Upload(agent, config)
@@ -116,7 +116,8 @@ def test_progress_is_shown_while_a_run_is_under_way(operator, agent, upload):
 # --- starting ---
 
 
-@pytest.mark.parametrize("filename", ["", "a/b", "..", ".", "../x", "a b", "a\\b", "ä.tar", "a\u0000", "x" * 300, "%2e"])
+@pytest.mark.parametrize("filename", ["", "a/b", "..", ".", "../x", "a b", "a\\b", "ä.tar", "a\u0000", "x" * 300,
+                                      "%2e"])
 def test_a_file_name_that_could_lead_elsewhere_is_refused(agent, config, filename):
     reply = agent.post("/api/agent/backup/start", {"configId": config["id"], "filename": filename, "multipart": True})
     if "\0" in filename:
@@ -151,9 +152,9 @@ def test_the_same_name_twice_overwrites_nothing(stack, agent, config):
 # --- parts ---
 
 
-@pytest.mark.parametrize("fields, pointer", [({"number": 0}, "/number"), ({"number": 10001}, "/number"), ({"number": "1"}, "/number"),
-                                             ({"size": 0}, "/size"), ({"size": PART + 1}, "/size"),
-                                             ({"md5": "x"}, "/md5"), ({"md5": "!" * 24}, "/md5")])
+@pytest.mark.parametrize("fields, pointer", [
+    ({"number": 0}, "/number"), ({"number": 10001}, "/number"), ({"number": "1"}, "/number"), ({"size": 0}, "/size"),
+    ({"size": PART + 1}, "/size"), ({"md5": "x"}, "/md5"), ({"md5": "!" * 24}, "/md5")])
 def test_a_part_out_of_range_is_refused(upload, fields, pointer):
     reply = upload.announce(1, SMALL, fields)
     assert problem(reply, 422, "invalid-field")["pointer"] == pointer
@@ -253,7 +254,7 @@ def store_secret(stack):
     return (stack.var / "secrets/store.key").read_text().strip()
 
 
-def test_urls_are_signed_as_amazon_describes(agent, upload, store_secret):
+def test_urls_are_signed_as_amazon_describes(upload, store_secret):
     url = upload.url(1, SMALL)
     headers = {"Content-Length": str(len(SMALL)), "Content-MD5": md5(SMALL)}
     ours = {k: v[0] for k, v in parse_qs(urlsplit(resign(url, "PUT", store_secret, headers)).query).items()}
@@ -262,7 +263,7 @@ def test_urls_are_signed_as_amazon_describes(agent, upload, store_secret):
 
 @pytest.mark.parametrize("what", ["expired", "of tomorrow", "for a week", "for another host", "for another region",
                                   "unsigned length", "for nobody"])
-def test_a_url_that_is_signed_right_but_not_in_force_is_refused(operator, agent, upload, store_secret, what):
+def test_a_url_that_is_signed_right_but_not_in_force_is_refused(agent, upload, store_secret, what):
     """Whoever had the key could make these; the store still takes only what it would make itself."""
     url, now = upload.url(1, SMALL), time.time()
     headers = {"Content-Length": str(len(SMALL)), "Content-MD5": md5(SMALL)}
@@ -305,7 +306,7 @@ def test_a_body_that_is_not_the_announced_one_is_refused(agent, upload):
     assert upload.put(url, SMALL).status_code == 200
 
 
-def test_headers_that_are_not_signed_are_refused(agent, upload):
+def test_headers_that_are_not_signed_are_refused(upload):
     url = upload.url(1, SMALL)
     for name, value in (("x-amz-copy-source", "/muster/users/x/y"), ("x-amz-acl", "public-read"),
                         ("X-AMZ-Meta-A", "b"), ("x-amz-content-sha256", "UNSIGNED-PAYLOAD")):
@@ -332,14 +333,14 @@ def test_a_download_that_brings_a_body_leaves_nothing_on_disk(stack, agent, uplo
     assert not list((stack.var / "store/incoming").iterdir())
 
 
-def test_a_denied_upload_leaves_nothing_on_disk(stack, agent, upload):
+def test_a_denied_upload_leaves_nothing_on_disk(stack, upload):
     url = changed(upload.url(1, SMALL), **{"X-Amz-Signature": "0" * 64})
     before = {p for p in (stack.var / "store").rglob("*")}
     refused(upload.put(url, SMALL), 403)
     assert {p for p in (stack.var / "store").rglob("*")} == before
 
 
-def test_a_part_of_a_finished_upload_is_refused(stack, agent, upload):
+def test_a_part_of_a_finished_upload_is_refused(stack, upload):
     url = upload.url(1, SMALL)
     upload.add(SMALL)
     assert upload.complete().status_code == 200
@@ -360,7 +361,7 @@ def test_urls_of_a_deactivated_agent_stop(operator, agent, upload):
     refused(upload.put(put, SMALL), 403)
 
 
-def test_what_is_in_the_store_is_reached_by_no_other_way(stack, agent, page, upload):
+def test_what_is_in_the_store_is_reached_by_no_other_way(agent, page, upload):
     upload.add(SMALL)
     upload.complete()
     for target in (f"/objects/{upload.s3_path}", f"/-/objects/{upload.s3_path}", f"/store/objects/{upload.s3_path}",
@@ -369,7 +370,7 @@ def test_what_is_in_the_store_is_reached_by_no_other_way(stack, agent, page, upl
         assert page.get(target, judge=False).status_code in (400, 403, 404), target
 
 
-def test_objects_are_not_on_the_peoples_port(stack, agent, page, upload):
+def test_objects_are_not_on_the_peoples_port(agent, page, upload):
     upload.add(SMALL)
     upload.complete()
     url = agent.ok("POST", "/api/agent/restore", {})["url"]
@@ -379,7 +380,7 @@ def test_objects_are_not_on_the_peoples_port(stack, agent, page, upload):
 # --- completing ---
 
 
-def test_completed_needs_every_part(agent, upload):
+def test_completed_needs_every_part(upload):
     problem(upload.complete(), 409, "conflict")  # none at all
     upload.add(FULL)
     announced = upload.url(2, SMALL)
@@ -392,14 +393,14 @@ def test_completed_needs_every_part(agent, upload):
     assert upload.complete(parts=claim).status_code == 200
 
 
-def test_a_gap_between_parts_is_no_backup(agent, upload):
+def test_a_gap_between_parts_is_no_backup(upload):
     upload.add(FULL)
     upload.put(upload.url(3, SMALL), SMALL)
     upload.parts.append({"number": 3, "etag": hashlib.md5(SMALL).hexdigest(), "size": len(SMALL)})
     problem(upload.complete(), 409, "conflict")
 
 
-def test_a_short_part_in_the_middle_is_no_backup(agent, upload):
+def test_a_short_part_in_the_middle_is_no_backup(upload):
     upload.add(SMALL)
     upload.add(SMALL)
     problem(upload.complete(), 409, "conflict")

@@ -93,7 +93,8 @@ def test_a_backup_config_is_added_and_listed(stack, operator, agent):
                           "/srv", "--exclude", "*.tmp", "--method", "gzip", "--level", "9")
     config = operator.ok("GET", f"/api/configs/{made['id']}")
     assert config["sources"] == [{"path": "/etc"}, {"path": "/srv"}]
-    assert (config["options"]["method"], config["options"]["level"], config["options"]["excludes"]) == ("gzip", 9, ["*.tmp"])
+    options = config["options"]
+    assert (options["method"], options["level"], options["excludes"]) == ("gzip", 9, ["*.tmp"])
     assert made["id"] in [c["id"] for c in stack.app_json("backup-config", "list")]
 
 
@@ -105,7 +106,7 @@ def test_a_wrong_backup_config_is_refused_in_one_line(stack, agent, more):
     assert len(done.stderr.splitlines()) <= 2 and done.stderr
 
 
-def test_a_password_minted_on_the_command_line_enrols(stack, operator, spec):
+def test_a_password_minted_on_the_command_line_enrols(stack, spec):
     minted = stack.app_json("otp", "mint", "--name", "cli", "--host", "host")
     agent = Agent.enrol(stack, spec, minted)
     agent.beat()
@@ -166,8 +167,8 @@ def test_a_configuration_that_is_not_there_is_named(stack):
 
 def test_what_is_in_force_is_printed_without_secrets(stack, tmp_path):
     conf = tmp_path / "app.conf"
-    conf.write_text('MUSTER_ADMIN_EMAIL="a@b.c"\nMUSTER_ADMIN_PASSWORD_HASH="$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ$'
-                    'aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g"\n')
+    password_hash = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g"
+    conf.write_text(f'MUSTER_ADMIN_EMAIL="a@b.c"\nMUSTER_ADMIN_PASSWORD_HASH="{password_hash}"\n')
     done = run(stack, "check-config", "--config", conf)
     assert "aGFzaGhhc2" not in done.stdout + done.stderr
     shown = json.loads(stack.app("check-config", "--json").stdout)

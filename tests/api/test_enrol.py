@@ -8,7 +8,7 @@ import time
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 import tokens
@@ -176,7 +176,7 @@ def test_another_key_is_409_blocks_quarantines_and_alerts(stack, admin, operator
 # --- not this password ---
 
 
-def test_passwords_that_do_not_count_are_all_alike(stack, operator, wire):
+def test_passwords_that_do_not_count_are_all_alike(wire):
     replies = []
     for otp in (tokens.otp(), "mot_x", "x" * 200, tokens.api_key(), tokens.otp()[:-1] + "!"):
         told = problem(redeem(wire, {"otp": otp}, Identity()), 401, "unauthenticated")
@@ -306,7 +306,6 @@ def test_each_use_of_a_token_is_audited(stack, operator, wire):
 
 
 def pem(key):
-    from cryptography.hazmat.primitives import hashes
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "x")])
     return x509.CertificateSigningRequestBuilder().subject_name(name).sign(key, hashes.SHA256()).public_bytes(
         serialization.Encoding.PEM).decode()
@@ -335,7 +334,7 @@ def test_renewal_gives_a_new_certificate_for_the_same_key(operator, enrolled):
     assert stored == body["certificateNotAfter_ms"]
 
 
-def test_renewal_needs_no_certificate(stack, spec, enrolled):
+def test_renewal_needs_no_certificate(enrolled):
     enrolled.session.cert, kept = None, enrolled.session.cert
     enrolled.session.close()
     assert enrolled.post("/api/agent/renew", {"csr": enrolled.identity.csr()}).status_code == 200
@@ -368,9 +367,8 @@ def test_a_certificate_with_a_key_that_has_none_is_refused(agent, enrolled):
     problem(agent.post("/api/agent/heartbeat", {"version": "0.1.0", "platform": "linux"}), 403, "certificate-mismatch")
 
 
-def test_a_certificate_of_another_ca_is_refused(stack, enrolled):
+def test_a_certificate_of_another_ca_is_refused(enrolled):
 
-    from cryptography.hazmat.primitives import hashes
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "self-made")])
     now = datetime.datetime.utcnow()
     certificate = (x509.CertificateBuilder().subject_name(name).issuer_name(name)

@@ -134,7 +134,7 @@ def test_a_deactivated_agent_is_refused_within_a_second_and_can_come_back(operat
     wait_until(lambda: works(agent).status_code == 200, 1, "the key works again within one second")
 
 
-def test_deactivating_from_the_command_line_is_heard_within_a_second(stack, operator, agent):
+def test_deactivating_from_the_command_line_is_heard_within_a_second(stack, agent):
     assert works(agent).status_code == 200
     stack.app("agent", "deactivate", agent.id)
     wait_until(lambda: works(agent).status_code == 403, 1, "the key stopped working within one second")
@@ -150,7 +150,8 @@ def test_deactivating_twice_is_as_good_as_once(operator, agent):
 def test_a_deleted_agent_is_gone_with_its_events_but_not_its_backups(stack, admin, operator, agent):
     agent.say(event(1))
     config = operator.add_config(agent)
-    run = agent.ok("POST", "/api/agent/backup/start", {"configId": config["id"], "filename": "a.tar", "multipart": True})
+    run = agent.ok("POST", "/api/agent/backup/start",
+                   {"configId": config["id"], "filename": "a.tar", "multipart": True})
     admin.ok("DELETE", f"/api/agents/{agent.id}")
     wait_until(lambda: works(agent).status_code == 401, 1, "the key is unknown within one second")
     problem(operator.get(f"/api/agents/{agent.id}"), 404, "not-found")

@@ -99,7 +99,7 @@ def test_a_new_password_ends_the_sessions_of_the_old_one(stack, person):
     person.ok("GET", "/api/auth/session")
 
 
-def test_guessing_is_slowed_down_and_says_for_how_long(stack, spec, page, person):
+def test_guessing_is_slowed_down_and_says_for_how_long(page, person):
     for _ in range(30):
         reply = login(page, person.email, "guess")
         if reply.status_code == 429:

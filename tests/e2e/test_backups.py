@@ -56,8 +56,8 @@ def test_what_is_stored_can_be_read_without_us(host, tmp_path):
     trees.nasty(host.source)
     run = back_up(host, method="zstd")
     data = object_of(host, run).read_bytes()
-    done = subprocess.run(["tar", "-x", "--zstd", "--xattrs", "--xattrs-include=*", "--acls", "--numeric-owner", "-p", "-C",
-                           tmp_path], input=data, capture_output=True)
+    done = subprocess.run(["tar", "-x", "--zstd", "--xattrs", "--xattrs-include=*", "--acls", "--numeric-owner", "-p",
+                           "-C", tmp_path], input=data, capture_output=True)
     assert done.returncode == 0, done.stderr[:2000]
     inside = tmp_path / str(host.source).lstrip("/")
     subprocess.run(["diff", "-r", "--no-dereference", host.source, inside if inside.exists() else tmp_path], check=True)
@@ -341,7 +341,7 @@ def spec_free_tmpfs(request, tmp_path):
         subprocess.run(["umount", "-l", tmp_path], check=True)
 
 
-def test_two_copies_side_by_side_know_nothing_of_each_other(stack, host):
+def test_two_copies_side_by_side_know_nothing_of_each_other(host):
     with Stack("second") as second, Host(second) as other:
         other.enrol()
         (host.source / "mine").write_text("first stack")

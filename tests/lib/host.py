@@ -19,8 +19,8 @@ QEMU = {"amd64": "qemu-x86_64-static", "arm64": "qemu-aarch64-static"}
 
 
 class Host:
-    """with Host(stack) as host: … arch: whose binary; one that is not this machine's runs under qemu-user. user: run the
-    agent as this uid instead of ours."""
+    """with Host(stack) as host: … arch: whose binary; one that is not this machine's runs under qemu-user. user: the
+    uid that the agent runs as, instead of ours."""
 
     def __init__(self, stack, arch=NATIVE, user=None, dir=None):
         self.stack, self.arch, self.user = stack, arch, user

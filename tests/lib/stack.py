@@ -13,6 +13,8 @@ import sqlite3
 import subprocess
 import tempfile
 
+import requests
+
 from routes import ROOT
 from wait import wait_until
 
@@ -77,8 +79,8 @@ def alive(pid):
 
 
 class Stack:
-    """with Stack("api") as stack: … Settings are variables of the environment, which override app.conf. With agent, this
-    machine's own agent runs too and has a first backup."""
+    """with Stack("api") as stack: … Settings are variables of the environment, which override app.conf. With agent,
+    this machine's own agent runs too and has a first backup."""
 
     def __init__(self, name, agent=False, **settings):
         self.name = name
@@ -152,8 +154,6 @@ class Stack:
         wait_until(lambda: not alive(pid), 30, f"the app ended after {how.name}")
 
     def ready(self):
-        import requests
-
         try:
             return requests.get(f"{self.url}/health/ready", verify=self.ca, timeout=5).status_code == 200
         except requests.RequestException:
