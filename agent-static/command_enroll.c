@@ -11,6 +11,7 @@
 #include "common/buf.h"
 #include "common/cursor.h"
 #include "common/file.h"
+#include "common/log.h"
 #include "common/token.h"
 #include "common/wipe.h"
 #include "enroll.h"
@@ -203,6 +204,10 @@ static int enrol(const struct cli_args *args, struct agent *agent, const struct 
     }
     if (rc == 0)
         print_result(args, o, &result);
+    if (rc == 0 && new_config == NULL && cli_option(args, "backup-root") != NULL)
+        log_warning(
+            "the configuration was there already and stays as it is: set BACKUP_ROOTS in it; --backup-root is for "
+            "a new one");
     buf_done(&config);
     return rc;
 }

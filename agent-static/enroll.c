@@ -174,6 +174,10 @@ static int explain(const struct api_result *result, int rc, struct err *err)
     if (result->status == 401)
         return err_prefix(err,
                           "the one-time password is not accepted: mistyped, expired or used up; ask for a new one");
+    if (result->status == 404)
+        return err_set(
+            err, ERR_NOT_FOUND,
+            "nobody enrols at this address: agents have a port of their own, usually the one after people's");
     return rc;
 }
 

@@ -23,6 +23,7 @@ static const struct cli_command commands[] = {
     {"agent list",         NULL,       0, 0, "list agents",                                          NULL,               CONFIG_AND_JSON,       fleet_command_agent_list},
     {"agent deactivate",   "AGENT",    1, 1, "refuse an agent; undone by 'agent activate'",          NULL,               CONFIG_AND_JSON,       fleet_command_agent_deactivate},
     {"agent activate",     "AGENT",    1, 1, "accept a deactivated agent again",                     NULL,               CONFIG_AND_JSON,       fleet_command_agent_activate},
+    {"agent approve",      "AGENT",    1, 1, "lift the quarantine of an agent that was looked at",   NULL,               CONFIG_AND_JSON,       fleet_command_agent_approve},
     {"agent delete",       "AGENT",    1, 1, "forget an agent and its events; its backups stay",     NULL,               fleet_agent_delete_options, fleet_command_agent_delete},
     {"ca show",            NULL,       0, 0, "print the certificate authority's root and bundle",    NULL,               CONFIG_AND_JSON,       fleet_command_ca_show},
     {"ca prepare",         NULL,       0, 0, "make the next root; agents learn to trust it",         fleet_ca_details,   CONFIG_AND_JSON,       fleet_command_ca_prepare},

@@ -119,9 +119,12 @@ static int open_sources(struct run *r, struct err *err)
 /* Whether this host wants to do what the config says. */
 static int check_config(struct run *r, struct err *err)
 {
-    if (r->config.encryption)
-        return err_set(err, ERR_DENIED,
-                       "this agent cannot encrypt backups yet, and will not store unencrypted what is to be encrypted");
+    const char *at = NULL;
+    if (r->config.encryption || config_word(r->agent->config, "AGE_RECIPIENTS", &at) != NULL)
+        return err_set(
+            err, ERR_DENIED,
+            "this agent cannot encrypt backups yet, and will not store unencrypted what the backup config or "
+            "AGE_RECIPIENTS wants encrypted");
     return open_sources(r, err);
 }
 

@@ -212,6 +212,8 @@ static int explain_status(const struct http_reply *reply, const json_t *problem,
         return err_set(err, code, "the server answered with a redirect (%d), which is refused", reply->status);
     if (title == NULL)
         return err_set(err, code, "the server answered with status %d", reply->status);
+    if (detail != NULL && strcmp(title, detail) == 0)
+        detail = NULL;
     return err_set(err, code, "the server says: %.100s%s%.150s%s%.40s", title, detail != NULL ? ": " : "",
                    detail != NULL ? detail : "", pointer != NULL ? " at " : "", pointer != NULL ? pointer : "");
 }

@@ -184,6 +184,8 @@ static int explain(const struct tls *tls, int rc, struct err *err)
         return err_set(err, ERR_UNAVAILABLE, "%.200s closed the connection", host);
     if (rc == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE)
         return err_set(err, ERR_UNAVAILABLE, "%.200s ended the TLS connection with an alert", host);
+    if (rc == MBEDTLS_ERR_SSL_INVALID_RECORD)
+        return err_set(err, ERR_UNAVAILABLE, "%.200s does not speak TLS at this port", host);
     if (rc == MBEDTLS_ERR_SSL_ALLOC_FAILED)
         return err_set(err, ERR_NOMEM, "out of memory");
     return err_set(err, ERR_UNAVAILABLE, "TLS with %.200s failed (-0x%04x)", host, (unsigned)-rc);

@@ -1,5 +1,5 @@
-/* muster-app otp mint, agent list, deactivate, activate, delete. A running server hears of what they change through the
- * changes table. */
+/* muster-app otp mint, agent list, deactivate, activate, approve, delete. A running server hears of what they change
+ * through the changes table. */
 #include "command.h"
 
 #include <inttypes.h>
@@ -214,6 +214,19 @@ static int act(struct command *c, enum agent_act act, const char *id, struct err
     return db_write(c->app->writer, write_change, &change, err);
 }
 
+/* Active and held back are two things: an agent may be both. */
+static bool is_quarantined(struct command *c, const char *id)
+{
+    json_t *agent = NULL;
+    struct err err;
+    if (agent_json(c->db, id, clock_now_ms(c->app->clock), &agent, &err) != 0)
+        return false;
+    const char *status = json_string_value(json_object_get(agent, "status"));
+    bool quarantined = status != NULL && strcmp(status, "quarantined") == 0;
+    json_decref(agent);
+    return quarantined;
+}
+
 static int run_act(const struct cli_args *args, enum agent_act what, const char *done)
 {
     struct command c = {0};
@@ -231,6 +244,8 @@ static int run_act(const struct cli_args *args, enum agent_act what, const char 
         exit_code = cli_fail(args, rc == ERR_DENIED ? CLI_USAGE : CLI_FAILED, &err);
     else if (cli_switch(args, "json"))
         command_print_json(json_pack("{s:b,s:s}", "success", 1, "id", id));
+    else if (what == AGENT_ACTIVATE && is_quarantined(&c, id))
+        printf("agent %s is active but quarantined: look at it, then run 'muster-app agent approve %s'\n", id, id);
     else
         printf("agent %s is %s\n", id, done);
     command_close(&c);
@@ -247,6 +262,12 @@ int fleet_command_agent_activate(const struct cli_args *args, void *ctx)
 {
     (void)ctx;
     return run_act(args, AGENT_ACTIVATE, "active");
+}
+
+int fleet_command_agent_approve(const struct cli_args *args, void *ctx)
+{
+    (void)ctx;
+    return run_act(args, AGENT_APPROVE, "approved");
 }
 
 int fleet_command_agent_delete(const struct cli_args *args, void *ctx)

@@ -56,6 +56,7 @@ int fleet_command_otp_mint(const struct cli_args *args, void *ctx);
 int fleet_command_agent_list(const struct cli_args *args, void *ctx);
 int fleet_command_agent_deactivate(const struct cli_args *args, void *ctx);
 int fleet_command_agent_activate(const struct cli_args *args, void *ctx);
+int fleet_command_agent_approve(const struct cli_args *args, void *ctx);
 int fleet_command_agent_delete(const struct cli_args *args, void *ctx);
 int fleet_command_ca_show(const struct cli_args *args, void *ctx);
 int fleet_command_ca_prepare(const struct cli_args *args, void *ctx);

@@ -117,15 +117,13 @@ static int restored_write(struct db *db, void *ctx, struct err *err)
     return rc;
 }
 
-static int record_restore(const struct settings *s, const char *file, int64_t now_ms, struct err *err)
+static int record_restore(const struct settings *s, const struct secrets *secrets, const char *file, int64_t now_ms,
+                          struct err *err)
 {
-    struct secrets *secrets = NULL;
     struct db_writer *writer = NULL;
     struct migrate_result migrated;
     struct restored restored = {.now_ms = now_ms, .detail = json_pack("{s:s}", "file", file)};
-    int rc = secrets_load(s->secrets_dir, &secrets, err);
-    if (rc == 0)
-        rc = db_migrate(&(struct migrate_options){.path = s->db_path, .backup_dir = s->backup_dir, .now_ms = now_ms},
+    int rc = db_migrate(&(struct migrate_options){.path = s->db_path, .backup_dir = s->backup_dir, .now_ms = now_ms},
                         &migrated, err);
     if (rc == 0)
         rc = db_writer_start(s->db_path, &writer, err);
@@ -134,7 +132,6 @@ static int record_restore(const struct settings *s, const char *file, int64_t no
         rc = db_write(writer, restored_write, &restored, err);
     }
     db_writer_stop(writer);
-    secrets_free(secrets);
     json_decref(restored.detail);
     return rc;
 }
@@ -143,6 +140,7 @@ int ops_command_restore_db(const struct cli_args *args, void *ctx)
 {
     (void)ctx;
     struct settings *s = NULL;
+    struct secrets *secrets = NULL;
     struct err err = {0};
     char old[DB_PATH_MAX] = "";
     int lock = -1;
@@ -150,11 +148,14 @@ int ops_command_restore_db(const struct cli_args *args, void *ctx)
     if (command_settings(args, &s, &exit_code) != 0)
         return exit_code;
     int64_t now_ms = clock_now_ms(clock_system());
-    int rc = db_lock(s->db_path, true, &lock, &err);
+    /* First, since it also finds out whether we are the user that all of this belongs to. */
+    int rc = secrets_load(s->secrets_dir, &secrets, &err);
+    if (rc == 0)
+        rc = db_lock(s->db_path, true, &lock, &err);
     if (rc == 0)
         rc = db_restore(cli_operand(args, 0), s->db_path, now_ms, old, &err);
     if (rc == 0)
-        rc = record_restore(s, cli_operand(args, 0), now_ms, &err);
+        rc = record_restore(s, secrets, cli_operand(args, 0), now_ms, &err);
     if (rc != 0)
         exit_code = fail(args, &err);
     else if (cli_switch(args, "json"))
