@@ -99,7 +99,7 @@ class Stack:
             "MUSTER_APP": str(self.bin),
             "MUSTER_WITHOUT_AGENT": "" if agent else "1",
             "MUSTER_LOGIN_RATE": "1000r/s",
-            "MUSTER_ENROLL_RATE": "1000r/s",
+            "MUSTER_ENROL_RATE": "1000r/s",
             "MUSTER_LOG_LEVEL": "debug",
             **settings,
         }
