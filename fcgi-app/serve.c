@@ -174,7 +174,7 @@ static bool stop(struct server *s)
         log_warning("some requests did not end within %d s", DRAIN_REQUESTS_MS / 1000);
     housekeeping_stop(s->housekeeping);
     changes_stop(s->app->changes);
-    if (presence_flush(s->app, &err) != 0)
+    if (presence_flush(s->app, 0, &err) != 0)
         log_error("what heartbeats last said was not written: %s", err.msg);
     auth_flush(s->app);
     if (ended)

@@ -20,8 +20,10 @@ struct presence;
 struct presence *presence_new(void);
 void presence_free(struct presence *p);
 
-/* Writes what heartbeats have changed since the last flush; also at the end of a drain. Blocks until it is on disk. */
-int presence_flush(struct app *app, struct err *err) MUSTER_NODISCARD;
+/* Writes what heartbeats have changed since the last flush; also at the end of a drain. Blocks until it is on disk. It
+ * goes in chunks of a few hundred agents with a pause of pause_between_ms after each, so that ten thousand that are due
+ * at once do not hold a core while others wait for their answers. */
+int presence_flush(struct app *app, int pause_between_ms, struct err *err) MUSTER_NODISCARD;
 
 /* How many agents are in memory. */
 size_t presence_count(struct presence *p);

@@ -124,12 +124,21 @@ static int jittered(struct presence_entry *e, int interval_s)
     return next_s > 0 ? next_s : 1;
 }
 
+static bool says_something_new(const struct presence_beat *a, const struct presence_beat *b)
+{
+    return strcmp(a->version, b->version) != 0 || strcmp(a->platform, b->platform) != 0 ||
+           strcmp(a->arch, b->arch) != 0 || strcmp(a->deployment_mode, b->deployment_mode) != 0 ||
+           strcmp(a->boot_id, b->boot_id) != 0 || strcmp(a->address, b->address) != 0 || a->proto != b->proto;
+}
+
 void presence_beat(struct presence_entry *e, const struct presence_beat *beat, int poll_interval_s, int64_t now_ms,
                    struct presence_news *ret)
 {
     presence_lock(e);
     struct live *live = &e->live;
     int next_s = jittered(e, poll_interval_s);
+    if (says_something_new(&live->beat, beat) || live->poll_interval_s != poll_interval_s)
+        e->changed = true;
     live->beat = *beat;
     live->status = beat->final ? presence_offline : beat->error ? presence_error : presence_online;
     live->last_seen_ms = now_ms;

@@ -52,6 +52,7 @@ struct presence_entry {
     struct facts facts;
     struct live live;
     bool dirty;
+    bool changed; /* since the last flush: more than the time and the uptime */
     int polls;
     struct ratelimit requests, parts, event_bytes, renewals;
     bool certificate_known;

@@ -9,7 +9,7 @@
 #include "fleet/fleet.h"
 #include "fleet/presence_entry.h"
 
-enum { MINUTE_MS = 60 * 1000, RETENTION_EVERY_MS = 3600 * 1000, RETENTION_CHUNK = 200 };
+enum { MINUTE_MS = 60 * 1000, RETENTION_EVERY_MS = 3600 * 1000, RETENTION_CHUNK = 200, FLUSH_PAUSE_MS = 10 };
 
 #define DAY_MS (INT64_C(24) * 3600 * 1000)
 
@@ -116,7 +116,7 @@ static int keep_retention(struct app *app, struct presence_chores *chores, int64
 
 static int run_chores(struct app *app, struct presence_chores *chores, int64_t now_ms, struct err *err)
 {
-    int rc = presence_flush(app, err);
+    int rc = presence_flush(app, FLUSH_PAUSE_MS, err);
     if (rc == 0)
         rc = read_audit_head(app, chores, err);
     if (rc == 0 && due(&chores->minute_due_ms, now_ms, MINUTE_MS)) {

@@ -65,7 +65,6 @@ CREATE TABLE agents (
 );
 CREATE INDEX agents_by_user ON agents (user_id);
 CREATE INDEX agents_by_name ON agents (name_lower, id);
-CREATE INDEX agents_by_last_seen ON agents (last_seen_ms, id);
 CREATE INDEX agents_by_version ON agents (version, id);
 
 -- Public keys that are refused whatever certificate they show.

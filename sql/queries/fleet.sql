@@ -12,6 +12,12 @@ WHERE a.api_key_hash = :hash;
 
 -- What another process has written later stays, unless it is so much later that the clock was set back.
 -- name: agent_seen
+-- A heartbeat that says nothing new, which nearly all do: no index is touched.
+UPDATE agents SET status = :status, uptime_s = :uptime_s, last_seen_ms = :last_seen, offline_after_ms = :offline_after
+WHERE id = :id
+    AND (last_seen_ms IS NULL OR last_seen_ms <= :last_seen OR last_seen_ms > :last_seen + 60000);
+
+-- name: agent_seen_changed
 UPDATE agents SET version = :version, platform = :platform, arch = :arch, deployment_mode = :deployment_mode,
     boot_id = :boot_id, uptime_s = :uptime_s, address = :address, proto = :proto, status = :status,
     last_seen_ms = :last_seen, offline_after_ms = :offline_after, poll_interval_s = :poll_interval_s

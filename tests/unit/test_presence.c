@@ -67,7 +67,7 @@ static struct presence_news say(struct fleet *f, const struct seed *s, const str
 static void flush(struct fleet *f)
 {
     struct err err = {0};
-    expect_ok(presence_flush(&f->app, &err), &err);
+    expect_ok(presence_flush(&f->app, 0, &err), &err);
 }
 
 static void a_key_nobody_has_is_not_found_and_not_remembered(void **state)
@@ -150,6 +150,24 @@ static void a_heartbeat_reaches_the_database_with_the_flush(void **state)
     json_decref(agent);
 }
 
+static void a_version_that_comes_after_quiet_heartbeats_reaches_the_database(void **state)
+{
+    struct fleet *f = *state;
+    struct seed s = seed(f, 1);
+    struct presence_beat later = beat;
+    (void)say(f, &s, &beat);
+    flush(f);
+    (void)say(f, &s, &beat); /* says nothing new */
+    flush(f);
+    (void)snprintf(later.version, sizeof later.version, "2.0.0");
+    (void)say(f, &s, &later);
+    (void)say(f, &s, &later); /* nothing new beside the one before, which is not written yet */
+    flush(f);
+    json_t *agent = fleet_agent_json(f, s.id);
+    assert_string_equal(json_string_value(json_object_get(agent, "version")), "2.0.0");
+    json_decref(agent);
+}
+
 static void three_missed_intervals_are_offline(void **state)
 {
     struct fleet *f = *state;
@@ -190,7 +208,7 @@ static void a_flush_that_failed_is_made_up_for(void **state)
                                   NULL, NULL, NULL),
                      SQLITE_OK);
     (void)say(f, &s, &beat);
-    assert_int_not_equal(presence_flush(&f->app, &err), 0);
+    assert_int_not_equal(presence_flush(&f->app, 0, &err), 0);
     assert_int_equal(sqlite3_exec(db, "DROP TRIGGER full", NULL, NULL, NULL), SQLITE_OK);
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
     expect_status(f, s.id, "offline");
@@ -317,6 +335,7 @@ int main(void)
         WITH_FLEET(a_change_is_seen_after_a_minute_even_unheard),
         WITH_FLEET(a_deleted_agent_is_gone_while_a_request_still_holds_it),
         WITH_FLEET(a_heartbeat_reaches_the_database_with_the_flush),
+        WITH_FLEET(a_version_that_comes_after_quiet_heartbeats_reaches_the_database),
         WITH_FLEET(three_missed_intervals_are_offline),
         WITH_FLEET(goodbye_and_error_are_what_they_say),
         WITH_FLEET(a_flush_that_failed_is_made_up_for),
