@@ -35,7 +35,7 @@ static int check_password(struct req *r, const char *email, const char *password
 
 static void refuse(struct req *r, int rc, const struct err *err)
 {
-    if (rc == ERR_UNAVAILABLE) {
+    if (rc == ERR_TIMEOUT) {
         reply_retry_after(r, PROBLEM_UNAVAILABLE, 2, "Too many people are signing in at once; try again.");
     } else if (rc == ERR_DENIED) {
         auth_failure_note(r->app, "auth.login", r->remote_addr);

@@ -225,7 +225,7 @@ int login_limits_hash_begin(struct login_limits *l, int wait_ms, struct err *err
     if (rc == 0)
         l->hashes_running++;
     (void)pthread_mutex_unlock(&l->lock);
-    return rc == 0 ? 0 : err_set(err, ERR_UNAVAILABLE, "too many sign-ins at once");
+    return rc == 0 ? 0 : err_set(err, ERR_TIMEOUT, "too many sign-ins at once");
 }
 
 void login_limits_hash_end(struct login_limits *l)

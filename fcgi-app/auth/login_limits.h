@@ -25,7 +25,7 @@ void login_limits_failed(struct login_limits *l, const char *account, const char
 void login_limits_succeeded(struct login_limits *l, const char *account, const char *address);
 
 /* Bounds the hashes that run at once, so that a flood of logins leaves processor time to heartbeats. Waits at most
- * wait_ms; ERR_UNAVAILABLE then. */
+ * wait_ms; ERR_TIMEOUT then. */
 int login_limits_hash_begin(struct login_limits *l, int wait_ms, struct err *err) MUSTER_NODISCARD;
 void login_limits_hash_end(struct login_limits *l);
 
