@@ -1,8 +1,9 @@
 /* arena.h: memory that lives and dies together, with a hard cap.
  *
  * One arena per request: everything the request makes comes from it, arena_reset() gives it back at once and runs the
- * cleanup callbacks, last registered first. What it held is wiped then: requests carry passwords. The cap bounds what a hostile peer can make us hold. Not thread-safe: an
- * arena belongs to one thread at a time (a parked request hands its arena over with itself). */
+ * cleanup callbacks, last registered first. What it held is wiped then: requests carry passwords. The cap bounds what a
+ * hostile peer can make us hold. Not thread-safe: an arena belongs to one thread at a time (a parked request hands its
+ * arena over with itself). */
 #ifndef MUSTER_COMMON_ARENA_H
 #define MUSTER_COMMON_ARENA_H
 
