@@ -114,8 +114,9 @@ test('going to another page moves the focus there and names the tab', async () =
   await visit(page, pages[0]);
   await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Backups' }).press('Enter');
   await page.getByRole('heading', { level: 1, name: 'Backups' }).waitFor();
-  assert.ok(await page.evaluate(() => document.querySelector('main').contains(document.activeElement)));
-  assert.equal(await page.title(), 'Backups · Muster');
+  // Both follow a moment after the heading is drawn.
+  await page.waitForFunction(() => document.querySelector('main').contains(document.activeElement));
+  await page.waitForFunction(() => document.title === 'Backups · Muster');
   await close(page);
 });
 
