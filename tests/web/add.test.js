@@ -138,6 +138,6 @@ test('the tabs follow the arrow keys', async () => {
   await page.getByRole('tab', { name: 'One-time password' }).focus();
   await page.keyboard.press('ArrowRight');
   await page.getByLabel('Platform').waitFor();
-  assert.equal(await page.evaluate(() => document.activeElement.id), 'tab-key');
+  await page.waitForFunction(() => document.activeElement.id === 'tab-key');
   assert.equal(new URL(page.url()).searchParams.get('tab'), 'key');
 });

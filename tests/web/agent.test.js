@@ -114,7 +114,7 @@ test('deactivating asks first, refuses the key, and can be undone', async () => 
   await dialog().waitFor({ state: 'detached' });
   assert.equal((await call(page, 'GET', `/api/agents/${agent.id}`)).agent.status, 'offline');
   // The dialog gives the focus back to what opened it.
-  assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Deactivate');
+  await page.waitForFunction(() => document.activeElement.textContent === 'Deactivate');
 
   await page.getByRole('button', { name: 'Deactivate' }).click();
   await dialog().getByRole('button', { name: 'Deactivate' }).click();

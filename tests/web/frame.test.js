@@ -101,9 +101,9 @@ test('the first Tab reaches a link that skips to the content', async () => {
   await signIn(page);
   await visit(page, pages[1]);
   await page.keyboard.press('Tab');
-  assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Skip to the content');
+  await page.waitForFunction(() => document.activeElement.textContent === 'Skip to the content');
   await page.keyboard.press('Enter');
-  assert.equal(await page.evaluate(() => document.activeElement.id), 'main');
+  await page.waitForFunction(() => document.activeElement.id === 'main');
   assert.equal(page.url(), `${URL_BASE}/agents`);
   await close(page);
 });
