@@ -166,6 +166,7 @@ int ops_command_restore_db(const struct cli_args *args, void *ctx)
                      s->db_path, old[0] != '\0' ? "what was there before: " : "", old, old[0] != '\0' ? "\n" : "");
     if (lock >= 0)
         (void)close(lock);
+    secrets_free(secrets);
     settings_free(s);
     return exit_code;
 }
