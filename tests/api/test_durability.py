@@ -171,6 +171,23 @@ def test_the_database_is_copied_and_put_back(own, tmp_path):
     assert own.app_json("audit", "verify")
 
 
+def test_a_restore_that_could_not_be_recorded_changes_nothing(own, tmp_path):
+    copy = tmp_path / "copy.db"
+    own.app("backup-db", copy)
+    own.boss.register("only in the live database")
+    own.kill_app(signal.SIGTERM)
+    before = own.query("SELECT name FROM agents ORDER BY name")
+    key = own.var / "secrets/audit.key"
+    key.chmod(0o644)
+    refused = own.app("restore-db", copy, check=False)
+    key.chmod(0o600)
+    assert refused.returncode == 1 and "audit.key" in refused.stderr
+    assert own.query("SELECT name FROM agents ORDER BY name") == before
+    own.up()
+    own.wait_ready()
+    own.boss.sign_in()
+
+
 def test_two_servers_on_one_database_are_refused_or_agree(own):
     """The command line writes beside the server; what it does is seen within a second."""
     agent = own.boss.register("shared")
