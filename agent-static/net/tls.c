@@ -283,25 +283,37 @@ static bool has_answer(struct tls *tls)
     return wanted(rc) == 0;
 }
 
+static bool readable(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    return poll(&p, 1, 0) > 0;
+}
+
+/* An answer is looked for between records only. While one is half sent, reading can finish it behind our back (taking
+ * in a session ticket, mbedTLS flushes what is left), and the same bytes would then be sent again. */
 int tls_write(struct tls *tls, const void *data, size_t len, const struct socket_limits *limits, size_t *ret_sent,
               struct err *err)
 {
     const unsigned char *p = data;
+    bool half_sent = false;
     *ret_sent = 0;
     while (*ret_sent < len) {
+        if (!half_sent && readable(tls->fd) && has_answer(tls))
+            return err_set(err, ERR_CONFLICT, "the server answered before it had everything");
         int rc = mbedtls_ssl_write(&tls->ssl, p + *ret_sent, len - *ret_sent);
+        half_sent = rc == MBEDTLS_ERR_SSL_WANT_WRITE;
         if (rc > 0) {
             *ret_sent += (size_t)rc;
-            continue;
+        } else if (rc == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET) {
+            keep_session(tls); /* and nothing was sent */
+        } else {
+            if (wanted(rc) == 0)
+                return explain(tls, rc, err);
+            short events;
+            rc = socket_wait(tls->fd, wanted(rc), limits, &events, err);
+            if (rc != 0)
+                return rc;
         }
-        if (wanted(rc) == 0)
-            return explain(tls, rc, err);
-        short events;
-        rc = socket_wait(tls->fd, POLLIN | POLLOUT, limits, &events, err);
-        if (rc != 0)
-            return rc;
-        if ((events & POLLIN) != 0 && has_answer(tls))
-            return err_set(err, ERR_CONFLICT, "the server answered before it had everything");
     }
     return 0;
 }
