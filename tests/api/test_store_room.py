@@ -24,4 +24,5 @@ def test_a_part_is_not_on_its_way_twice(stack, operator, agent):
         assert reply.status_code == 429 and int(reply.headers["Retry-After"]) > 0
         first.sendall(BODY[-1:])
         assert b" 200 " in first.recv(4096).split(b"\r\n")[0]
-    assert upload.put(url, BODY).status_code == 200
+    # nginx lets the place go a moment after the answer has gone out.
+    wait_until(lambda: upload.put(url, BODY).status_code == 200, 5, "the part can be sent again")
