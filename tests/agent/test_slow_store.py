@@ -5,6 +5,7 @@ import hashlib
 import http.server
 import json
 import os
+import socket
 import ssl
 import threading
 import time
@@ -148,3 +149,20 @@ def test_a_store_that_is_busy_is_asked_again(fresh, store):
     server = store(hesitate)
     assert back_up(fresh, server) < 60
     assert len(refused) == len(server.parts) >= 5
+
+
+def test_a_connection_that_breaks_in_the_middle_is_made_again(fresh, store):
+    broken = set()
+
+    def hesitate(request, number):
+        if number in broken:
+            return False
+        broken.add(number)
+        request.rfile.read(int(request.headers["Content-Length"]) // 2)
+        request.close_connection = True
+        request.connection.shutdown(socket.SHUT_RDWR)
+        return True
+
+    server = store(hesitate)
+    assert back_up(fresh, server) < 60
+    assert server.damaged == 0 and len(broken) == len(server.parts)
