@@ -3,6 +3,7 @@
 #include <argon2.h>
 #include <string.h>
 
+#include "common/blocking.h"
 #include "common/cursor.h"
 #include "common/token.h"
 #include "common/wipe.h"
@@ -38,14 +39,16 @@ int password_hash(const char *password, size_t len, char ret[PASSWORD_HASH_SIZE]
     unsigned char salt[SALT_SIZE];
     if (!token_random(salt, sizeof salt))
         return err_set(err, ERR_UNAVAILABLE, "the system gives no random bytes");
+    blocking_begin();
     int rc = argon2id_hash_encoded(PASSES, MEMORY_KIB, LANES, password, len, salt, sizeof salt, HASH_SIZE, ret,
                                    PASSWORD_HASH_SIZE);
+    blocking_end();
     if (rc != ARGON2_OK)
         return err_set(err, ERR_NOMEM, "Argon2id: %s", argon2_error_message(rc));
     return 0;
 }
 
-bool password_verify(const char *password, size_t len, const char *hash)
+static bool verify(const char *password, size_t len, const char *hash)
 {
     if (hash != NULL)
         return argon2id_verify(hash, password, len) == ARGON2_OK;
@@ -54,6 +57,14 @@ bool password_verify(const char *password, size_t len, const char *hash)
     (void)argon2id_hash_raw(PASSES, MEMORY_KIB, LANES, password, len, salt, sizeof salt, unused, sizeof unused);
     wipe(unused, sizeof unused);
     return false;
+}
+
+bool password_verify(const char *password, size_t len, const char *hash)
+{
+    blocking_begin();
+    bool fits = verify(password, len, hash);
+    blocking_end();
+    return fits;
 }
 
 static bool take_base64(struct cursor *c, char stop, size_t min, size_t max)

@@ -14,6 +14,7 @@
 #include "backup/backup.h"
 #include "backup/store_local.h"
 #include "backup/upload.h"
+#include "common/blocking.h"
 #include "common/log.h"
 #include "db/writer.h"
 #include "fleet/fleet.h"
@@ -270,6 +271,7 @@ static int store_body(struct req *r, const struct object *o, const char *file, c
     int body_fd = -1;
     int stage_fd = -1;
     int64_t offset = upload_multipart(&o->upload) ? (o->grant.number - 1) * STORE_PART_SIZE : 0;
+    blocking_begin(); /* the body is read twice and synced */
     int rc = store_local_body_open(o->store, file, o->grant.size, &body_fd, ret_md5, err);
     if (rc == 0 && o->grant.md5 != NULL && strcmp(ret_md5, o->grant.md5) != 0)
         rc = err_set(err, ERR_INVALID, "the body does not fit its Content-MD5");
@@ -277,6 +279,7 @@ static int store_body(struct req *r, const struct object *o, const char *file, c
         rc = store_local_stage(o->store, o->upload.upload_id, offset, o->grant.size, &stage_fd, err);
     if (rc == 0)
         rc = store_locked(r, o, stage_fd, body_fd, ret_md5, err);
+    blocking_end();
     if (stage_fd >= 0)
         close(stage_fd);
     if (body_fd >= 0)

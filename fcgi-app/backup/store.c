@@ -4,6 +4,7 @@
 
 #include "backup/store_driver.h"
 #include "backup/store_local.h"
+#include "common/blocking.h"
 
 int store_open(const struct settings *settings, const struct secrets *secrets, struct store **ret, struct err *err)
 {
@@ -90,21 +91,30 @@ int store_upload_begin(struct store *s, const char *path, const char *run_id, ch
 {
     if (!store_path_valid(path))
         return refuse_path(path, err);
-    return s->driver->upload_begin(s, path, run_id, ret, err);
+    blocking_begin();
+    int rc = s->driver->upload_begin(s, path, run_id, ret, err);
+    blocking_end();
+    return rc;
 }
 
 int store_upload_complete(struct store *s, const char *path, const char *upload_id, int64_t size, struct err *err)
 {
     if (!store_path_valid(path))
         return refuse_path(path, err);
-    return s->driver->upload_complete(s, path, upload_id, size, err);
+    blocking_begin();
+    int rc = s->driver->upload_complete(s, path, upload_id, size, err);
+    blocking_end();
+    return rc;
 }
 
 int store_upload_abort(struct store *s, const char *path, const char *upload_id, struct err *err)
 {
     if (!store_path_valid(path))
         return refuse_path(path, err);
-    return s->driver->upload_abort(s, path, upload_id, err);
+    blocking_begin();
+    int rc = s->driver->upload_abort(s, path, upload_id, err);
+    blocking_end();
+    return rc;
 }
 
 int store_upload_forget(struct store *s, const char *upload_id, struct err *err)

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "common/blocking.h"
 #include "common/log.h"
 #include "db/driver.h"
 
@@ -182,9 +183,11 @@ int db_write(struct db_writer *w, db_write_fn *fn, void *ctx, struct err *err)
     *w->last = &op;     /* off the queue again before this returns */
     w->last = &op.next; // cppcheck-suppress autoVariables
     (void)pthread_cond_signal(&w->work);
+    blocking_begin();
     while (!op.done)
         (void)pthread_cond_wait(&w->done, &w->mutex);
     (void)pthread_mutex_unlock(&w->mutex);
+    blocking_end();
     return op.rc;
 }
 

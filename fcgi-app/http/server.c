@@ -17,17 +17,20 @@
 #include "common/file.h"
 #include "common/log.h"
 #include "http/exchange.h"
+#include "http/turns.h"
 
 enum {
     BACKLOG = 65535,        /* what a whole fleet that comes back at once needs */
     BACKLOG_WANTED = 16384, /* below this the kernel's cap is worth a warning */
     ACCEPT_PAUSE_NS = 10 * 1000 * 1000,
+    TURNS_LEAST = 2,
 };
 
 struct http_server {
     struct app *app;
     int fd;
     atomic_bool stopping;
+    struct turns *turns;
     unsigned thread_count;
     pthread_t threads[];
 };
@@ -121,6 +124,22 @@ static bool accept_next(struct http_server *s, struct http_exchange *x)
     }
 }
 
+/* One request from its arrival to its end, or to its place in the park. False when the server is to end. */
+static bool serve_one(struct http_server *s, struct http_exchange **x, struct db *db)
+{
+    if (*x == NULL && (*x = exchange_new(s->app, s->fd)) == NULL) {
+        log_error("a worker ends: out of memory");
+        return false;
+    }
+    if (!accept_next(s, *x))
+        return false;
+    (*x)->req.db = db;
+    exchange_dispatch(*x);
+    if (exchange_conclude(*x))
+        *x = NULL; /* parked: it belongs to the park now */
+    return true;
+}
+
 static void *worker_main(void *arg)
 {
     struct http_server *s = arg;
@@ -132,21 +151,20 @@ static void *worker_main(void *arg)
         log_error("a worker cannot read the database: %s", err.msg);
         return NULL;
     }
-    for (;;) {
-        if (x == NULL && (x = exchange_new(s->app, s->fd)) == NULL) {
-            log_error("a worker ends: out of memory");
-            break;
-        }
-        if (!accept_next(s, x))
-            break;
-        x->req.db = db;
-        exchange_dispatch(x);
-        if (exchange_conclude(x))
-            x = NULL; /* parked: it belongs to the park now */
-    }
+    turns_take(s->turns);
+    while (serve_one(s, &x, db))
+        turns_renew(s->turns);
+    turns_give(s->turns);
     exchange_free(x);
     db_close(db);
     return NULL;
+}
+
+/* One for each core; whoever waits for anything but a core lends its turn. */
+static unsigned turn_count(void)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    return (unsigned)(cores > TURNS_LEAST ? cores : TURNS_LEAST);
 }
 
 int http_server_start(struct app *app, struct http_server **ret, struct err *err)
@@ -157,6 +175,11 @@ int http_server_start(struct app *app, struct http_server **ret, struct err *err
         return err_set(err, ERR_NOMEM, "out of memory");
     s->app = app;
     s->fd = -1;
+    s->turns = turns_new(turn_count());
+    if (s->turns == NULL) {
+        free(s);
+        return err_set(err, ERR_NOMEM, "out of memory");
+    }
     int rc = FCGX_Init() == 0 ? listen_at(settings, &s->fd, err) : err_set(err, ERR_INTERNAL, "FCGX_Init failed");
     while (rc == 0 && s->thread_count < settings->threads) {
         if (pthread_create(&s->threads[s->thread_count], NULL, worker_main, s) == 0)
@@ -193,6 +216,7 @@ bool http_server_stop(struct http_server *s, int timeout_ms)
         (void)close(s->fd);
         (void)unlink(settings->socket_path);
     }
+    turns_free(s->turns);
     free(s);
     return true;
 }
