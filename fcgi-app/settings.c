@@ -23,7 +23,7 @@ const struct config_key settings_keys[] = {
     {"MUSTER_DB_BACKUP_DIR",   CONFIG_TEXT, STATE "/db-backups",      "copies of the database", 0, 0, NULL, false},
     {"MUSTER_PUBLIC_URL",      CONFIG_TEXT, "https://localhost:8443", "where people reach the pages", 0, 0, NULL, false},
     {"MUSTER_AGENT_URL",       CONFIG_TEXT, "https://localhost:8444", "where agents reach the server", 0, 0, NULL, false},
-    {"MUSTER_THREADS",         CONFIG_INT,  "8",                      "threads that take requests", 1, 256, NULL, false},
+    {"MUSTER_THREADS",         CONFIG_INT,  "8",                      "threads for requests; as many work at a time as there are cores", 1, 256, NULL, false},
     {"MUSTER_MAX_PARKED",      CONFIG_INT,  "15000",                  "waiting requests at most", 0, 1000000, NULL, false},
     {"MUSTER_POLL_INTERVAL",   CONFIG_DURATION, "30s",                "how often agents are told to come back", 1, 86400, NULL, false},
     {"MUSTER_AGENT_RATE",      CONFIG_INT,  "120",                    "requests per minute and API key", 1, 1000000, NULL, false},
