@@ -70,9 +70,13 @@ static int flush_chunk(struct app *app, struct flush *flush, struct err *err)
     return rc;
 }
 
-/* Every dirty entry, held. Entries that no memory was left for stay dirty and come next time. */
+struct held {
+    struct presence_entry *entry;
+};
+
+/* Every dirty entry. Those that no memory was left for stay dirty and come next time. */
 struct dirty {
-    struct presence_entry **entries;
+    struct held *entries;
     size_t count, size;
 };
 
@@ -81,7 +85,7 @@ static bool make_room(struct dirty *d)
     if (d->count < d->size)
         return true;
     size_t size = d->size == 0 ? 1024 : d->size * 2;
-    struct presence_entry **more = realloc(d->entries, size * sizeof(*more));
+    struct held *more = realloc(d->entries, size * sizeof *more);
     if (more == NULL)
         return false;
     d->entries = more;
@@ -97,7 +101,7 @@ static void collect(struct stripe *s, struct dirty *d)
             if (!e->dirty || !make_room(d))
                 continue;
             atomic_fetch_add(&e->refs, 1);
-            d->entries[d->count++] = e;
+            d->entries[d->count++].entry = e;
         }
     }
     (void)pthread_mutex_unlock(&s->lock);
@@ -105,8 +109,8 @@ static void collect(struct stripe *s, struct dirty *d)
 
 static int by_id(const void *a, const void *b)
 {
-    const struct presence_entry *const *x = a, *const *y = b;
-    return strcmp((*x)->id, (*y)->id);
+    const struct held *x = a, *y = b;
+    return strcmp(x->entry->id, y->entry->id);
 }
 
 /* What the entry says now: it may have been heard from again since it was collected. */
@@ -137,18 +141,18 @@ int presence_flush(struct app *app, int pause_between_ms, struct err *err)
     for (int i = 0; i < PRESENCE_STRIPES; i++)
         collect(&p->stripes[i], &dirty);
     if (dirty.count > 0)
-        qsort(dirty.entries, dirty.count, sizeof(*dirty.entries), by_id);
+        qsort(dirty.entries, dirty.count, sizeof *dirty.entries, by_id);
     int rc = 0;
     size_t at = 0;
     while (rc == 0 && at < dirty.count) {
         while (at < dirty.count && flush->count < FLUSH_CHUNK)
-            take(dirty.entries[at++], &flush->rows[flush->count++]);
+            take(dirty.entries[at++].entry, &flush->rows[flush->count++]);
         rc = flush_chunk(app, flush, err);
         if (at < dirty.count)
             pause_ms(pause_between_ms);
     }
     for (; at < dirty.count; at++)
-        presence_release(dirty.entries[at]);
+        presence_release(dirty.entries[at].entry);
     free(dirty.entries);
     free(flush);
     return rc;
