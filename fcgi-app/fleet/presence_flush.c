@@ -78,6 +78,7 @@ struct held {
 struct dirty {
     struct held *entries;
     size_t count, size;
+    bool incomplete;
 };
 
 static bool make_room(struct dirty *d)
@@ -98,8 +99,12 @@ static void collect(struct stripe *s, struct dirty *d)
     (void)pthread_mutex_lock(&s->lock);
     for (size_t b = 0; b < s->bucket_count; b++) {
         for (struct presence_entry *e = s->buckets[b].first; e != NULL; e = e->next) {
-            if (!e->dirty || !make_room(d))
+            if (!e->dirty)
                 continue;
+            if (!make_room(d)) {
+                d->incomplete = true;
+                break;
+            }
             atomic_fetch_add(&e->refs, 1);
             d->entries[d->count++].entry = e;
         }
@@ -155,5 +160,5 @@ int presence_flush(struct app *app, int pause_between_ms, struct err *err)
         presence_release(dirty.entries[at].entry);
     free(dirty.entries);
     free(flush);
-    return rc;
+    return rc == 0 && dirty.incomplete ? err_set(err, ERR_NOMEM, "out of memory") : rc;
 }
