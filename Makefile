@@ -71,7 +71,7 @@ $(BUILD)/asan/muster-app: $(asan_OBJ)
 
 # --- the agent -------------------------------------------------------------------------------------------------------
 
-AGENT_SRC := $(wildcard agent-static/*.c agent-static/net/*.c agent-static/poll/*.c agent-static/backup/*.c)
+AGENT_SRC := $(wildcard $(addprefix agent-static/,*.c net/*.c poll/*.c backup/*.c update/*.c))
 LAUNCHER_SRC := $(wildcard agent-static/launcher/*.c)
 ARCHES := amd64 arm64
 NATIVE := $(shell dpkg --print-architecture)
@@ -102,6 +102,17 @@ $$(BUILD)/$(1)/muster-agent: $$(patsubst %.c,$$(BUILD)/$(1)/%.o,$$(COMMON_SRC) $
 	$$(call step,LINK,$$@)
 	$$(Q)$$(DEPS)/$(1)/bin/muster-cc $$(AGENT_LDFLAGS) $$(LDFLAGS_COMMON) -o $$@.debug $$(filter %.o,$$^) $$(AGENT_LIBS)
 	$$(Q)$$($(1)_TRIPLET)-strip -o $$@ $$@.debug
+
+# Releases for the tests: the same objects, another version, and perhaps a fault of tests/agent/faults.c. "0.2.0" and
+# "0.2.0_crash" are names of such.
+$$(BUILD)/$(1)/releases/%/muster-agent: tests/agent/faults.c \
+		$$(patsubst %.c,$$(BUILD)/$(1)/%.o,$$(filter-out agent-static/version.c,$$(COMMON_SRC) $$(AGENT_SRC)))
+	@mkdir -p $$(@D)
+	$$(call step,LINK,$$@)
+	$$(Q)$$(DEPS)/$(1)/bin/muster-cc $$(AGENT_CPPFLAGS) -UMUSTER_VERSION \
+	    -DMUSTER_VERSION='"$$(word 1,$$(subst _, ,$$*))"' -DFAULT_$$(or $$(word 2,$$(subst _, ,$$*)),none) \
+	    $$(CFLAGS_COMMON) $$(AGENT_FLAGS) $$(AGENT_LDFLAGS) $$(LDFLAGS_COMMON) -Wl,-s -MF $$(@D)/.d -o $$@ \
+	    agent-static/version.c tests/agent/faults.c $$(filter %.o,$$^) $$(AGENT_LIBS)
 
 $$(BUILD)/$(1)/muster-launcher: $$(patsubst %.c,$$(BUILD)/$(1)/%.o,$$(LAUNCHER_SRC))
 	$$(call step,LINK,$$@)

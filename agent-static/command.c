@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "settings.h"
+#include "version.h"
 
 const char *command_config_path(const struct cli_args *args)
 {
@@ -39,6 +40,6 @@ int command_open_agent(const struct cli_args *args, bool enrolled, struct agent 
 int command_version(const struct cli_args *args, void *ctx)
 {
     (void)ctx;
-    (void)printf(cli_switch(args, "json") ? "{\"version\":\"%s\"}\n" : "muster-agent %s\n", MUSTER_VERSION);
+    (void)printf(cli_switch(args, "json") ? "{\"version\":\"%s\"}\n" : "muster-agent %s\n", agent_version);
     return CLI_OK;
 }

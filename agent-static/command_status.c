@@ -12,6 +12,7 @@
 #include "net/pki.h"
 #include "poll/eventlog.h"
 #include "poll/status.h"
+#include "version.h"
 
 enum { PEM_MAX = 64 * 1024 };
 
@@ -96,7 +97,7 @@ static void print_json(const struct agent *agent, const struct facts *f)
     json_t *error = s->error[0] != '\0' ? json_string(s->error) : NULL;
     json_t *value = json_pack("{s:b, s:s?, s:s?, s:s, s:s, s:b, s:b, s:o, s:o, s:o, s:o, s:I, s:s, s:s}", "enrolled",
                               agent_enrolled(agent), "id", agent_enrolled(agent) ? agent->identity.id : NULL, "server",
-                              agent->server_url, "version", MUSTER_VERSION, "hostname", agent->hostname, "running",
+                              agent->server_url, "version", agent_version, "hostname", agent->hostname, "running",
                               f->running, "connected", f->running && s->connected, "lastContact_ms",
                               time_or_null(s->last_contact_ms), "lastAttempt_ms", time_or_null(s->last_attempt_ms),
                               "lastError", error != NULL ? error : json_null(), "certificateNotAfter_ms",

@@ -11,13 +11,15 @@
 #include "common/wipe.h"
 #include "net/tls.h"
 #include "net/url.h"
+#include "version.h"
 
 enum {
     PEM_MAX = 2 * 1024 * 1024,
     REQUEST_MAX = 2 * 1024 * 1024,
     TIMEOUT_MS = 60 * 1000,
     IO_MS = 30 * 1000,
-    CONNECT_MS = 10 * 1000
+    CONNECT_MS = 10 * 1000,
+    USER_AGENT_MAX = 96,
 };
 
 struct api {
@@ -246,11 +248,12 @@ static struct http_timeouts timeouts_of(int timeout_ms)
 static int perform(struct http *http, const struct api_request *request, const char *body, struct http_reply *ret,
                    struct err *err)
 {
-    char url[URL_MAX];
+    char url[URL_MAX], user_agent[USER_AGENT_MAX];
     if (snprintf(url, sizeof url, "%s%s", request->server_url, request->path) >= (int)sizeof url)
         return err_set(err, ERR_TOO_BIG, "URL too long");
+    (void)snprintf(user_agent, sizeof user_agent, "muster-agent/%s", agent_version);
     struct http_header headers[4] = {
-        {"User-Agent", "muster-agent/" MUSTER_VERSION},
+        {"User-Agent", user_agent},
         {"Accept", "application/json, application/problem+json"},
     };
     size_t count = 2;

@@ -8,6 +8,7 @@
 #include "net/trusttime.h"
 #include "poll/backoff.h"
 #include "poll/poller.h"
+#include "version.h"
 
 enum {
     BACKOFF_BASE_MS = 2 * 1000,
@@ -263,7 +264,7 @@ int loop_run(struct agent *agent, int watchdog_fd, struct err *err)
     int rc = begin(agent, watchdog_fd, &l, err);
     if (rc != 0)
         return rc;
-    poller_note(l.p, LOG_INFO, "log", "muster-agent %s starts (%s)", MUSTER_VERSION,
+    poller_note(l.p, LOG_INFO, "log", "muster-agent %s starts (%s)", agent_version,
                 deployment_name(l.p->agent->deployment));
     do {
         (void)commands_collect(l.p);

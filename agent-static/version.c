@@ -1,0 +1,3 @@
+#include "version.h"
+
+const char agent_version[] = MUSTER_VERSION;
