@@ -16,12 +16,15 @@
 #include "common/wipe.h"
 #include "enroll.h"
 #include "settings.h"
+#include "update/root.h"
 
 enum { TIMEOUT_S = 60, TIMEOUT_MAX_S = 3600, OTP_FILE_MAX = 1024, CONFIG_MAX = 65536 };
 
 const struct cli_option command_enroll_options[] = {
     {"server", "URL", "the server's agents' port, https://host:8444"},
     {"ca-fingerprint", "SHA256", "sha256:… of the server's CA, from the page that made the password"},
+    {"tuf-fingerprint", "SHA256", "sha256:… of the server's TUF root, from that page: what updates are trusted by"},
+    {"tuf-root", "FILE", "or that root itself, 1.root.json"},
     {"otp", "PASSWORD", "the one-time password"},
     {"otp-file", "FILE", "read it from FILE; - is standard input"},
     {"name", "NAME", "what the fleet calls this host [its host name]"},
@@ -89,12 +92,26 @@ static int read_options(const struct cli_args *args, struct enroll_options *ret,
     ret->fingerprint = cli_option(args, "ca-fingerprint");
     ret->name = cli_option(args, "name");
     ret->force = cli_switch(args, "force");
+    ret->tuf_fingerprint = cli_option(args, "tuf-fingerprint");
     if (ret->server_url == NULL || ret->fingerprint == NULL)
         return err_set(err, ERR_INVALID, "--server and --ca-fingerprint are needed");
     if (timeout != NULL && (!cursor_parse_uint(timeout, TIMEOUT_MAX_S, &timeout_s) || timeout_s == 0))
         return err_set(err, ERR_INVALID, "--timeout: must be a number of seconds from 1 to %d", TIMEOUT_MAX_S);
     ret->timeout_ms = (int)timeout_s * 1000;
     return 0;
+}
+
+/* The file of --tuf-root, if it was given. The caller frees it. */
+static int read_tuf_root(const struct cli_args *args, struct enroll_options *o, char **ret, struct err *err)
+{
+    const char *path = cli_option(args, "tuf-root");
+    if (path == NULL)
+        return 0;
+    if (o->tuf_fingerprint != NULL)
+        return err_set(err, ERR_INVALID, "give either --tuf-root or --tuf-fingerprint");
+    int rc = file_read(path, ROOT_MAX, ret, &o->tuf_root_len, err);
+    o->tuf_root = *ret;
+    return rc != 0 ? err_prefix(err, "--tuf-root") : 0;
 }
 
 /* --- agent.conf --- */
@@ -217,14 +234,18 @@ int command_enroll(const struct cli_args *args, void *ctx)
     struct agent *agent = NULL;
     struct enroll_options options = {0};
     char otp[TOKEN_SIZE] = "";
+    char *tuf_root = NULL;
     struct err err = {0};
     int rc = read_options(args, &options, &err);
+    if (rc == 0)
+        rc = read_tuf_root(args, &options, &tuf_root, &err);
     if (rc == 0)
         rc = read_otp(args, ctx, otp, &err);
     options.otp = otp;
     if (rc == 0)
         rc = enroll_check(&options, &err);
     if (rc != 0) {
+        free(tuf_root);
         wipe(otp, sizeof otp);
         return cli_fail(args, CLI_USAGE, &err);
     }
@@ -235,6 +256,7 @@ int command_enroll(const struct cli_args *args, void *ctx)
     if (rc == 0)
         rc = enrol(args, agent, &options, &err);
     wipe(otp, sizeof otp);
+    free(tuf_root);
     agent_close(agent);
     return rc == 0 ? CLI_OK : cli_fail(args, misuse ? CLI_USAGE : CLI_FAILED, &err);
 }

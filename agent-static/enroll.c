@@ -22,6 +22,7 @@
 #include "net/trusttime.h"
 #include "net/url.h"
 #include "poll/backoff.h"
+#include "update/root.h"
 
 enum { PEM_MAX = 64 * 1024, TRY_MS = 20 * 1000 };
 
@@ -31,6 +32,7 @@ struct enrolment {
     const struct enroll_options *options;
     char server_url[512]; /* without a slash at the end */
     uint8_t pin[TLS_PIN_SIZE];
+    uint8_t tuf_pin[ROOT_SHA256_SIZE];
     int lock_fd;
     char *key_pem;
     char *csr_pem;
@@ -64,6 +66,8 @@ static int read_options(struct enrolment *e, struct err *err)
         return err_set(err, ERR_INVALID, "--server: too long");
     if (!pki_fingerprint_parse(o->fingerprint, e->pin))
         return err_set(err, ERR_INVALID, "--ca-fingerprint: must be sha256: and 64 hex digits");
+    if (o->tuf_fingerprint != NULL && !pki_fingerprint_parse(o->tuf_fingerprint, e->tuf_pin))
+        return err_set(err, ERR_INVALID, "--tuf-fingerprint: must be sha256: and 64 hex digits");
     if (!token_well_formed(TOKEN_OTP, o->otp))
         return err_set(err, ERR_INVALID, "the one-time password is mistyped or cut off: copy it again");
     return 0;
@@ -313,6 +317,23 @@ static int take_answer(struct enrolment *e, struct enroll_result *ret, struct er
     return 0;
 }
 
+/* Before the password is sent: a root that is not the one meant costs nothing yet. */
+static int pin_root(const struct enrolment *e, struct err *err)
+{
+    const struct enroll_options *o = e->options;
+    struct buf fetched;
+    if (o->tuf_root != NULL)
+        return root_pin(e->agent, o->tuf_root, o->tuf_root_len, err);
+    if (o->tuf_fingerprint == NULL)
+        return 0;
+    buf_init(&fetched, ROOT_MAX);
+    int rc = root_fetch(e->http, e->server_url, e->tuf_pin, &fetched, err);
+    if (rc == 0)
+        rc = root_pin(e->agent, fetched.data, fetched.len, err);
+    buf_done(&fetched);
+    return rc;
+}
+
 static int enrol(struct enrolment *e, struct enroll_result *ret, struct err *err)
 {
     int rc = take_lock(e, err);
@@ -320,6 +341,8 @@ static int enrol(struct enrolment *e, struct enroll_result *ret, struct err *err
         rc = pending_key(e, err);
     if (rc == 0)
         rc = open_connection(e, err);
+    if (rc == 0)
+        rc = pin_root(e, err);
     if (rc == 0)
         rc = ask(e, err);
     return rc != 0 ? rc : take_answer(e, ret, err);

@@ -12,9 +12,12 @@ struct enroll_options {
     const char *server_url;
     const char *fingerprint; /* "sha256:…" of the CA */
     const char *otp;
-    const char *name; /* NULL: the server takes the host's */
-    bool force;       /* also when this host is enrolled already */
-    int timeout_ms;   /* how long an unreachable server is tried */
+    const char *name;     /* NULL: the server takes the host's */
+    const char *tuf_root; /* bytes of the root to trust for updates; NULL: not given */
+    size_t tuf_root_len;
+    const char *tuf_fingerprint; /* or "sha256:…" of the server's 1.root.json; NULL: not given */
+    bool force;                  /* also when this host is enrolled already */
+    int timeout_ms;              /* how long an unreachable server is tried */
 };
 
 struct enroll_result {
