@@ -140,6 +140,7 @@ struct exchange {
     const struct http_request *request;
     struct http_parser parser;
     struct buf body;
+    bool told_head;
 };
 
 static int take_body(struct exchange *x, struct span piece, struct err *err)
@@ -153,6 +154,38 @@ static int take_body(struct exchange *x, struct span piece, struct err *err)
     return buf_ok(&x->body) ? 0 : err_set(err, ERR_TOO_BIG, "the reply is larger than %zu bytes", x->body.max);
 }
 
+static void fill_reply(const struct exchange *x, struct http_reply *ret)
+{
+    const struct http_parser *p = &x->parser;
+    *ret = (struct http_reply){
+        .status = p->status,
+        .body = x->body,
+        .retry_after_s = (int)p->retry_after_s,
+        .date_ms = p->date_ms,
+        .etag_weak = p->etag_weak,
+        .range = p->range,
+        .content_length = p->chunked ? -1 : p->content_length,
+    };
+    memcpy(ret->etag, p->etag, sizeof ret->etag);
+    memcpy(ret->content_type, p->content_type, sizeof ret->content_type);
+}
+
+static int tell_head(struct exchange *x, struct err *err)
+{
+    struct http_reply reply;
+    if (x->told_head || !x->parser.head_done || x->request->head == NULL)
+        return 0;
+    x->told_head = true;
+    fill_reply(x, &reply);
+    return x->request->head(x->request->head_ctx, &reply, err);
+}
+
+/* Waits are bounded one by one and together; a peer that never lets us wait is bounded here. */
+static int check_deadline(const struct socket_limits *limits, struct err *err)
+{
+    return clock_monotonic_ms(clock_system()) > limits->deadline_ms ? err_set(err, ERR_TIMEOUT, "timed out") : 0;
+}
+
 static int read_reply(struct http *h, struct exchange *x, const struct socket_limits *limits, struct err *err)
 {
     char data[READ_SIZE];
@@ -161,10 +194,14 @@ static int read_reply(struct http *h, struct exchange *x, const struct socket_li
         int rc = tls_read(h->tls, data, sizeof data, limits, &len, err);
         if (rc == 0 && len == 0)
             rc = http_parser_end(&x->parser, err);
+        if (rc == 0)
+            rc = check_deadline(limits, err);
         for (size_t at = 0; rc == 0 && at < len && !x->parser.done;) {
             size_t used;
             struct span piece;
             rc = http_parser_feed(&x->parser, data + at, len - at, &used, &piece, err);
+            if (rc == 0)
+                rc = tell_head(x, err);
             if (rc == 0)
                 rc = take_body(x, piece, err);
             at += used;
@@ -175,20 +212,6 @@ static int read_reply(struct http *h, struct exchange *x, const struct socket_li
             return rc;
     }
     return 0;
-}
-
-static void fill_reply(const struct exchange *x, struct http_reply *ret)
-{
-    const struct http_parser *p = &x->parser;
-    *ret = (struct http_reply){
-        .status = p->status,
-        .body = x->body,
-        .retry_after_s = (int)p->retry_after_s,
-        .date_ms = p->date_ms,
-        .content_length = p->chunked ? -1 : p->content_length,
-    };
-    memcpy(ret->etag, p->etag, sizeof ret->etag);
-    memcpy(ret->content_type, p->content_type, sizeof ret->content_type);
 }
 
 static int exchange(struct http *h, struct exchange *x, const struct buf *head, const struct socket_limits *limits,

@@ -14,6 +14,7 @@
 
 #include "common/buf.h"
 #include "common/err.h"
+#include "net/http_parse.h"
 
 struct http;
 struct tls_trust; /* net/tls.h: CA, pinned root, client certificate, time */
@@ -29,6 +30,8 @@ struct http_header {
     const char *value;
 };
 
+struct http_reply;
+
 struct http_request {
     const char *method;
     const char *url; /* https://host[:port]/path?query */
@@ -42,6 +45,10 @@ struct http_request {
      * and is returned. */
     int (*sink)(void *ctx, const void *data, size_t len, struct err *err);
     void *sink_ctx;
+    /* Called once with the head of the final reply, of any status, before its body comes; ret->body is empty. Non-zero
+     * aborts and is returned. */
+    int (*head)(void *ctx, const struct http_reply *reply, struct err *err);
+    void *head_ctx;
 };
 
 struct http_reply {
@@ -50,6 +57,8 @@ struct http_reply {
     int retry_after_s; /* -1: none */
     int64_t date_ms;   /* Date header, 0: none */
     char etag[80];     /* without quotes */
+    bool etag_weak;
+    struct http_range range; /* Content-Range */
     char content_type[64];
     int64_t content_length; /* -1: chunked or until close */
 };

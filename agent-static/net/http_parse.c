@@ -16,6 +16,8 @@ static void reset_head(struct http_parser *p)
     p->retry_after_s = -1;
     p->date_ms = 0;
     p->etag[0] = '\0';
+    p->etag_weak = false;
+    p->range = (struct http_range){.from = -1, .to = -1, .size = -1};
     p->content_type[0] = '\0';
     p->chunked = false;
     p->length_given = false;
@@ -94,12 +96,36 @@ static int parse_content_length(struct http_parser *p, struct span value, struct
 
 static void parse_etag(struct http_parser *p, struct span value)
 {
-    if (value.len >= 2 && memcmp(value.ptr, "W/", 2) == 0)
+    bool weak = value.len >= 2 && memcmp(value.ptr, "W/", 2) == 0;
+    if (weak)
         value = (struct span){.ptr = value.ptr + 2, .len = value.len - 2};
     if (value.len < 2 || value.ptr[0] != '"' || value.ptr[value.len - 1] != '"' || value.len - 2 >= sizeof p->etag)
         return; /* not ours to judge: whoever needs one finds it empty */
     memcpy(p->etag, value.ptr + 1, value.len - 2);
     p->etag[value.len - 2] = '\0';
+    p->etag_weak = weak;
+}
+
+/* RFC 9110 §14.4. What does not hold together counts as not sent. */
+static void parse_content_range(struct http_parser *p, struct span value)
+{
+    struct cursor c;
+    uint64_t from = 0, to = 0, size = 0;
+    cursor_init(&c, value);
+    if (!cursor_literal(&c, "bytes "))
+        return;
+    bool ranged = !cursor_char(&c, '*');
+    if (ranged && (!cursor_uint(&c, INT64_MAX, &from) || !cursor_char(&c, '-') || !cursor_uint(&c, INT64_MAX, &to)))
+        return;
+    if (!cursor_char(&c, '/'))
+        return;
+    bool sized = !cursor_char(&c, '*');
+    if ((sized && !cursor_uint(&c, INT64_MAX, &size)) || !cursor_done(&c))
+        return;
+    if (ranged && (from > to || (sized && to >= size)))
+        return;
+    p->range = (struct http_range){
+        .from = ranged ? (int64_t)from : -1, .to = ranged ? (int64_t)to : -1, .size = sized ? (int64_t)size : -1};
 }
 
 static void parse_content_type(struct http_parser *p, struct span value)
@@ -140,6 +166,8 @@ static int parse_field(struct http_parser *p, struct span name, struct span valu
         (void)parse_date(value, &p->date_ms);
     } else if (span_equal_nocase(name, "etag")) {
         parse_etag(p, value);
+    } else if (span_equal_nocase(name, "content-range")) {
+        parse_content_range(p, value);
     } else if (span_equal_nocase(name, "content-type")) {
         parse_content_type(p, value);
     }

@@ -16,6 +16,13 @@
 
 enum { HTTP_LINE_MAX = 8 * 1024, HTTP_HEAD_MAX = 32 * 1024, HTTP_INTERIM_MAX = 8 };
 
+/* "bytes 0-99/500"; with status 416 only the size, behind an asterisk. */
+struct http_range {
+    int64_t from; /* -1: the header was not there, or is not understood, or names no range */
+    int64_t to;   /* the last byte, not the one after it */
+    int64_t size; /* of the whole; -1: not said */
+};
+
 struct http_parser {
     /* What the reply says; complete once head_done. */
     int status;
@@ -24,7 +31,9 @@ struct http_parser {
     int64_t retry_after_s;  /* -1: none */
     int64_t date_ms;        /* 0: none */
     char etag[80];          /* without quotes and W/ */
-    char content_type[64];  /* without parameters, lower case */
+    bool etag_weak;
+    struct http_range range; /* Content-Range */
+    char content_type[64];   /* without parameters, lower case */
     bool head_done;
     bool done;
 

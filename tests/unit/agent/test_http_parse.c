@@ -1,5 +1,6 @@
 #include "../unit.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -234,6 +235,54 @@ static void an_etag_that_is_none_is_left_empty(void **state)
     assert_string_equal(r.p.etag, "");
     feed(&r, "HTTP/1.1 200 OK\r\nETag: W/\"weak\"\r\nContent-Length: 0\r\n\r\n", SIZE_MAX, false);
     assert_string_equal(r.p.etag, "weak");
+    assert_true(r.p.etag_weak);
+    feed(&r, "HTTP/1.1 200 OK\r\nETag: \"strong\"\r\nContent-Length: 0\r\n\r\n", SIZE_MAX, false);
+    assert_false(r.p.etag_weak);
+}
+
+static struct http_range range_of(const char *header)
+{
+    char text[200];
+    struct result r;
+    (void)snprintf(text, sizeof text, "HTTP/1.1 206 Partial\r\n%s\r\nContent-Length: 0\r\n\r\n", header);
+    feed(&r, text, SIZE_MAX, false);
+    assert_int_equal(r.rc, 0);
+    return r.p.range;
+}
+
+static void assert_range(const char *header, int64_t from, int64_t to, int64_t size)
+{
+    struct http_range range = range_of(header);
+    assert_true(range.from == from && range.to == to && range.size == size);
+}
+
+static void a_content_range_says_which_bytes_of_how_many(void **state)
+{
+    (void)state;
+    assert_range("Content-Range: bytes 0-99/500", 0, 99, 500);
+    assert_range("content-range:bytes 499-499/500", 499, 499, 500);
+    assert_range("Content-Range: bytes 7-9/*", 7, 9, -1);
+    assert_range("Content-Range: bytes */500", -1, -1, 500);
+    assert_range("X: y", -1, -1, -1);
+}
+
+static void a_content_range_that_does_not_hold_together_counts_as_none(void **state)
+{
+    static const char *const wrong[] = {
+        "bytes 9-7/500",   "bytes 0-500/500",
+        "bytes 0-/500",    "bytes -5/500",
+        "bytes 0-99",      "bytes 0-99/500 ?",
+        "lines 0-9/50",    "bytes 0-99/50 0",
+        "bytes 00-9/50",   "bytes=0-9/50",
+        "bytes 0-99/-500", "",
+        "bytes",           "bytes 0-9223372036854775808/9223372036854775809",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        char header[100];
+        (void)snprintf(header, sizeof header, "Content-Range: %s", wrong[i]);
+        assert_range(header, -1, -1, -1);
+    }
 }
 
 int main(void)
@@ -250,6 +299,8 @@ int main(void)
         cmocka_unit_test(what_is_not_http_is_refused),
         cmocka_unit_test(lines_and_heads_have_limits),
         cmocka_unit_test(an_etag_that_is_none_is_left_empty),
+        cmocka_unit_test(a_content_range_says_which_bytes_of_how_many),
+        cmocka_unit_test(a_content_range_that_does_not_hold_together_counts_as_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
