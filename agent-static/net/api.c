@@ -316,17 +316,16 @@ int api_call(struct api *api, const char *method, const char *path, json_t *body
 
 /* --- the store --- */
 
-/* For an origin that is not our server: no client certificate, and the roots public stores use. */
-static int foreign_trust(const struct api *api, struct tls_trust **ret, struct err *err)
+int api_trust_anonymous(const struct agent *agent, bool foreign, struct tls_trust **ret, struct err *err)
 {
     struct tls_trust *trust = NULL;
-    int rc = tls_trust_new(api->agent->clock, &trust, err);
+    int rc = tls_trust_new(agent->clock, &trust, err);
     if (rc == 0)
-        rc = add_own_cas(api->agent, trust, err);
-    const char *extra = given_text(api->agent, "STORE_CA_FILE");
+        rc = add_own_cas(agent, trust, err);
+    const char *extra = foreign ? given_text(agent, "STORE_CA_FILE") : NULL;
     if (rc == 0 && extra != NULL) {
         rc = add_ca_file(trust, extra, false, err);
-        if (rc == ERR_NOT_FOUND && !config_given(api->agent->config, "STORE_CA_FILE"))
+        if (rc == ERR_NOT_FOUND && !config_given(agent->config, "STORE_CA_FILE"))
             rc = 0; /* the default place; not every system has it */
     }
     if (rc == 0)
@@ -343,7 +342,7 @@ static int open_store(struct api *api, const struct url *origin, struct err *err
     tls_trust_free(api->store_trust);
     api->store_trust = NULL;
     if (!url_same_origin(origin, &api->server)) {
-        int rc = foreign_trust(api, &api->store_trust, err);
+        int rc = api_trust_anonymous(api->agent, true, &api->store_trust, err);
         if (rc != 0)
             return rc;
     }

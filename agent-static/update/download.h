@@ -5,7 +5,8 @@
  * memory: a few KiB beside the connection's.
  *
  * What is left afterwards:
- *   0                                     the part is complete, right, and synced; mode 0600 still; the note is gone
+ *   0                                     the part is complete, right, and synced; mode 0600 still. The note stays too,
+ *                                         so that doing it again reads the part once and asks nobody
  *   ERR_UNAVAILABLE, ERR_TIMEOUT          the network or the server, or cancelled: the part is kept
  *   ERR_DENIED, ERR_NOT_FOUND             refused: the part is kept
  *   ERR_CONFLICT                          another process is at it: the part is its
