@@ -1,0 +1,163 @@
+#include "update/patch.h"
+
+#include <fcntl.h>
+#include <mbedtls/sha256.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zstd.h>
+
+#include "common/encode.h"
+#include "update/part.h"
+
+enum {
+    OUT_SIZE = 16 * 1024,
+    WINDOW_LOG_MAX = 27, /* memory is bounded by the size of the result, which is checked; this is zstd's own default */
+};
+
+/* --- decoding ---------------------------------------------------------------------------------------------------- */
+
+/* The frame says how much comes out before any memory is taken for it. Skippable frames say 0. */
+static int check_frame(const void *patch, size_t len, int64_t result_size, struct err *err)
+{
+    unsigned long long size = ZSTD_getFrameContentSize(patch, len);
+    if (size == ZSTD_CONTENTSIZE_ERROR)
+        return err_set(err, ERR_CORRUPT, "not a zstd patch");
+    if (size == ZSTD_CONTENTSIZE_UNKNOWN)
+        return err_set(err, ERR_CORRUPT, "the patch does not say how large its result is");
+    if (result_size < 0 || result_size > PATCH_RESULT_MAX || size != (unsigned long long)result_size)
+        return err_set(err, ERR_TOO_BIG, "the patch makes %llu bytes, not %lld", size, (long long)result_size);
+    return 0;
+}
+
+static int explain(size_t code, struct err *err)
+{
+    return err_set(err, ERR_CORRUPT, "the patch is damaged: %.100s", ZSTD_getErrorName(code));
+}
+
+/* One frame and nothing after it. */
+static int decode(ZSTD_DCtx *dctx, ZSTD_inBuffer *in, int64_t result_size, patch_sink_fn *sink, void *ctx,
+                  struct err *err)
+{
+    char data[OUT_SIZE];
+    int64_t made = 0;
+    size_t left = 1;
+    while (left != 0) {
+        ZSTD_outBuffer out = {.dst = data, .size = sizeof data};
+        size_t before = in->pos;
+        left = ZSTD_decompressStream(dctx, &out, in);
+        if (ZSTD_isError(left))
+            return explain(left, err);
+        if (out.pos == 0 && in->pos == before)
+            return err_set(err, ERR_CORRUPT, "the patch ends too early");
+        made += (int64_t)out.pos;
+        if (made > result_size)
+            return err_set(err, ERR_TOO_BIG, "the patch makes more than it says");
+        int rc = sink(ctx, data, out.pos, err);
+        if (rc != 0)
+            return rc;
+    }
+    if (in->pos != in->size || made != result_size)
+        return err_set(err, ERR_CORRUPT, "the patch has something behind its end");
+    return 0;
+}
+
+int patch_decode(const void *base, size_t base_len, const void *patch, size_t patch_len, int64_t result_size,
+                 patch_sink_fn *sink, void *ctx, struct err *err)
+{
+    ZSTD_inBuffer in = {.src = patch, .size = patch_len};
+    int rc = check_frame(patch, patch_len, result_size, err);
+    if (rc != 0)
+        return rc;
+    ZSTD_DCtx *dctx = ZSTD_createDCtx();
+    if (dctx == NULL)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    size_t code = ZSTD_DCtx_setParameter(dctx, ZSTD_d_windowLogMax, WINDOW_LOG_MAX);
+    if (!ZSTD_isError(code))
+        code = ZSTD_DCtx_refPrefix(dctx, base, base_len);
+    rc = ZSTD_isError(code) ? explain(code, err) : decode(dctx, &in, result_size, sink, ctx, err);
+    (void)ZSTD_freeDCtx(dctx);
+    return rc;
+}
+
+/* --- files ------------------------------------------------------------------------------------------------------- */
+
+struct mapped {
+    const void *data;
+    size_t len;
+};
+
+/* Read-only and private. Neither file is written in place by anybody: binaries are replaced by rename. */
+static int map_file(const char *path, struct mapped *ret, struct err *err)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return err_sys(err, ERR_IO, "%s", path);
+    int rc = 0;
+    if (fstat(fd, &st) != 0)
+        rc = err_sys(err, ERR_IO, "%s", path);
+    else if (!S_ISREG(st.st_mode) || st.st_size <= 0 || st.st_size > PATCH_RESULT_MAX)
+        rc = err_set(err, ERR_CONFLICT, "%.200s is not a file of a size that patches are for", path);
+    void *data = rc == 0 ? mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
+    if (rc == 0 && data == MAP_FAILED)
+        rc = err_sys(err, ERR_NOMEM, "map %s", path);
+    (void)close(fd);
+    if (rc == 0)
+        *ret = (struct mapped){.data = data, .len = (size_t)st.st_size};
+    return rc;
+}
+
+static void unmap(struct mapped *m)
+{
+    if (m->data != NULL)
+        (void)munmap((void *)(uintptr_t)m->data, m->len); /* its prototype does not know of read-only memory */
+}
+
+static int check_base(const struct mapped *base, const char *sha256, struct err *err)
+{
+    unsigned char digest[32];
+    char hex[PART_SHA256_SIZE];
+    if (mbedtls_sha256(base->data, base->len, digest, 0) != 0)
+        return err_set(err, ERR_INTERNAL, "cannot compute a digest");
+    hex_encode(digest, sizeof digest, hex);
+    return strcmp(hex, sha256) == 0 ? 0 : err_set(err, ERR_CONFLICT, "the patch is for another file than the one here");
+}
+
+static int add_to_part(void *ctx, const void *data, size_t len, struct err *err)
+{
+    return part_add(ctx, data, len, err);
+}
+
+static int make_result(const struct patch *p, const struct mapped *base, const struct mapped *patch, struct err *err)
+{
+    struct part part;
+    int rc = part_open(p->result, NULL, p->result_size, p->result_sha256, &part, err);
+    if (rc != 0)
+        return rc;
+    rc = patch_decode(base->data, base->len, patch->data, patch->len, p->result_size, add_to_part, &part, err);
+    if (rc == 0)
+        rc = part_finish(&part, err);
+    if (rc == 0)
+        part_close(&part);
+    else
+        part_discard(&part);
+    return rc;
+}
+
+int patch_apply(const struct patch *p, struct err *err)
+{
+    struct mapped base = {.data = NULL};
+    struct mapped patch = {.data = NULL};
+    int rc = map_file(p->base, &base, err);
+    if (rc == 0)
+        rc = check_base(&base, p->base_sha256, err);
+    if (rc == 0)
+        rc = map_file(p->patch, &patch, err);
+    if (rc == 0)
+        rc = make_result(p, &base, &patch, err);
+    unmap(&patch);
+    unmap(&base);
+    return rc;
+}
