@@ -21,7 +21,7 @@
 
 struct eventlog;
 
-enum { EVENTLOG_EPOCH_SIZE = 17, EVENTLOG_DEFAULT_CAP = 4 * 1024 * 1024 };
+enum { EVENTLOG_EPOCH_SIZE = 17, EVENTLOG_BOOT_SIZE = 37, EVENTLOG_DEFAULT_CAP = 4 * 1024 * 1024 };
 
 struct eventlog_options {
     const char *dir;
@@ -45,6 +45,22 @@ int eventlog_pending(struct eventlog *log, size_t max, size_t max_bytes, char re
 
 /* The server has these; seqs is the "acked" array of its reply. */
 int eventlog_acknowledge(struct eventlog *log, const char *epoch, const json_t *seqs, struct err *err) MUSTER_NODISCARD;
+
+/* The server has every event of ret_epoch up to *ret_seq, and everything of the epochs before it. "" and 0: nothing. */
+int eventlog_replayed(struct eventlog *log, char ret_epoch[EVENTLOG_EPOCH_SIZE], uint64_t *ret_seq,
+                      struct err *err) MUSTER_NODISCARD;
+
+/* How far the log has come, for whoever replaces the program that writes it: a log that was left whole goes on in this
+ * epoch, after seq, as long as this boot lasts. */
+struct eventlog_position {
+    char epoch[EVENTLOG_EPOCH_SIZE];
+    uint64_t seq;      /* of the last event */
+    uint64_t replayed; /* the server has all of the epoch up to here */
+    char boot_id[EVENTLOG_BOOT_SIZE];
+};
+
+/* ERR_NOT_FOUND while the next event would start an epoch: append one first. */
+int eventlog_position(struct eventlog *log, struct eventlog_position *ret, struct err *err) MUSTER_NODISCARD;
 
 /* Highest sequence number written; for the heartbeat. */
 uint64_t eventlog_last_seq(struct eventlog *log);

@@ -185,6 +185,40 @@ int eventlog_acknowledge(struct eventlog *log, const char *epoch, const json_t *
     return rc;
 }
 
+int eventlog_replayed(struct eventlog *log, char ret_epoch[EVENTLOG_EPOCH_SIZE], uint64_t *ret_seq, struct err *err)
+{
+    char path[PATH_MAX];
+    struct acked acked;
+    int rc = eventlog_begin(log, err);
+    if (rc != 0)
+        return rc;
+    eventlog_acked_path(log, path);
+    acked_load(path, &acked);
+    eventlog_end(log);
+    memcpy(ret_epoch, acked.epoch, sizeof acked.epoch);
+    *ret_seq = acked.through;
+    acked_done(&acked);
+    return 0;
+}
+
+int eventlog_position(struct eventlog *log, struct eventlog_position *ret, struct err *err)
+{
+    struct eventlog_position position = {.seq = 0};
+    char epoch[EVENTLOG_EPOCH_SIZE];
+    uint64_t replayed = 0;
+    int rc = eventlog_replayed(log, epoch, &replayed, err);
+    if (rc == 0 && !log->continues)
+        rc = err_set(err, ERR_NOT_FOUND, "the event log starts a new epoch with its next event");
+    if (rc != 0)
+        return rc;
+    memcpy(position.epoch, log->tail.header.epoch, sizeof position.epoch);
+    memcpy(position.boot_id, log->boot_id, sizeof position.boot_id);
+    position.seq = log->tail.last_seq;
+    position.replayed = strcmp(epoch, position.epoch) == 0 ? replayed : 0;
+    *ret = position;
+    return 0;
+}
+
 /* --- looking --- */
 
 struct look {

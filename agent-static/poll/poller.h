@@ -28,6 +28,7 @@ struct poller {
     struct status saved_status;
     int64_t status_saved_ms; /* monotonic */
     size_t batch_max;        /* events in one request; smaller while the server refuses some */
+    bool replay_told;        /* the launcher knows how far the log has got */
     int64_t renew_after_ms;  /* monotonic: no try before, after one that failed */
     int64_t ca_after_ms;     /* the same for the CA bundle */
 };

@@ -5,15 +5,26 @@
 
 enum { BATCH_MAX = 200, BATCH_BYTES = 256 * 1024, LEAST_MS = 1000 };
 
+/* How far the log has got to the server. On disk already, so that what the launcher is told holds after a power cut. */
+static int tell_launcher(struct poller *p, struct err *err)
+{
+    char epoch[EVENTLOG_EPOCH_SIZE];
+    uint64_t seq;
+    int rc = eventlog_replayed(p->events, epoch, &seq, err);
+    if (rc != 0)
+        return rc;
+    if (epoch[0] != '\0')
+        watchdog_replayed(&p->watchdog, epoch, seq);
+    p->replay_told = true;
+    return 0;
+}
+
 static int acknowledge(struct poller *p, const char *epoch, const json_t *seqs, struct err *err)
 {
     int rc = eventlog_acknowledge(p->events, epoch, seqs, err);
-    if (rc != 0)
-        return err_prefix(err, "event log");
-    size_t count = json_array_size(seqs);
-    json_int_t last = json_integer_value(json_array_get(seqs, count - 1));
-    watchdog_replayed(&p->watchdog, last > 0 ? (uint64_t)last : 0);
-    return 0;
+    if (rc == 0)
+        rc = tell_launcher(p, err);
+    return rc == 0 ? 0 : err_prefix(err, "event log");
 }
 
 static int send_batch(struct poller *p, const char *epoch, json_t *events, int timeout_ms, struct api_result *result,
@@ -83,8 +94,8 @@ int uploader_run(struct poller *p, int budget_ms, struct api_result *result, str
                 p->batch_max = p->batch_max * 2 < BATCH_MAX ? p->batch_max * 2 : BATCH_MAX;
         }
         json_decref(events);
-        if (none)
-            break;
+        if (none) /* drained; perhaps before this process began, and the launcher waits to hear of it */
+            return p->replay_told ? 0 : tell_launcher(p, err);
     }
     return rc;
 }

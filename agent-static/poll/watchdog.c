@@ -31,9 +31,9 @@ void watchdog_acknowledged(const struct watchdog *w)
     say(w, "ack\n");
 }
 
-void watchdog_replayed(const struct watchdog *w, uint64_t seq)
+void watchdog_replayed(const struct watchdog *w, const char *epoch, uint64_t seq)
 {
-    char line[40];
-    (void)snprintf(line, sizeof line, "replayed %llu\n", (unsigned long long)seq);
+    char line[64];
+    (void)snprintf(line, sizeof line, "replayed %.16s %llu\n", epoch, (unsigned long long)seq);
     say(w, line);
 }

@@ -1,7 +1,8 @@
 /* watchdog.h: what the agent tells the launcher that watches it: that it lives, and how far it has come.
  *
- * Lines on a pipe: "tick", "ack" (the server acknowledged a heartbeat), "replayed N" (it has our events up to N). The
- * pipe never blocks us: a launcher that does not read is its own problem. */
+ * Lines on a pipe: "tick", "ack" (the server answered a heartbeat), "replayed <epoch> <seq>" (it has our events of that
+ * epoch of the event log, 16 hex digits, up to that number). The pipe never blocks us: a launcher that does not read is
+ * its own problem. */
 #ifndef MUSTER_AGENT_POLL_WATCHDOG_H
 #define MUSTER_AGENT_POLL_WATCHDOG_H
 
@@ -18,6 +19,6 @@ void watchdog_init(struct watchdog *w, int fd);
 
 void watchdog_tick(const struct watchdog *w);
 void watchdog_acknowledged(const struct watchdog *w);
-void watchdog_replayed(const struct watchdog *w, uint64_t seq);
+void watchdog_replayed(const struct watchdog *w, const char *epoch, uint64_t seq);
 
 #endif

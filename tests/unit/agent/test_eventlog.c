@@ -636,6 +636,69 @@ static void looking_shows_what_is_acknowledged_and_what_is_not(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+/* --- how far it has come --- */
+
+static struct eventlog_position position(struct fixture *f)
+{
+    struct eventlog_position p;
+    struct err err = {0};
+    if (eventlog_position(f->log, &p, &err) != 0)
+        fail_msg("%s", err.msg);
+    return p;
+}
+
+static void the_position_tells_what_was_written_and_what_the_server_has(void **state)
+{
+    struct fixture *f = *state;
+    char epoch[EVENTLOG_EPOCH_SIZE];
+    char told[EVENTLOG_EPOCH_SIZE];
+    uint64_t seq = 7;
+    struct err err = {0};
+    append(f->log, LOG_INFO, "one");
+    append(f->log, LOG_INFO, "two");
+    assert_int_equal(eventlog_replayed(f->log, told, &seq, &err), 0);
+    assert_string_equal(told, "");
+    assert_int_equal(position(f).replayed, 0);
+    json_decref(pending(f->log, epoch));
+    acknowledge(f->log, epoch, json_pack("[i]", 1));
+    assert_int_equal(position(f).seq, 2);
+    assert_int_equal(position(f).replayed, 1);
+    assert_string_equal(position(f).epoch, epoch);
+    assert_string_equal(position(f).boot_id, BOOT_A);
+    assert_int_equal(eventlog_replayed(f->log, told, &seq, &err), 0);
+    assert_string_equal(told, epoch);
+    assert_int_equal(seq, 1);
+}
+
+static void what_is_acknowledged_beyond_a_gap_is_not_replayed_yet(void **state)
+{
+    struct fixture *f = *state;
+    char epoch[EVENTLOG_EPOCH_SIZE];
+    for (int i = 0; i < 3; i++)
+        append(f->log, LOG_INFO, "event");
+    json_decref(pending(f->log, epoch));
+    acknowledge(f->log, epoch, json_pack("[i, i]", 1, 3));
+    assert_int_equal(position(f).replayed, 1);
+    acknowledge(f->log, epoch, json_pack("[i]", 2));
+    assert_int_equal(position(f).replayed, 3);
+}
+
+static void there_is_no_position_before_the_epoch_has_begun(void **state)
+{
+    struct fixture *f = *state;
+    struct eventlog_position p;
+    struct err err = {0};
+    assert_int_equal(eventlog_position(f->log, &p, &err), ERR_NOT_FOUND);
+    append(f->log, LOG_INFO, "one");
+    char before[EVENTLOG_EPOCH_SIZE];
+    memcpy(before, position(f).epoch, sizeof before);
+    reopen(f, BOOT_B);
+    assert_int_equal(eventlog_position(f->log, &p, &err), ERR_NOT_FOUND);
+    append(f->log, LOG_INFO, "after the boot");
+    assert_string_not_equal(position(f).epoch, before);
+    assert_int_equal(position(f).replayed, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -662,6 +725,9 @@ int main(void)
         TEST(a_log_full_of_errors_drops_the_oldest),
         TEST(acknowledged_segments_leave_the_disk),
         TEST(looking_shows_what_is_acknowledged_and_what_is_not),
+        TEST(the_position_tells_what_was_written_and_what_the_server_has),
+        TEST(what_is_acknowledged_beyond_a_gap_is_not_replayed_yet),
+        TEST(there_is_no_position_before_the_epoch_has_begun),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
