@@ -16,4 +16,9 @@ enum { CANONJSON_DEPTH_MAX = 64 };
  * a failure ret's content is undefined. */
 int canonjson_encode(const json_t *value, struct buf *ret, struct err *err) MUSTER_NODISCARD;
 
+/* The same, piece by piece, for who hashes it and need not hold it whole. ERR_INVALID and ERR_NOMEM as above; sink has
+ * had a part of it then. */
+typedef void canonjson_sink_fn(void *ctx, const void *data, size_t len);
+int canonjson_write(const json_t *value, canonjson_sink_fn *sink, void *ctx, struct err *err) MUSTER_NODISCARD;
+
 #endif

@@ -53,7 +53,7 @@ void jsonread_fail(struct jsonread *r, const char *key, const char *fmt, ...)
 
 /* jansson recurses at most JSON_PARSER_MAX_DEPTH (2048) deep and takes any number of values; we need far less of both,
  * and a small stack or a small host may hold less. */
-static int check_limits(struct span text, struct err *err)
+static int check_limits(struct span text, size_t max_values, struct err *err)
 {
     int depth = 0;
     size_t values = 0; /* each stands behind a comma or opens something */
@@ -77,12 +77,17 @@ static int check_limits(struct span text, struct err *err)
             values++;
         }
     }
-    return values > VALUES_MAX ? err_set(err, ERR_INVALID, "JSON of more than %d values", VALUES_MAX) : 0;
+    return values > max_values ? err_set(err, ERR_INVALID, "JSON of more than %zu values", max_values) : 0;
 }
 
 json_t *jsonread_parse(struct span text, struct err *err)
 {
-    if (check_limits(text, err) != 0)
+    return jsonread_parse_max(text, VALUES_MAX, err);
+}
+
+json_t *jsonread_parse_max(struct span text, size_t max_values, struct err *err)
+{
+    if (check_limits(text, max_values < VALUES_MAX ? max_values : VALUES_MAX, err) != 0)
         return NULL;
     json_error_t wrong;
     json_t *value = json_loadb(text.ptr != NULL ? text.ptr : "", text.len, JSON_REJECT_DUPLICATES, &wrong);

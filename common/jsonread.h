@@ -42,6 +42,9 @@ struct jsonread {
  * err says where. The caller json_decref()s it. */
 json_t *jsonread_parse(struct span text, struct err *err);
 
+/* The same with fewer values (at most 131072), for who has little memory: each may take some 300 bytes. */
+json_t *jsonread_parse_max(struct span text, size_t max_values, struct err *err);
+
 /* The same for a file of at most max bytes. NULL as well when it cannot be read. */
 json_t *jsonread_file(const char *path, size_t max, struct err *err);
 
