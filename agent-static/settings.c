@@ -7,7 +7,9 @@
 #include "common/file.h"
 #include "common/log.h"
 #include "common/token.h"
+#include "common/version.h"
 #include "net/url.h"
+#include "update/window.h"
 
 enum { DAY_S = 24 * 60 * 60, MONTH_S = 30 * DAY_S };
 
@@ -29,6 +31,13 @@ static const struct config_key keys[] = {
     {.name = "UPDATE_MODE", .type = CONFIG_ENUM, .fallback = "auto", .choices = "auto|vm-only|signal-only|disabled", .help = "what to do about updates"},
     {.name = "UPDATE_RESTART_METHOD", .type = CONFIG_ENUM, .fallback = "exec", .choices = "exec|systemd|signal", .help = "how to restart after an update"},
     {.name = "UPDATE_ROLLOUT_PERCENT", .type = CONFIG_INT, .fallback = "100", .max = 100, .help = "local cap on gradual rollouts"},
+    {.name = "UPDATE_CHANNEL", .fallback = "stable", .help = "whose releases are taken"},
+    {.name = "UPDATE_PIN", .help = "the one version that is taken [any]"},
+    {.name = "UPDATE_WINDOW", .help = "when to install, in local time: mon-fri 02:00-05:00, sat,sun 00:00-24:00 [always]"},
+    {.name = "UPDATE_RATE_KBPS", .type = CONFIG_INT, .fallback = "0", .max = 1024 * 1024, .help = "most KiB a second of a download; 0: no limit"},
+    {.name = "UPDATE_TRIAL_S", .type = CONFIG_INT, .fallback = "120", .min = 10, .max = 3600, .help = "seconds a new version has to prove itself"},
+    {.name = "UPDATE_RESERVE_MB", .type = CONFIG_INT, .fallback = "16", .max = 1024 * 1024, .help = "MiB an update leaves free"},
+    {.name = "UPDATE_K8S_WORKLOAD", .help = "the workload whose image this agent may change: namespace/kind/name"},
     {.name = "LOG_LEVEL", .type = CONFIG_ENUM, .fallback = "info", .choices = "debug|info|warning|error", .help = "least level logged"},
     {.name = "LOG_FORMAT", .type = CONFIG_ENUM, .fallback = "text", .choices = "text|json", .help = "form of log lines"},
 };
@@ -38,6 +47,58 @@ static void warn(void *ctx, const char *line)
 {
     (void)ctx;
     log_warning("%s", line);
+}
+
+static const char *given(const struct config *c, const char *key)
+{
+    const char *text = config_text(c, key);
+    return text != NULL && text[0] != '\0' ? text : NULL;
+}
+
+/* Takes a DNS label (RFC 1123) off *text. */
+static bool take_label(const char **text)
+{
+    size_t len = strspn(*text, "abcdefghijklmnopqrstuvwxyz0123456789-");
+    bool good = len > 0 && len <= 63 && (*text)[0] != '-' && (*text)[len - 1] != '-';
+    *text += len;
+    return good;
+}
+
+/* "monitoring/daemonset/muster-agent" */
+static bool is_workload(const char *text)
+{
+    static const char *const kinds[] = {"daemonset/", "deployment/", "statefulset/"};
+    if (!take_label(&text) || *text++ != '/')
+        return false;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if (strncmp(text, kinds[i], strlen(kinds[i])) == 0) {
+            text += strlen(kinds[i]);
+            return take_label(&text) && *text == '\0';
+        }
+    return false;
+}
+
+static int check_updates(const struct config *c, const char *path, struct err *err)
+{
+    struct url url;
+    struct window window;
+    struct err why = {0};
+    const char *server = given(c, "UPDATE_SERVER");
+    const char *pin = given(c, "UPDATE_PIN");
+    const char *workload = given(c, "UPDATE_K8S_WORKLOAD");
+    const char *channel = given(c, "UPDATE_CHANNEL");
+    if (server != NULL && url_parse(server, &url, &why) != 0)
+        return config_reject(c, path, "UPDATE_SERVER", err, why.msg);
+    if (window_parse(given(c, "UPDATE_WINDOW"), &window, &why) != 0)
+        return config_reject(c, path, "UPDATE_WINDOW", err, why.msg);
+    if (pin != NULL && !version_valid(pin))
+        return config_reject(c, path, "UPDATE_PIN", err, "not a version");
+    if (channel == NULL || !take_label(&channel) || *channel != '\0')
+        return config_reject(c, path, "UPDATE_CHANNEL", err, "not the name of a channel");
+    if (workload != NULL && !is_workload(workload))
+        return config_reject(c, path, "UPDATE_K8S_WORKLOAD", err,
+                             "must be namespace/kind/name, kind daemonset, deployment or statefulset");
+    return 0;
 }
 
 /* What the table cannot say. Empty values count as unset, so that a template may leave them so. */
@@ -61,7 +122,12 @@ static int check(const struct config *c, const char *path, struct err *err)
         return config_reject(c, path, "AGENT_ID", err, "not an id");
     if (config_text(c, "STATE_DIR")[0] == '\0')
         return config_reject(c, path, "STATE_DIR", err, "must not be empty");
-    return 0;
+    return check_updates(c, path, err);
+}
+
+const char *settings_key(size_t index)
+{
+    return index < sizeof keys / sizeof keys[0] ? keys[index].name : NULL;
 }
 
 int settings_load(const char *path, struct config **ret, struct err *err)

@@ -2,6 +2,8 @@
 #ifndef MUSTER_AGENT_SETTINGS_H
 #define MUSTER_AGENT_SETTINGS_H
 
+#include <stddef.h>
+
 #include "common/config.h"
 #include "common/err.h"
 
@@ -11,5 +13,8 @@
 /* path NULL: environment and defaults only. Unknown keys are logged as warnings. ERR_INVALID with file, line and
  * reason; ERR_DENIED when the file holds API_KEY and others can read it. */
 int settings_load(const char *path, struct config **ret, struct err *err) MUSTER_NODISCARD;
+
+/* The name of key number index, NULL after the last: what of the environment is for the agent. */
+const char *settings_key(size_t index);
 
 #endif
