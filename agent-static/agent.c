@@ -1,5 +1,6 @@
 #include "agent.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,7 +54,7 @@ static int check_state_dir(const char *dir, struct err *err)
     return 0;
 }
 
-static int open_state_dir(struct agent_owner *o, struct err *err)
+static int open_state_dir(struct agent_owner *o, bool look_only, struct err *err)
 {
     int rc = copy_text(config_text(o->agent.config, "STATE_DIR"), o->state_dir, sizeof o->state_dir, "STATE_DIR", err);
     if (rc != 0)
@@ -61,7 +62,9 @@ static int open_state_dir(struct agent_owner *o, struct err *err)
     for (size_t len = strlen(o->state_dir); len > 1 && o->state_dir[len - 1] == '/'; len--)
         o->state_dir[len - 1] = '\0';
     o->agent.state_dir = o->state_dir;
-    rc = file_mkdirs(o->state_dir, 0700, err);
+    if (look_only && access(o->state_dir, F_OK) != 0 && errno == ENOENT)
+        return 0;
+    rc = look_only ? 0 : file_mkdirs(o->state_dir, 0700, err);
     if (rc == 0 && access(o->state_dir, W_OK | X_OK) != 0)
         rc = err_sys(err, ERR_IO, "%s", o->state_dir);
     if (rc == 0)
@@ -114,7 +117,7 @@ static int find_server(struct agent_owner *o, struct err *err)
     return 0;
 }
 
-static int fill(struct agent_owner *o, const char *config_path, struct err *err)
+static int fill(struct agent_owner *o, const char *config_path, bool look_only, struct err *err)
 {
     struct agent *a = &o->agent;
     int rc = settings_load(config_path, &a->config, err);
@@ -127,7 +130,7 @@ static int fill(struct agent_owner *o, const char *config_path, struct err *err)
     }
     a->clock = trusttime_clock();
     if (rc == 0)
-        rc = open_state_dir(o, err);
+        rc = open_state_dir(o, look_only, err);
     if (rc == 0)
         rc = load_identity(a, err);
     if (rc == 0)
@@ -141,18 +144,28 @@ static int fill(struct agent_owner *o, const char *config_path, struct err *err)
     return 0;
 }
 
-int agent_open(const char *config_path, struct agent **ret, struct err *err)
+static int open_agent(const char *config_path, bool look_only, struct agent **ret, struct err *err)
 {
     struct agent_owner *o = calloc(1, sizeof *o);
     if (o == NULL)
         return err_set(err, ERR_NOMEM, "out of memory");
-    int rc = fill(o, config_path, err);
+    int rc = fill(o, config_path, look_only, err);
     if (rc != 0) {
         agent_close(&o->agent);
         return rc;
     }
     *ret = &o->agent;
     return 0;
+}
+
+int agent_open(const char *config_path, struct agent **ret, struct err *err)
+{
+    return open_agent(config_path, false, ret, err);
+}
+
+int agent_look(const char *config_path, struct agent **ret, struct err *err)
+{
+    return open_agent(config_path, true, ret, err);
 }
 
 void agent_close(struct agent *a)

@@ -42,6 +42,10 @@ struct agent {
  * ERR_INVALID, ERR_DENIED, ERR_NOT_FOUND: the configuration is wrong. ERR_CORRUPT: the identity is. ERR_IO: STATE_DIR.
  */
 int agent_open(const char *config_path, struct agent **ret, struct err *err) MUSTER_NODISCARD;
+
+/* As agent_open, but writes nothing: a missing STATE_DIR stays missing. */
+int agent_look(const char *config_path, struct agent **ret, struct err *err) MUSTER_NODISCARD;
+
 void agent_close(struct agent *a); /* wipes secrets; NULL does nothing */
 bool agent_enrolled(const struct agent *a);
 

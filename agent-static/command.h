@@ -35,6 +35,7 @@ extern const struct cli_option command_restore_options[];
 extern const char command_enroll_details[];
 extern const char command_backup_details[];
 extern const char command_restore_details[];
+extern const char command_selftest_details[];
 
 int command_enroll(const struct cli_args *args, void *ctx);
 int command_run(const struct cli_args *args, void *ctx);
@@ -43,6 +44,7 @@ int command_status(const struct cli_args *args, void *ctx);
 int command_events(const struct cli_args *args, void *ctx);
 int command_backup(const struct cli_args *args, void *ctx);
 int command_restore(const struct cli_args *args, void *ctx);
+int command_selftest(const struct cli_args *args, void *ctx);
 int command_version(const struct cli_args *args, void *ctx);
 
 #endif

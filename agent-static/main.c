@@ -16,6 +16,7 @@ static const struct cli_command commands[] = {
     {"backup",  NULL, 0, 0, "run a backup now",                                            command_backup_details, command_backup_options, command_backup},
     {"restore", NULL, 0, 0, "put a backup back",                                           command_restore_details, command_restore_options, command_restore},
     {"events",  NULL, 0, 0, "what this host has said and is still on its disk",            NULL,                  CONFIG_AND_JSON,        command_events},
+    {"selftest", NULL, 0, 0, "whether this binary works on this host",                      command_selftest_details, CONFIG_AND_JSON,       command_selftest},
     {"version", NULL, 0, 0, "print the version",                                           NULL,                  JSON_ONLY,              command_version},
     {.name = NULL},
 };

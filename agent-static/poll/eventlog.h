@@ -21,6 +21,10 @@
 
 struct eventlog;
 
+/* Numbers of the formats that this build reads; it writes the newest. An older build must be able to take the log back,
+ * so a new format is written only by releases after the one that learnt to read it. */
+enum { EVENTLOG_FORMAT_OLDEST = 1, EVENTLOG_FORMAT_NEWEST = 1 };
+
 enum { EVENTLOG_EPOCH_SIZE = 17, EVENTLOG_BOOT_SIZE = 37, EVENTLOG_DEFAULT_CAP = 4 * 1024 * 1024 };
 
 struct eventlog_options {
@@ -69,5 +73,9 @@ uint64_t eventlog_last_seq(struct eventlog *log);
  * it. Non-zero from visit ends it and is returned. */
 typedef int eventlog_visit_fn(void *ctx, const char *epoch, bool acknowledged, const char *json, size_t len);
 int eventlog_each(struct eventlog *log, eventlog_visit_fn *visit, void *ctx, struct err *err) MUSTER_NODISCARD;
+
+/* Whether this build understands the log in dir, judged by its newest segment: without the lock, and without a write. A
+ * log that is not there is understood. ERR_CORRUPT, ERR_IO, ERR_NOMEM. */
+int eventlog_check(const char *dir, struct err *err) MUSTER_NODISCARD;
 
 #endif
