@@ -32,10 +32,16 @@ extern const struct cli_option command_run_options[];
 extern const struct cli_option command_backup_options[];
 extern const struct cli_option command_restore_options[];
 
+extern const struct cli_option command_update_check_options[];
+extern const struct cli_option command_update_stage_options[];
+extern const struct cli_option command_update_pin_options[];
+
 extern const char command_enroll_details[];
 extern const char command_backup_details[];
 extern const char command_restore_details[];
 extern const char command_selftest_details[];
+extern const char command_update_stage_details[];
+extern const char command_update_pin_details[];
 
 int command_enroll(const struct cli_args *args, void *ctx);
 int command_run(const struct cli_args *args, void *ctx);
@@ -45,6 +51,11 @@ int command_events(const struct cli_args *args, void *ctx);
 int command_backup(const struct cli_args *args, void *ctx);
 int command_restore(const struct cli_args *args, void *ctx);
 int command_selftest(const struct cli_args *args, void *ctx);
+int command_update_status(const struct cli_args *args, void *ctx);
+int command_update_check(const struct cli_args *args, void *ctx);
+int command_update_stage(const struct cli_args *args, void *ctx);
+int command_update_retry(const struct cli_args *args, void *ctx);
+int command_update_pin(const struct cli_args *args, void *ctx);
 int command_version(const struct cli_args *args, void *ctx);
 
 #endif

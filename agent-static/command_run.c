@@ -3,6 +3,7 @@
 #include "command.h"
 #include "common/cursor.h"
 #include "poll/loop.h"
+#include "update/swap.h"
 
 const struct cli_option command_run_options[] = {
     COMMAND_OPTION_CONFIG,
@@ -28,13 +29,16 @@ int command_run(const struct cli_args *args, void *ctx)
     struct agent *agent = NULL;
     struct err err = {0};
     int fd;
+    bool restart = false;
     (void)ctx;
     if (watchdog_fd(args, &fd, &err) != 0)
         return cli_fail(args, CLI_USAGE, &err);
     int code = command_open_agent(args, true, &agent);
     if (code != CLI_OK)
         return code;
-    return loop_run(agent, fd, &err) == 0 ? CLI_OK : cli_fail(args, CLI_FAILED, &err);
+    if (loop_run(agent, fd, &restart, &err) != 0)
+        return cli_fail(args, CLI_FAILED, &err);
+    return restart ? SWAP_EXIT_RESTART : CLI_OK;
 }
 
 int command_once(const struct cli_args *args, void *ctx)

@@ -17,6 +17,11 @@ static const struct cli_command commands[] = {
     {"restore", NULL, 0, 0, "put a backup back",                                           command_restore_details, command_restore_options, command_restore},
     {"events",  NULL, 0, 0, "what this host has said and is still on its disk",            NULL,                  CONFIG_AND_JSON,        command_events},
     {"selftest", NULL, 0, 0, "whether this binary works on this host",                      command_selftest_details, CONFIG_AND_JSON,       command_selftest},
+    {"update status", NULL, 0, 0, "how an update goes, and which versions this host skips", NULL,                    CONFIG_AND_JSON,        command_update_status},
+    {"update check", NULL, 0, 0, "ask the update server for the newest release",           NULL,                  command_update_check_options, command_update_check},
+    {"update retry", "[VERSION]", 0, 1, "do not skip this version, or any, any more",      NULL,                  CONFIG_ONLY,            command_update_retry},
+    {"update stage", "VERSION", 1, 1, "download and verify a version without installing it", command_update_stage_details, command_update_stage_options, command_update_stage},
+    {"update pin", NULL, 0, 0, "choose the TUF root that updates are trusted by",          command_update_pin_details, command_update_pin_options, command_update_pin},
     {"version", NULL, 0, 0, "print the version",                                           NULL,                  JSON_ONLY,              command_version},
     {.name = NULL},
 };

@@ -117,7 +117,9 @@ bool commands_collect(struct poller *p)
     bool died = false;
     while (jobs_collect(&p->jobs, &job, &status)) {
         any = true;
-        if (job.reap)
+        if (job.kind == JOB_UPDATE)
+            updates_child_ended(p, status);
+        if (job.kind != JOB_BACKUP)
             continue;
         backup_ended(p, &job, status);
         died = died || WIFSIGNALED(status);

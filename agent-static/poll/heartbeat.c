@@ -37,8 +37,8 @@ static json_t *make_body(struct poller *p, bool final)
     bool whole = set(body, "bootId", boot_id()) && set(body, "hostname", json_string(p->agent->hostname)) &&
                  set(body, "uptimeS", json_integer(poller_monotonic_ms(p) / 1000)) &&
                  set(body, "eventSeq", json_integer((json_int_t)eventlog_last_seq(p->events))) &&
-                 set(body, "error", json_boolean(ledger_last_failed(p->ledger))) &&
-                 set(body, "update", json_pack("{s:s}", "state", "idle"));
+                 set(body, "error", json_boolean(ledger_last_failed(p->ledger) || updates_failed(p))) &&
+                 set(body, "update", updates_json(p));
     if (whole && p->status.audit_head[0] != '\0')
         whole = set(body, "auditHead", json_string(p->status.audit_head));
     if (whole && final)
@@ -72,6 +72,32 @@ static void take_audit_head(struct poller *p, const char *head)
     (void)snprintf(p->status.audit_head, sizeof p->status.audit_head, "%s", head);
 }
 
+/* An offer that is none must not cost the rest of the reply. */
+static void read_offer(struct jsonread *reply, struct policy_offer *ret)
+{
+    struct jsonread_error wrong = {0};
+    struct jsonread r;
+    const json_t *value = json_object_get(reply->object, "update");
+    *ret = (struct policy_offer){.not_before_ms = 0};
+    if (value == NULL || json_is_null(value))
+        return;
+    jsonread_init(&r, value, &wrong);
+    const char *version = jsonread_str(&r, "version", 1, sizeof ret->version - 1);
+    const char *rollout = jsonread_str_or(&r, "rolloutId", 0, sizeof ret->rollout_id - 1, "");
+    struct policy_offer offer = {
+        .not_before_ms = jsonread_int_or(&r, "notBefore_ms", 0, INT64_MAX, 0),
+        .force = jsonread_bool_or(&r, "force", false),
+        .downgrade = jsonread_bool_or(&r, "downgrade", false),
+    };
+    if (wrong.failed) {
+        log_warning("the server's offer of an update: %s %s", wrong.pointer, wrong.reason);
+        return;
+    }
+    (void)snprintf(offer.version, sizeof offer.version, "%s", version);
+    (void)snprintf(offer.rollout_id, sizeof offer.rollout_id, "%s", rollout);
+    *ret = offer;
+}
+
 static int read_reply(const json_t *reply, struct heartbeat_reply *ret, struct err *err)
 {
     struct jsonread_error wrong = {0};
@@ -87,6 +113,7 @@ static int read_reply(const json_t *reply, struct heartbeat_reply *ret, struct e
     const char *head = jsonread_str_or(&r, "auditHead", 0, sizeof read.audit_head - 1, "");
     if (wrong.failed)
         return err_set(err, ERR_INVALID, "the server's reply: %s %s", wrong.pointer, wrong.reason);
+    read_offer(&r, &read.offer);
     (void)snprintf(read.audit_head, sizeof read.audit_head, "%s", head);
     *ret = read;
     return 0;

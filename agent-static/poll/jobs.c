@@ -26,7 +26,7 @@ bool jobs_can_start(const struct jobs *jobs, const char *config_id)
     size_t backups = 0;
     for (size_t i = 0; i < JOBS_MAX; i++) {
         const struct job *j = &jobs->list[i];
-        if (j->pid == 0 || j->reap)
+        if (j->pid == 0 || j->kind != JOB_BACKUP)
             continue;
         backups++;
         if (strcmp(j->config_id, config_id) == 0)
@@ -41,7 +41,7 @@ static _Noreturn void become(const char *const args[ARGS_MAX], pid_t parent)
     char *argv[ARGS_MAX]; /* execv changes none of them, but its prototype does not say so */
     memcpy(argv, args, sizeof argv);
     signals_unblock();
-    /* A backup without the agent that watches over it would report to nobody. The second look is for a parent that
+    /* A child without the agent that watches over it would report to nobody. The second look is for a parent that
      * died before the first line. */
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
@@ -67,44 +67,64 @@ static int start(const char *const args[ARGS_MAX], struct job *job, struct err *
     return 0;
 }
 
-int jobs_start_backup(struct jobs *jobs, const char *config_path, const char *config_id, const char *command_id,
-                      struct err *err)
+/* args end with NULL and leave room for two more. */
+static int start_in_free_place(struct jobs *jobs, const char *args[ARGS_MAX], const char *config_path,
+                               const struct job *like, struct err *err)
 {
     struct job *place = free_place(jobs);
-    if (place == NULL || !jobs_can_start(jobs, config_id))
-        return err_set(err, ERR_CONFLICT, "a backup of this kind is running");
-    const char *args[ARGS_MAX] = {"muster-agent", "backup", "--config-id", config_id, "--command-id", command_id};
+    struct job job = *like;
+    size_t count = 0;
+    if (place == NULL)
+        return err_set(err, ERR_CONFLICT, "too many children");
+    while (args[count] != NULL)
+        count++;
     if (config_path != NULL) {
-        args[6] = "--config";
-        args[7] = config_path;
+        args[count++] = "--config";
+        args[count] = config_path;
     }
-    struct job job = {.reap = false};
-    (void)snprintf(job.config_id, sizeof job.config_id, "%s", config_id);
-    (void)snprintf(job.command_id, sizeof job.command_id, "%s", command_id);
     int rc = start(args, &job, err);
     if (rc == 0)
         *place = job;
     return rc;
 }
 
+int jobs_start_backup(struct jobs *jobs, const char *config_path, const char *config_id, const char *command_id,
+                      struct err *err)
+{
+    if (!jobs_can_start(jobs, config_id))
+        return err_set(err, ERR_CONFLICT, "a backup of this kind is running");
+    const char *args[ARGS_MAX] = {"muster-agent", "backup", "--config-id", config_id, "--command-id", command_id};
+    struct job job = {.kind = JOB_BACKUP};
+    (void)snprintf(job.config_id, sizeof job.config_id, "%s", config_id);
+    (void)snprintf(job.command_id, sizeof job.command_id, "%s", command_id);
+    return start_in_free_place(jobs, args, config_path, &job, err);
+}
+
 int jobs_start_reap(struct jobs *jobs, const char *config_path, struct err *err)
 {
-    struct job *place = free_place(jobs);
-    for (size_t i = 0; i < JOBS_MAX; i++)
-        if (jobs->list[i].pid != 0 && jobs->list[i].reap)
-            return 0;
-    if (place == NULL)
-        return err_set(err, ERR_CONFLICT, "too many children");
+    if (jobs_run(jobs, JOB_REAP))
+        return 0;
     const char *args[ARGS_MAX] = {"muster-agent", "backup", "--reap"};
-    if (config_path != NULL) {
-        args[3] = "--config";
-        args[4] = config_path;
-    }
-    struct job job = {.reap = true};
-    int rc = start(args, &job, err);
-    if (rc == 0)
-        *place = job;
-    return rc;
+    return start_in_free_place(jobs, args, config_path, &(struct job){.kind = JOB_REAP}, err);
+}
+
+int jobs_start_update(struct jobs *jobs, const char *config_path, const char *version, bool downgrade, struct err *err)
+{
+    if (jobs_run(jobs, JOB_UPDATE))
+        return err_set(err, ERR_CONFLICT, "an update is under way");
+    const char *check[ARGS_MAX] = {"muster-agent", "update", "check", "--note"};
+    const char *stage[ARGS_MAX] = {"muster-agent", "update", "stage",
+                                   version,        "--note", downgrade ? "--downgrade" : NULL};
+    return start_in_free_place(jobs, version != NULL ? stage : check, config_path, &(struct job){.kind = JOB_UPDATE},
+                               err);
+}
+
+bool jobs_run(const struct jobs *jobs, enum job_kind kind)
+{
+    for (size_t i = 0; i < JOBS_MAX; i++)
+        if (jobs->list[i].pid != 0 && jobs->list[i].kind == kind)
+            return true;
+    return false;
 }
 
 bool jobs_collect(struct jobs *jobs, struct job *ret, int *ret_status)
@@ -139,5 +159,12 @@ void jobs_signal(const struct jobs *jobs, int signal)
 {
     for (size_t i = 0; i < JOBS_MAX; i++)
         if (jobs->list[i].pid != 0)
+            (void)kill(jobs->list[i].pid, signal);
+}
+
+void jobs_signal_kind(const struct jobs *jobs, enum job_kind kind, int signal)
+{
+    for (size_t i = 0; i < JOBS_MAX; i++)
+        if (jobs->list[i].pid != 0 && jobs->list[i].kind == kind)
             (void)kill(jobs->list[i].pid, signal);
 }

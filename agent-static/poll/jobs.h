@@ -1,4 +1,4 @@
-/* jobs.h: the agent's children: `muster-agent backup …`, each a process of its own.
+/* jobs.h: the agent's children: `muster-agent backup …` and `muster-agent update …`, each a process of its own.
  *
  * Started by fork and exec of our own program, never through a shell. A child dies with its parent. */
 #ifndef MUSTER_AGENT_POLL_JOBS_H
@@ -11,14 +11,21 @@
 #include "common/err.h"
 #include "poll/ledger.h"
 
-enum { JOBS_BACKUPS_MAX = 2, JOBS_MAX = JOBS_BACKUPS_MAX + 1 };
+/* Backups, and one each of the other kinds. */
+enum { JOBS_BACKUPS_MAX = 2, JOBS_MAX = JOBS_BACKUPS_MAX + 2 };
+
+enum job_kind {
+    JOB_BACKUP,
+    JOB_REAP,   /* `backup --reap` */
+    JOB_UPDATE, /* `update check`, `update stage` */
+};
 
 /* Exit codes of `muster-agent backup` that say it has told the server and the event log itself how it ended. */
 enum { JOB_EXIT_COMPLETED = 0, JOB_EXIT_FAILED = 1, JOB_EXIT_WARNING = 3 };
 
 struct job {
     pid_t pid; /* 0: a free place */
-    bool reap; /* `backup --reap` */
+    enum job_kind kind;
     char command_id[LEDGER_ID_SIZE];
     char config_id[LEDGER_ID_SIZE];
 };
@@ -37,10 +44,18 @@ int jobs_start_backup(struct jobs *jobs, const char *config_path, const char *co
 /* Has `muster-agent backup --reap` report what killed backups left behind. Does nothing when one is at it. */
 int jobs_start_reap(struct jobs *jobs, const char *config_path, struct err *err) MUSTER_NODISCARD;
 
+/* `update stage VERSION`, or, version NULL, `update check`. ERR_CONFLICT while another one runs. */
+int jobs_start_update(struct jobs *jobs, const char *config_path, const char *version, bool downgrade,
+                      struct err *err) MUSTER_NODISCARD;
+
+/* Whether a child of the kind runs. */
+bool jobs_run(const struct jobs *jobs, enum job_kind kind);
+
 /* The next child that has ended, with its wait status; its place is free again. False when there is none. */
 bool jobs_collect(struct jobs *jobs, struct job *ret, int *ret_status);
 
 size_t jobs_running(const struct jobs *jobs);
 void jobs_signal(const struct jobs *jobs, int signal);
+void jobs_signal_kind(const struct jobs *jobs, enum job_kind kind, int signal);
 
 #endif

@@ -75,6 +75,8 @@ static void follow_up(struct loop *l, const struct heartbeat_reply *reply)
     watchdog_tick(&p->watchdog);
     if (reply->configs_rev >= 0)
         warn_once(l, configs_refresh(p, reply->configs_rev, &err), &err);
+    updates_take_offer(p, &reply->offer);
+    updates_step(p, true);
     watchdog_tick(&p->watchdog);
     warn_once(l, renew_ca_bundle(p, reply->ca_rev, &err), &err);
     watchdog_tick(&p->watchdog);
@@ -176,6 +178,7 @@ static int64_t cycle(struct loop *l)
         return 0; /* cut short: says nothing about the server */
     } else {
         contact_lost(l, contact, &err);
+        updates_step(p, false);
         wait_ms = wait_after_failure(l, result.retry_after_s);
     }
     if (wait_ms > KEEP_CONNECTION_MS || contact != CONTACT_MADE)
@@ -196,15 +199,22 @@ static void reload(struct loop *l, bool asked)
         log_info("the configuration was read again");
 }
 
-/* Waits for the next cycle, ticking. False when it is time to stop. */
+static bool cycle_is_due(struct loop *l)
+{
+    if (l->contact == CONTACT_REFUSED)
+        reload(l, false); /* this host may have been enrolled anew meanwhile */
+    return true;
+}
+
+/* Waits for the next cycle, ticking. False when it is time to stop, or to make way for another binary. */
 static bool wait_for_next(struct loop *l, int64_t wait_ms)
 {
     struct poller *p = l->p;
     int64_t due_ms = poller_monotonic_ms(p) + wait_ms;
-    for (;;) {
+    while (!updates_restart_due(p)) {
         int64_t left_ms = due_ms - poller_monotonic_ms(p);
         if (left_ms <= 0 && !signals_stopping(&p->signals))
-            break;
+            return cycle_is_due(l);
         bool watched = p->watchdog.fd >= 0;
         watchdog_tick(&p->watchdog);
         struct signals_seen seen =
@@ -213,16 +223,16 @@ static bool wait_for_next(struct loop *l, int64_t wait_ms)
             return false;
         if (seen.reload) {
             reload(l, true);
-            return true;
+            updates_look_again(p);
+            return !updates_restart_due(p);
         }
         if (seen.child && commands_collect(p) && l->contact == CONTACT_MADE)
             due_ms = poller_monotonic_ms(p) + CHILD_ENDED_MS;
     }
-    if (l->contact == CONTACT_REFUSED)
-        reload(l, false); /* this host may have been enrolled anew meanwhile */
-    return true;
+    return false;
 }
 
+/* The server hears goodbye only from a host that goes: a restart is none. */
 static void farewell(struct loop *l)
 {
     struct poller *p = l->p;
@@ -231,11 +241,14 @@ static void farewell(struct loop *l)
     struct heartbeat_reply reply;
     commands_stop(p);
     watchdog_tick(&p->watchdog);
-    poller_note(p, LOG_INFO, "log", "muster-agent stops");
+    if (updates_restart_due(p))
+        poller_note(p, LOG_INFO, "log", "muster-agent %s makes way for %s", agent_version, p->updates.state.version);
+    else
+        poller_note(p, LOG_INFO, "log", "muster-agent stops");
     api_set_cancel(p->api, -1);
     if (l->contact == CONTACT_MADE) {
         int rc = uploader_run(p, FAREWELL_UPLOAD_MS, &result, &err);
-        if (rc == 0)
+        if (rc == 0 && !updates_restart_due(p))
             rc = heartbeat_send(p, true, &reply, &result, &err);
         if (rc != 0)
             log_warning("goodbye to the server: %s", err.msg);
@@ -253,12 +266,13 @@ static int begin(struct agent *agent, int watchdog_fd, struct loop *ret, struct 
     ret->backoff = (struct backoff){.base_ms = BACKOFF_BASE_MS, .cap_ms = BACKOFF_CAP_MS};
     watchdog_tick(&ret->p->watchdog);
     commands_settle(ret->p);
+    updates_open(ret->p);
     if (jobs_start_reap(&ret->p->jobs, ret->p->agent->config_path, err) != 0)
         log_warning("cannot look after earlier backups: %s", err->msg);
     return 0;
 }
 
-int loop_run(struct agent *agent, int watchdog_fd, struct err *err)
+int loop_run(struct agent *agent, int watchdog_fd, bool *ret_restart, struct err *err)
 {
     struct loop l = {.contact = CONTACT_MADE};
     int rc = begin(agent, watchdog_fd, &l, err);
@@ -270,6 +284,7 @@ int loop_run(struct agent *agent, int watchdog_fd, struct err *err)
         (void)commands_collect(l.p);
     } while (wait_for_next(&l, cycle(&l)));
     farewell(&l);
+    *ret_restart = updates_restart_due(l.p);
     poller_close(l.p);
     return 0;
 }

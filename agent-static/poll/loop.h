@@ -8,9 +8,10 @@
 #include "agent.h"
 
 /* Polls until SIGTERM or SIGINT; SIGHUP reads the configuration again. Takes the agent over, also on failure.
- * watchdog_fd: the launcher's pipe, or -1. Failures are those of the start: ERR_CONFLICT when another process polls
+ * watchdog_fd: the launcher's pipe, or -1. *ret_restart: it ended because another binary is on trial, which the
+ * launcher is to start (SWAP_EXIT_RESTART). Failures are those of the start: ERR_CONFLICT when another process polls
  * already. */
-int loop_run(struct agent *agent, int watchdog_fd, struct err *err) MUSTER_NODISCARD;
+int loop_run(struct agent *agent, int watchdog_fd, bool *ret_restart, struct err *err) MUSTER_NODISCARD;
 
 /* One round in the foreground: heartbeat, events, commands with their backups. */
 int loop_once(struct agent *agent, struct err *err) MUSTER_NODISCARD;

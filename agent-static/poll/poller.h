@@ -10,6 +10,7 @@
 #include "poll/ledger.h"
 #include "poll/signals.h"
 #include "poll/status.h"
+#include "poll/updates.h"
 #include "poll/watchdog.h"
 
 /* No request of the loop takes longer: the launcher kills an agent that is silent for a minute. */
@@ -23,6 +24,7 @@ struct poller {
     struct jobs jobs;
     struct signals signals;
     struct watchdog watchdog;
+    struct updates updates;
     int lock_fd;
     struct status status;
     struct status saved_status;
@@ -62,7 +64,8 @@ struct heartbeat_reply {
     int64_t configs_rev; /* -1: not said */
     int64_t ca_rev;      /* 0: not said */
     int64_t commands;
-    int64_t server_time_ms; /* 0: not said */
+    int64_t server_time_ms;    /* 0: not said */
+    struct policy_offer offer; /* version "": none */
     char audit_head[STATUS_HEAD_SIZE];
 };
 

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "common/file.h"
-#include "common/jsonread.h"
+#include "update/metadata.h"
 
 enum { FETCH_MS = 20 * 1000 };
 
@@ -41,45 +41,42 @@ bool root_known(const struct agent *agent)
            (agent_state_path(agent, "update/root.json", path, &err) == 0 && access(path, R_OK) == 0);
 }
 
-int root_read(const struct agent *agent, char **ret, size_t *ret_len, struct err *err)
+static bool holds(const char *path, const char *bytes, size_t len)
+{
+    char *data = NULL;
+    size_t data_len = 0;
+    struct err err;
+    bool same =
+        file_read(path, ROOT_MAX, &data, &data_len, &err) == 0 && data_len == len && memcmp(data, bytes, len) == 0;
+    free(data);
+    return same;
+}
+
+static int write_below_state(const struct agent *agent, const char *name, const char *bytes, size_t len,
+                             struct err *err)
 {
     char path[PATH_MAX];
-    int rc = agent_state_path(agent, "update/root.json", path, err);
+    int rc = agent_state_path(agent, "update", path, err);
     if (rc == 0)
-        rc = file_read(path, ROOT_MAX, ret, ret_len, err);
-    if (rc != ERR_NOT_FOUND)
+        rc = file_mkdirs(path, 0700, err);
+    if (rc == 0)
+        rc = agent_state_path(agent, name, path, err);
+    return rc != 0 || holds(path, bytes, len) ? rc : file_write(path, bytes, len, 0600, err);
+}
+
+int root_file(const struct agent *agent, char *ret, struct err *err)
+{
+    int rc = agent_state_path(agent, "update/root.json", ret, err);
+    if (rc != 0 || access(ret, F_OK) == 0)
         return rc;
     if (built_in_len() == 0)
         return err_set(err, ERR_NOT_FOUND,
-                       "this host has no TUF root to start from: give one with `muster-agent update pin`");
-    char *copy = malloc(built_in_len() + 1);
-    if (copy == NULL)
-        return err_set(err, ERR_NOMEM, "out of memory");
-    memcpy(copy, muster_tuf_root, built_in_len());
-    copy[built_in_len()] = '\0';
-    *ret = copy;
-    *ret_len = built_in_len();
-    return 0;
+                       "this host has no TUF root to trust updates by: give it one with `muster-agent update pin`");
+    rc = write_below_state(agent, "update/root.built-in.json", muster_tuf_root, built_in_len(), err);
+    return rc != 0 ? rc : agent_state_path(agent, "update/root.built-in.json", ret, err);
 }
 
 /* --- pinning --- */
-
-static int check_root(const char *bytes, size_t len, struct err *err)
-{
-    struct jsonread_error wrong = {0};
-    struct jsonread r;
-    struct jsonread body;
-    json_t *root = jsonread_parse((struct span){.ptr = bytes, .len = len}, err);
-    if (root == NULL)
-        return err_prefix(err, "the TUF root");
-    jsonread_init(&r, root, &wrong);
-    jsonread_object(&r, "signed", &body);
-    const char *type = jsonread_str(&body, "_type", 1, 64);
-    (void)jsonread_int(&body, "version", 1, INT64_MAX);
-    bool is_root = !wrong.failed && strcmp(type, "root") == 0;
-    json_decref(root);
-    return is_root ? 0 : err_set(err, ERR_INVALID, "this is no TUF root (a file like 1.root.json)");
-}
 
 /* Metadata that was trusted because of another root. */
 static int drop_metadata(const struct agent *agent, struct err *err)
@@ -99,24 +96,14 @@ static int drop_metadata(const struct agent *agent, struct err *err)
 int root_pin(const struct agent *agent, const char *bytes, size_t len, struct err *err)
 {
     char path[PATH_MAX];
-    char *before = NULL;
-    size_t before_len = 0;
-    struct err unknown;
-    int rc = check_root(bytes, len, err);
-    if (rc == 0)
-        rc = agent_state_path(agent, "update", path, err);
-    if (rc == 0)
-        rc = file_mkdirs(path, 0700, err);
+    char sha256[METADATA_SHA256_SIZE];
+    int rc = metadata_root_check(bytes, len, sha256, err);
     if (rc == 0)
         rc = agent_state_path(agent, "update/root.json", path, err);
-    if (rc != 0)
+    if (rc != 0 || holds(path, bytes, len))
         return rc;
-    bool same =
-        root_read(agent, &before, &before_len, &unknown) == 0 && before_len == len && memcmp(before, bytes, len) == 0;
-    free(before);
-    if (!same)
-        rc = drop_metadata(agent, err);
-    return rc != 0 ? rc : file_write(path, bytes, len, 0600, err);
+    rc = drop_metadata(agent, err);
+    return rc != 0 ? rc : write_below_state(agent, "update/root.json", bytes, len, err);
 }
 
 int root_fetch(struct http *http, const char *server_url, const uint8_t sha256[ROOT_SHA256_SIZE], struct buf *ret,

@@ -18,11 +18,12 @@ enum { ROOT_SHA256_SIZE = 32, ROOT_MAX = 64 * 1024 };
 /* Whether there is one. */
 bool root_known(const struct agent *agent);
 
-/* Its bytes, which the caller frees. ERR_NOT_FOUND: none was pinned and none is built in. */
-int root_read(const struct agent *agent, char **ret, size_t *ret_len, struct err *err) MUSTER_NODISCARD;
+/* The file that holds it, for struct metadata_options; a root that is built in is written to one. ret: PATH_MAX bytes.
+ * ERR_NOT_FOUND: none was pinned and none is built in. */
+int root_file(const struct agent *agent, char *ret, struct err *err) MUSTER_NODISCARD;
 
-/* Pins these bytes, a root in the form of TUF. Another root than before drops the metadata that was trusted because of
- * it. ERR_INVALID: not a root. Durable when it returns 0. */
+/* Pins these bytes, a root in the form of TUF, signed as it asks itself. Another root than before drops the metadata
+ * that was trusted because of it. Errors as of metadata_root_check. Durable when it returns 0. */
 int root_pin(const struct agent *agent, const char *bytes, size_t len, struct err *err) MUSTER_NODISCARD;
 
 /* The server's first root, if its SHA-256 is this one; ERR_DENIED otherwise. Appends to ret. Blocks. */
