@@ -79,7 +79,7 @@ amd64_TRIPLET := x86_64-linux-gnu
 arm64_TRIPLET := aarch64-linux-gnu
 DEPS := $(BUILD)/deps
 AGENT_CPPFLAGS = $(CPPFLAGS_COMMON) -Iagent-static
-AGENT_FLAGS := -Os $(HARDEN) -fPIE -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
+AGENT_FLAGS := -Os $(HARDEN) -fPIE -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -fno-unwind-tables
 AGENT_LDFLAGS := -static-pie -Wl,--gc-sections
 AGENT_LIBS := -larchive -lacl -lattr -lzstd -lz -ljansson -lmbedtls -lmbedx509 -lmbedcrypto
 
