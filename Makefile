@@ -37,7 +37,7 @@ GEN_SRC := $(GEN)/statements.c $(GEN)/migrations.c
 SQL := $(wildcard sql/migrations/*.sql) $(wildcard sql/queries/*.sql)
 
 APP_CPPFLAGS := $(CPPFLAGS_COMMON) -Ifcgi-app -I$(GEN)
-APP_LIBS := -lfcgi -lssl -lcrypto -lsqlite3 -ljansson -largon2 -lpthread
+APP_LIBS := -lfcgi -lssl -lcrypto -lsqlite3 -ljansson -largon2 -lzstd -lpthread
 
 app_FLAGS := -O2 $(HARDEN) -fPIE
 app_LDFLAGS := -pie
@@ -228,7 +228,7 @@ $(BUILD)/fuzz/fuzz_restore: $(FUZZ_RESTORE)
 # Debian packages that the tests take beside those of running.
 TEST_PACKAGES = libcmocka-dev python3-pytest python3-cryptography python3-yaml python3-jsonschema python3-requests \
                 chromium qemu-user-static attr acl zstd clang libclang-rt-14-dev libarchive-dev clang-format clang-tidy \
-                cppcheck shellcheck sqlite3 openssl
+                cppcheck shellcheck sqlite3 openssl faketime python3-securesystemslib
 
 .PHONY: test deps-test build-test unit unit-programs api agent e2e web asan-test check fuzz
 test: build-test ## install what the tests need, build everything, run every test
@@ -309,7 +309,7 @@ $(BUILD)/www: $(NPM)/.done $(WWW_SRC)
 
 # Debian packages that building and running take; the agent's libraries add theirs. On arm64 the cross compiler goes the
 # other way.
-RUN_PACKAGES := nginx curl libfcgi-dev libssl-dev libsqlite3-dev libjansson-dev libargon2-dev \
+RUN_PACKAGES := nginx curl libfcgi-dev libssl-dev libsqlite3-dev libjansson-dev libargon2-dev libzstd-dev \
                 $(if $(shell command -v npm),,npm) \
                 $(shell sed -e 's/\#.*//' $(if $(filter arm64,$(NATIVE)),\
                     -e 's/gcc-aarch64-linux-gnu/gcc-x86-64-linux-gnu/' -e 's/-arm64-cross/-amd64-cross/') \

@@ -23,7 +23,7 @@ static void print_program_help(const struct cli_program *p, FILE *out)
 {
     (void)fprintf(out, "%s: %s\n\nUsage: %s COMMAND [OPTION…]\n\nCommands:\n", p->name, p->summary, p->name);
     for (const struct cli_command *c = p->commands; c->name != NULL; c++)
-        (void)fprintf(out, "  %-20s %s\n", c->name, c->summary);
+        (void)fprintf(out, "  %-24s %s\n", c->name, c->summary);
     (void)fprintf(out, "\n'%s COMMAND --help' tells more about one.\n", p->name);
     if (p->footer != NULL)
         (void)fprintf(out, "\n%s\n", p->footer);

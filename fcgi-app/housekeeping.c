@@ -10,12 +10,14 @@
 #include "common/log.h"
 #include "fleet/fleet.h"
 #include "ops/ops.h"
+#include "update/update.h"
 
 enum { QUICK_S = 1, SLOW_S = 10 };
 
 struct housekeeping {
     struct app *app;
     struct ops_schedule schedule;
+    struct update_schedule updates;
     pthread_t quick, slow;
     bool quick_runs, slow_runs;
     pthread_mutex_t mutex; /* guards stopping */
@@ -53,6 +55,7 @@ static void *slow_main(void *arg)
     do {
         backup_tick(h->app);
         ops_tick(h->app, &h->schedule);
+        update_tick(h->app, &h->updates);
     } while (pause_s(h, SLOW_S));
     return NULL;
 }

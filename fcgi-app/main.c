@@ -6,6 +6,7 @@
 #include "fleet/fleet.h"
 #include "ops/ops.h"
 #include "serve.h"
+#include "update/update.h"
 
 #define CONFIG_ONLY     ((const struct cli_option[]){COMMAND_OPTION_CONFIG, {0}})
 #define CONFIG_AND_JSON ((const struct cli_option[]){COMMAND_OPTION_CONFIG, COMMAND_OPTION_JSON, {0}})
@@ -32,6 +33,19 @@ static const struct cli_command commands[] = {
     {"backup-config add",  NULL,       0, 0, "add a backup config",                                  NULL,               backup_config_add_options, backup_command_config_add},
     {"backup-config list", NULL,       0, 0, "list backup configs with their last run",              NULL,               CONFIG_AND_JSON,       backup_command_config_list},
     {"backup-config run",  "CONFIG",   1, 1, "have a backup run now",                                NULL,               backup_config_run_options, backup_command_config_run},
+    {"release init-keys",  NULL,       0, 0, "make the keys and the repository of updates",          release_init_keys_details, release_init_keys_options, release_command_init_keys},
+    {"release create",     "VERSION",  1, 1, "check a release's files and put them aside",           release_create_details, release_create_options, release_command_create},
+    {"release publish",    "VERSION",  1, 1, "sign a release and put it where agents look",          release_publish_details, release_publish_options, release_command_publish},
+    {"release withdraw",   "VERSION",  1, 1, "take a release back",                                  release_withdraw_details, release_withdraw_options, release_command_withdraw},
+    {"release list",       NULL,       0, 0, "list releases, and how many agents run each",          NULL,               CONFIG_AND_JSON,       release_command_list},
+    {"release show",       "VERSION",  1, 1, "print all that is known of a release",                 NULL,               CONFIG_AND_JSON,       release_command_show},
+    {"release check",      NULL,       0, 0, "go through the repository as a client does",           release_check_details, CONFIG_AND_JSON,    release_command_check},
+    {"release allow-downgrade", "VERSION", 1, 1, "let agents be ordered back to a release",          release_downgrade_details, release_downgrade_options, release_command_downgrade},
+    {"release refresh",    "[ROLE]",   0, 1, "sign metadata anew before it expires",                 release_refresh_details, release_refresh_options, release_command_refresh},
+    {"release rotate-key", "ROLE",     1, 1, "replace keys of the repository",                       release_rotate_details, release_rotate_options, release_command_rotate},
+    {"release new-key",    "ROLE",     1, 1, "make a root or targets key on another machine",        release_new_key_details, release_new_key_options, release_command_new_key},
+    {"release sign",       "FILE",     1, 1, "add a signature to metadata, on another machine",      release_sign_details, release_sign_options, release_command_sign},
+    {"release import",     "FILE…",    1, 2, "take metadata that was signed elsewhere",              release_import_details, CONFIG_AND_JSON,   release_command_import},
     {"audit verify",       NULL,       0, 0, "check the audit trail's chain",                        NULL,               CONFIG_AND_JSON,       auth_command_audit_verify},
     {"backup-db",          "FILE",     1, 1, "copy the live database to FILE and verify the copy",   NULL,               CONFIG_AND_JSON,       ops_command_backup_db},
     {"restore-db",         "FILE",     1, 1, "put a copy back; the server must be stopped",          NULL,               CONFIG_AND_JSON,       ops_command_restore_db},

@@ -4,6 +4,7 @@
 #include "fleet/fleet.h"
 #include "ops/ops.h"
 #include "route.h"
+#include "update/update.h"
 
 #define KIB(n) ((size_t)(n)*1024)
 
@@ -48,6 +49,10 @@ const struct route routes[] = {
     {HTTP_POST,   "/api/agent/log",                     HTTP_AGENT, PERMISSION_AGENT,    CSRF_NONE,   KIB(64),   "AgentLog",        fleet_log},
     {HTTP_GET,    "/api/agent/commands",                HTTP_AGENT, PERMISSION_AGENT,    CSRF_NONE,   0,         NULL,              fleet_commands},
     {HTTP_GET,    "/api/agent/ca-bundle",               HTTP_AGENT, PERMISSION_AGENT,    CSRF_NONE,   0,         NULL,              fleet_ca_bundle},
+
+    /* update: releases */
+    {HTTP_GET,    "/api/releases",                      HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              release_route_list},
+    {HTTP_GET,    "/api/releases/{version}",            HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              release_route_get},
 
     /* backup: as people see it */
     {HTTP_GET,    "/api/configs",                       HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              backup_config_list},

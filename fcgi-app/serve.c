@@ -103,6 +103,7 @@ static const char *needs_restart(const struct settings *a, const struct settings
            : !same(a->pid_path, b->pid_path)         ? "MUSTER_PID_FILE"
            : !same(a->secrets_dir, b->secrets_dir)   ? "MUSTER_SECRETS_DIR"
            : !same(a->store_dir, b->store_dir)       ? "MUSTER_STORE_DIR"
+           : !same(a->update_dir, b->update_dir)     ? "MUSTER_UPDATE_DIR"
            : !same(a->public_url, b->public_url)     ? "MUSTER_PUBLIC_URL"
            : !same(a->agent_url, b->agent_url)       ? "MUSTER_AGENT_URL"
            : a->threads != b->threads                ? "MUSTER_THREADS"

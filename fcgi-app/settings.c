@@ -35,6 +35,14 @@ const struct config_key settings_keys[] = {
     {"MUSTER_LOG_RETENTION",   CONFIG_INT,  "30",                     "days that agents' events are kept", 1, 36500, NULL, false},
     {"MUSTER_STORE_RESERVE_MB", CONFIG_INT, "512",                    "free space that uploads leave alone", 0, 1 << 30, NULL, false},
     {"MUSTER_STORE_QUOTA_MB",  CONFIG_INT,  "0",                      "stored bytes per agent; 0: no limit", 0, 1 << 30, NULL, false},
+    {"MUSTER_UPDATE_DIR",      CONFIG_TEXT, STATE "/updates",         "the update repository; its folder public is served under /updates/", 0, 0, NULL, false},
+    {"MUSTER_UPDATE_PATCHES",  CONFIG_INT,  "3",                      "a release gets patches from so many before it", 0, 20, NULL, false},
+    {"MUSTER_UPDATE_RATE_KBPS", CONFIG_INT, "8192",                   "KiB a second of one download of an update; 0: no limit", 0, 1 << 20, NULL, false},
+    {"MUSTER_UPDATE_CONNECTIONS", CONFIG_INT, "32",                   "downloads of updates at once per client; 0: no limit", 0, 65535, NULL, false},
+    {"MUSTER_UPDATE_ROOT_LIFE", CONFIG_DURATION, "365d",              "how long the root of the update repository is valid", 10, 315360000, NULL, false},
+    {"MUSTER_UPDATE_TARGETS_LIFE", CONFIG_DURATION, "90d",            "the same for targets: releases must be signed anew by then", 10, 315360000, NULL, false},
+    {"MUSTER_UPDATE_SNAPSHOT_LIFE", CONFIG_DURATION, "7d",            "the same for the snapshot, which the server signs at half of it", 10, 315360000, NULL, false},
+    {"MUSTER_UPDATE_TIMESTAMP_LIFE", CONFIG_DURATION, "1d",           "the same for the timestamp: how old news may be held back", 10, 315360000, NULL, false},
     {"MUSTER_LOG_LEVEL",       CONFIG_ENUM, "info",                   "least level that is logged", 0, 0, "debug|info|warning|error", false},
     {"MUSTER_LOG_FORMAT",      CONFIG_ENUM, "text",                   "how log lines look", 0, 0, "text|json", false},
     {"MUSTER_ADMIN_EMAIL",     CONFIG_TEXT, NULL,                     "the first admin, made by 'init'", 0, 0, NULL, false},
@@ -100,7 +108,8 @@ static int take_paths(struct settings *s, const char *path, struct err *err)
         const char **ret;
     } paths[] = {{"MUSTER_DB", &s->db_path},          {"MUSTER_SOCKET", &s->socket_path},
                  {"MUSTER_PID_FILE", &s->pid_path},   {"MUSTER_SECRETS_DIR", &s->secrets_dir},
-                 {"MUSTER_STORE_DIR", &s->store_dir}, {"MUSTER_DB_BACKUP_DIR", &s->backup_dir}};
+                 {"MUSTER_STORE_DIR", &s->store_dir}, {"MUSTER_DB_BACKUP_DIR", &s->backup_dir},
+                 {"MUSTER_UPDATE_DIR", &s->update_dir}};
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < sizeof paths / sizeof paths[0]; i++)
         rc = take_path(s->config, path, paths[i].key, paths[i].ret, err);
@@ -128,6 +137,11 @@ static void take_numbers(struct settings *s)
     s->log_retention_days = (int)config_int(c, "MUSTER_LOG_RETENTION");
     s->store_reserve_bytes = config_int(c, "MUSTER_STORE_RESERVE_MB") * MIB;
     s->store_quota_bytes = config_int(c, "MUSTER_STORE_QUOTA_MB") * MIB;
+    s->update_patches = (int)config_int(c, "MUSTER_UPDATE_PATCHES");
+    s->update_root_life_s = config_seconds(c, "MUSTER_UPDATE_ROOT_LIFE");
+    s->update_targets_life_s = config_seconds(c, "MUSTER_UPDATE_TARGETS_LIFE");
+    s->update_snapshot_life_s = config_seconds(c, "MUSTER_UPDATE_SNAPSHOT_LIFE");
+    s->update_timestamp_life_s = config_seconds(c, "MUSTER_UPDATE_TIMESTAMP_LIFE");
     (void)log_level_parse(config_text(c, "MUSTER_LOG_LEVEL"), &s->log_level);    /* an ENUM of the table */
     (void)log_format_parse(config_text(c, "MUSTER_LOG_FORMAT"), &s->log_format); /* the same */
 }

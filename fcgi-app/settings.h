@@ -33,6 +33,12 @@ struct settings {
     int log_retention_days;          /* MUSTER_LOG_RETENTION: agents' events (30) */
     int64_t store_reserve_bytes;     /* MUSTER_STORE_RESERVE_MB: free space that uploads leave alone */
     int64_t store_quota_bytes;       /* MUSTER_STORE_QUOTA_MB per agent, 0: none */
+    const char *update_dir;          /* MUSTER_UPDATE_DIR: the update repository */
+    int update_patches;              /* MUSTER_UPDATE_PATCHES (3) */
+    int64_t update_root_life_s;      /* MUSTER_UPDATE_ROOT_LIFE (365d) */
+    int64_t update_targets_life_s;   /* MUSTER_UPDATE_TARGETS_LIFE (90d) */
+    int64_t update_snapshot_life_s;  /* MUSTER_UPDATE_SNAPSHOT_LIFE (7d) */
+    int64_t update_timestamp_life_s; /* MUSTER_UPDATE_TIMESTAMP_LIFE (1d) */
     enum log_level log_level;        /* MUSTER_LOG_LEVEL */
     enum log_format log_format;      /* MUSTER_LOG_FORMAT */
     const char *admin_email;         /* MUSTER_ADMIN_EMAIL: made at `init` when there is no admin */

@@ -21,7 +21,7 @@ def run(stack, *args, input=""):
 
 def names(stack):
     text = run(stack, "--help").stdout
-    return [line[2:22].strip() for line in text.split("Commands:\n")[1].split("\n\n")[0].splitlines()]
+    return [line[2:26].strip() for line in text.split("Commands:\n")[1].split("\n\n")[0].splitlines()]
 
 
 def test_every_command_has_help(stack):
