@@ -13,38 +13,84 @@ int64_t rules_restart_wait(int64_t *wait_ms, int64_t lived_ms)
     return *wait_ms;
 }
 
+int64_t rules_wait_after(int code, int64_t *wait_ms, int64_t lived_ms)
+{
+    if (code == RULES_EXIT_RESTART && lived_ms >= RULES_RESTART_GUARD_MS)
+        return 0;
+    return rules_restart_wait(wait_ms, lived_ms);
+}
+
 bool rules_is_silent(int64_t last_sign_ms, int64_t now_ms)
 {
     return now_ms - last_sign_ms >= RULES_SILENCE_MS;
 }
 
-static bool parse_number(const char *s, uint64_t *ret)
+/* --- words --- */
+
+/* Both move *at on only when they succeed. */
+static bool take_number(const char **at, uint64_t *ret)
 {
     uint64_t n = 0;
-    if (*s == '\0' || strlen(s) > 19)
+    size_t digits = strspn(*at, "0123456789");
+    if (digits == 0 || digits > 19)
         return false;
-    for (; *s != '\0'; s++) {
-        if (*s < '0' || *s > '9')
-            return false;
-        n = n * 10 + (uint64_t)(*s - '0');
-    }
+    for (size_t i = 0; i < digits; i++)
+        n = n * 10 + (uint64_t)((*at)[i] - '0');
+    *at += digits;
     *ret = n;
     return true;
 }
 
-static enum rules_word meaning(const char *line, uint64_t *ret_number)
+static bool take_epoch(const char **at, char ret[RULES_EPOCH_SIZE])
+{
+    if (strspn(*at, "0123456789abcdef") != RULES_EPOCH_SIZE - 1)
+        return false;
+    memcpy(ret, *at, RULES_EPOCH_SIZE - 1);
+    ret[RULES_EPOCH_SIZE - 1] = '\0';
+    *at += RULES_EPOCH_SIZE - 1;
+    return true;
+}
+
+static bool take_space(const char **at)
+{
+    if (**at != ' ')
+        return false;
+    (*at)++;
+    return true;
+}
+
+/* What stands behind "replayed ". */
+static bool parse_replayed(const char *at, struct rules_replayed *ret)
+{
+    struct rules_replayed r = {.seq = 0};
+    const char *start = at;
+    if (take_number(&at, &r.seq) && *at == '\0') {
+        *ret = r;
+        return true;
+    }
+    at = start;
+    if (!take_epoch(&at, r.epoch) || !take_space(&at) || !take_number(&at, &r.seq))
+        return false;
+    memcpy(r.current, r.epoch, sizeof r.current);
+    if (*at != '\0' && (!take_space(&at) || !take_epoch(&at, r.current) || *at != '\0'))
+        return false;
+    *ret = r;
+    return true;
+}
+
+static enum rules_word meaning(const char *line, struct rules_replayed *ret)
 {
     static const char replayed[] = "replayed ";
     if (strcmp(line, "tick") == 0)
         return RULES_TICK;
     if (strcmp(line, "ack") == 0)
         return RULES_ACKNOWLEDGED;
-    if (strncmp(line, replayed, sizeof replayed - 1) == 0 && parse_number(line + sizeof replayed - 1, ret_number))
+    if (strncmp(line, replayed, sizeof replayed - 1) == 0 && parse_replayed(line + sizeof replayed - 1, ret))
         return RULES_REPLAYED;
     return RULES_UNKNOWN;
 }
 
-enum rules_word rules_read(struct rules_reader *r, char byte, uint64_t *ret_number)
+enum rules_word rules_read(struct rules_reader *r, char byte, struct rules_replayed *ret)
 {
     if (byte != '\n') {
         if (r->len == sizeof r->line - 1)
@@ -54,7 +100,7 @@ enum rules_word rules_read(struct rules_reader *r, char byte, uint64_t *ret_numb
         return RULES_NONE;
     }
     r->line[r->len] = '\0';
-    enum rules_word word = r->too_long ? RULES_UNKNOWN : meaning(r->line, ret_number);
+    enum rules_word word = r->too_long ? RULES_UNKNOWN : meaning(r->line, ret);
     r->len = 0;
     r->too_long = false;
     return word;

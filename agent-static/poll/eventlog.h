@@ -50,9 +50,14 @@ int eventlog_pending(struct eventlog *log, size_t max, size_t max_bytes, char re
 /* The server has these; seqs is the "acked" array of its reply. */
 int eventlog_acknowledge(struct eventlog *log, const char *epoch, const json_t *seqs, struct err *err) MUSTER_NODISCARD;
 
-/* The server has every event of ret_epoch up to *ret_seq, and everything of the epochs before it. "" and 0: nothing. */
-int eventlog_replayed(struct eventlog *log, char ret_epoch[EVENTLOG_EPOCH_SIZE], uint64_t *ret_seq,
-                      struct err *err) MUSTER_NODISCARD;
+/* The server has every event of the epoch up to seq, and everything of the epochs before it. epoch "": nothing.
+ * current: the epoch that the log goes on in, "" while the next event would start one. */
+struct eventlog_replayed {
+    char epoch[EVENTLOG_EPOCH_SIZE];
+    char current[EVENTLOG_EPOCH_SIZE];
+    uint64_t seq;
+};
+int eventlog_replayed(struct eventlog *log, struct eventlog_replayed *ret, struct err *err) MUSTER_NODISCARD;
 
 /* How far the log has come, for whoever replaces the program that writes it: a log that was left whole goes on in this
  * epoch, after seq, as long as this boot lasts. */

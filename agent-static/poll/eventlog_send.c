@@ -185,7 +185,7 @@ int eventlog_acknowledge(struct eventlog *log, const char *epoch, const json_t *
     return rc;
 }
 
-int eventlog_replayed(struct eventlog *log, char ret_epoch[EVENTLOG_EPOCH_SIZE], uint64_t *ret_seq, struct err *err)
+int eventlog_replayed(struct eventlog *log, struct eventlog_replayed *ret, struct err *err)
 {
     char path[PATH_MAX];
     struct acked acked;
@@ -195,27 +195,27 @@ int eventlog_replayed(struct eventlog *log, char ret_epoch[EVENTLOG_EPOCH_SIZE],
     eventlog_acked_path(log, path);
     acked_load(path, &acked);
     eventlog_end(log);
-    memcpy(ret_epoch, acked.epoch, sizeof acked.epoch);
-    *ret_seq = acked.through;
+    *ret = (struct eventlog_replayed){.seq = acked.through};
+    memcpy(ret->epoch, acked.epoch, sizeof ret->epoch);
+    if (log->continues)
+        memcpy(ret->current, log->tail.header.epoch, sizeof ret->current);
     acked_done(&acked);
     return 0;
 }
 
 int eventlog_position(struct eventlog *log, struct eventlog_position *ret, struct err *err)
 {
-    struct eventlog_position position = {.seq = 0};
-    char epoch[EVENTLOG_EPOCH_SIZE];
-    uint64_t replayed = 0;
-    int rc = eventlog_replayed(log, epoch, &replayed, err);
-    if (rc == 0 && !log->continues)
+    struct eventlog_replayed replayed;
+    int rc = eventlog_replayed(log, &replayed, err);
+    if (rc == 0 && replayed.current[0] == '\0')
         rc = err_set(err, ERR_NOT_FOUND, "the event log starts a new epoch with its next event");
     if (rc != 0)
         return rc;
-    memcpy(position.epoch, log->tail.header.epoch, sizeof position.epoch);
-    memcpy(position.boot_id, log->boot_id, sizeof position.boot_id);
-    position.seq = log->tail.last_seq;
-    position.replayed = strcmp(epoch, position.epoch) == 0 ? replayed : 0;
-    *ret = position;
+    *ret = (struct eventlog_position){.seq = log->tail.last_seq};
+    memcpy(ret->epoch, replayed.current, sizeof ret->epoch);
+    memcpy(ret->boot_id, log->boot_id, sizeof ret->boot_id);
+    if (strcmp(replayed.epoch, replayed.current) == 0)
+        ret->replayed = replayed.seq;
     return 0;
 }
 

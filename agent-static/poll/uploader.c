@@ -8,13 +8,12 @@ enum { BATCH_MAX = 200, BATCH_BYTES = 256 * 1024, LEAST_MS = 1000 };
 /* How far the log has got to the server. On disk already, so that what the launcher is told holds after a power cut. */
 static int tell_launcher(struct poller *p, struct err *err)
 {
-    char epoch[EVENTLOG_EPOCH_SIZE];
-    uint64_t seq;
-    int rc = eventlog_replayed(p->events, epoch, &seq, err);
+    struct eventlog_replayed log;
+    int rc = eventlog_replayed(p->events, &log, err);
     if (rc != 0)
         return rc;
-    if (epoch[0] != '\0')
-        watchdog_replayed(&p->watchdog, epoch, seq);
+    if (log.epoch[0] != '\0')
+        watchdog_replayed(&p->watchdog, log.epoch, log.seq, log.current);
     p->replay_told = true;
     return 0;
 }

@@ -31,9 +31,10 @@ void watchdog_acknowledged(const struct watchdog *w)
     say(w, "ack\n");
 }
 
-void watchdog_replayed(const struct watchdog *w, const char *epoch, uint64_t seq)
+void watchdog_replayed(const struct watchdog *w, const char *epoch, uint64_t seq, const char *current)
 {
-    char line[64];
-    (void)snprintf(line, sizeof line, "replayed %.16s %llu\n", epoch, (unsigned long long)seq);
+    char line[80];
+    (void)snprintf(line, sizeof line, "replayed %.16s %llu%s%.16s\n", epoch, (unsigned long long)seq,
+                   current[0] != '\0' ? " " : "", current);
     say(w, line);
 }

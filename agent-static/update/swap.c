@@ -105,13 +105,13 @@ static int write_trial(const char *agent, const struct swap_state *state, struct
         rc = write_beside(temp, text, len, err);
     if (rc != 0)
         return rc;
-    SWAP_STEP(trial_written);
+    SWAP_STEP(SWAP_STEP_trial_written);
     if (rename(temp, path) != 0)
         return err_sys(err, ERR_IO, "rename %s", temp);
-    SWAP_STEP(trial_renamed);
+    SWAP_STEP(SWAP_STEP_trial_renamed);
     rc = file_sync_dir_of(path, err);
     if (rc == 0)
-        SWAP_STEP(trial_synced);
+        SWAP_STEP(SWAP_STEP_trial_synced);
     return rc;
 }
 
@@ -134,7 +134,7 @@ static int check_new(const char *agent, struct err *err)
         rc = err_sys(err, ERR_IO, "fsync %s", path);
     (void)close(fd);
     if (rc == 0)
-        SWAP_STEP(new_synced);
+        SWAP_STEP(SWAP_STEP_new_synced);
     return rc;
 }
 
@@ -163,14 +163,14 @@ static int keep_backup(const char *agent, struct err *err)
             rc = likeness_copy(agent, temp, err);
         if (rc != 0)
             return rc;
-        SWAP_STEP(backup_linked);
+        SWAP_STEP(SWAP_STEP_backup_linked);
         if (rename(temp, path) != 0)
             return err_sys(err, ERR_IO, "rename %s", temp);
-        SWAP_STEP(backup_renamed);
+        SWAP_STEP(SWAP_STEP_backup_renamed);
     }
     rc = file_sync_dir_of(path, err);
     if (rc == 0)
-        SWAP_STEP(backup_synced);
+        SWAP_STEP(SWAP_STEP_backup_synced);
     return rc;
 }
 
@@ -223,7 +223,7 @@ int swap_clear(const char *agent, struct err *err)
         return rc;
     rc = remove_beside(agent, ".new", err);
     if (rc == 0) {
-        SWAP_STEP(clear_new_removed);
+        SWAP_STEP(SWAP_STEP_clear_new_removed);
         rc = remove_beside(agent, ".backup", err);
     }
     if (rc == 0)
@@ -232,17 +232,17 @@ int swap_clear(const char *agent, struct err *err)
         rc = remove_beside(agent, ".trial.tmp", err);
     if (rc != 0)
         return rc;
-    SWAP_STEP(clear_backup_removed);
+    SWAP_STEP(SWAP_STEP_clear_backup_removed);
     rc = file_sync_dir_of(agent, err);
     if (rc != 0)
         return rc;
-    SWAP_STEP(clear_synced);
+    SWAP_STEP(SWAP_STEP_clear_synced);
     rc = remove_beside(agent, ".trial", err);
     if (rc != 0)
         return rc;
-    SWAP_STEP(clear_trial_removed);
+    SWAP_STEP(SWAP_STEP_clear_trial_removed);
     rc = file_sync_dir_of(agent, err);
     if (rc == 0)
-        SWAP_STEP(clear_trial_synced);
+        SWAP_STEP(SWAP_STEP_clear_trial_synced);
     return rc;
 }
