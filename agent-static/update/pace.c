@@ -1,25 +1,22 @@
 #include "update/pace.h"
 
-enum { SECOND_MS = 1000, BURST = 4 }; /* a quarter of a second's bytes may go by at once */
+enum { SECOND_MS = 1000, BURST_MS = 250 }; /* a quarter of a second's bytes may go by at once */
 
 void pace_init(struct pace *p, int64_t rate, int64_t now_ms)
 {
-    *p = (struct pace){.rate = rate, .credit = rate / BURST, .at_ms = now_ms};
+    *p = (struct pace){.rate = rate, .credit = rate * BURST_MS, .at_ms = now_ms};
 }
 
 int64_t pace_take(struct pace *p, int64_t bytes, int64_t now_ms)
 {
     if (p->rate <= 0)
         return 0;
-    int64_t earned = (now_ms - p->at_ms) * p->rate / SECOND_MS;
-    if (earned > 0) { /* else let the fraction grow */
-        p->credit += earned;
-        p->at_ms = now_ms;
-    }
-    if (p->credit > p->rate / BURST) /* what was not used is not made up for later */
-        p->credit = p->rate / BURST;
-    p->credit -= bytes;
-    return p->credit >= 0 ? 0 : (-p->credit * SECOND_MS + p->rate - 1) / p->rate;
+    p->credit += (now_ms - p->at_ms) * p->rate;
+    p->at_ms = now_ms;
+    if (p->credit > p->rate * BURST_MS) /* what was not used is not made up for later */
+        p->credit = p->rate * BURST_MS;
+    p->credit -= bytes * SECOND_MS;
+    return p->credit >= 0 ? 0 : (p->rate - 1 - p->credit) / p->rate;
 }
 
 void least_init(struct least *l, int64_t rate, int64_t window_ms, int64_t now_ms)

@@ -172,11 +172,11 @@ bool window_is_open_at(const struct window *w, int64_t now_ms)
     return w->count == 0 || (local_minute(now_ms, &minute, &into_ms) && window_is_open(w, minute));
 }
 
-/* Clocks may change on the way there; so the place that was counted out is looked at again, and from there once more.
- */
+/* Clocks may change on the way there. So far ahead of the place that was counted out that no change leads past it, it
+ * is counted anew; and from there on in steps that pass no window that there is. */
 int64_t window_next_open_ms(const struct window *w, int64_t now_ms)
 {
-    enum { LOOKS = 8 };
+    enum { LOOKS = 64, CHANGE_MIN = 180, STEP_MIN = 15 };
     int64_t at_ms = now_ms;
     for (int i = 0; w->count > 0 && i < LOOKS; i++) {
         int minute;
@@ -186,7 +186,8 @@ int64_t window_next_open_ms(const struct window *w, int64_t now_ms)
         int wait = window_opens_in(w, minute);
         if (wait == 0)
             break;
-        at_ms += (int64_t)wait * MINUTE_MS - into_ms;
+        int step = wait > CHANGE_MIN + STEP_MIN ? wait - CHANGE_MIN : wait < STEP_MIN ? wait : STEP_MIN;
+        at_ms += (int64_t)step * MINUTE_MS - into_ms;
     }
     return at_ms;
 }
