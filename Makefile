@@ -201,6 +201,12 @@ $(AGENT_UNIT_PROGRAMS): $(BUILD)/unit/agent/%: $(BUILD)/$(NATIVE)/tests/unit/age
 	$(call step,LINK,$@)
 	$(Q)$(DEPS)/$(NATIVE)/bin/muster-cc $(AGENT_LDFLAGS) $(LDFLAGS_COMMON) -o $@ $^ -L$(CMOCKA)/lib -lcmocka $(AGENT_LIBS)
 
+# The steps of an update one by one, for tests/agent.
+UPDATE_DRIVER := $(BUILD)/$(NATIVE)/tests/update_driver
+$(UPDATE_DRIVER): $(BUILD)/$(NATIVE)/tests/agent/update_driver.o $(BUILD)/$(NATIVE)/libagent.a
+	$(call step,LINK,$@)
+	$(Q)$(DEPS)/$(NATIVE)/bin/muster-cc $(AGENT_LDFLAGS) $(LDFLAGS_COMMON) -o $@ $^ $(AGENT_LIBS)
+
 # Fuzz targets are built by clang in a variant of their own and take what they need from the whole server.
 FUZZ_SECONDS ?= 20
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -239,14 +245,15 @@ deps-test: deps-run ## install what the tests take
 build-test: deps-test
 	@[ -e $(DEPS)/$(NATIVE)/.done ] || echo "building the agent's libraries; this takes a few minutes, once"
 	@$(MAKE) --no-print-directory -j$$(nproc) agent-native
-	@$(MAKE) --no-print-directory -j$$(nproc) agents $(BUILD)/muster-app $(BUILD)/www unit-programs $(WEB_TEST_DEPS)
+	@$(MAKE) --no-print-directory -j$$(nproc) agents $(BUILD)/muster-app $(BUILD)/www unit-programs $(UPDATE_DRIVER) \
+	    $(WEB_TEST_DEPS)
 
 unit-programs: $(UNIT_PROGRAMS) $(AGENT_UNIT_PROGRAMS)
 unit: unit-programs ## run the unit tests
 	@tests/run unit
 api: $(BUILD)/muster-app $(BUILD)/www ## run the tests of the API
 	@tests/run api
-agent: agents $(BUILD)/muster-app $(BUILD)/www ## run the tests of the agent
+agent: agents $(UPDATE_DRIVER) $(BUILD)/muster-app $(BUILD)/www ## run the tests of the agent
 	@tests/run agent
 e2e: agent-native $(BUILD)/muster-app $(BUILD)/www ## run the tests from end to end
 	@tests/run e2e

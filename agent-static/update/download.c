@@ -30,7 +30,7 @@ struct run {
     struct pace pace;
     struct least least;
     struct backoff backoff;
-    int64_t least_rate;
+    int64_t least_rate, window_ms;
     int64_t give_up_at_ms; /* monotonic */
     int retry_after_s;     /* of the last try; -1: none */
     int restarts;
@@ -193,7 +193,7 @@ static int fetch(struct run *r, struct err *err)
     struct http_reply reply;
     r->retry_after_s = -1;
     r->again = false;
-    least_init(&r->least, r->least_rate, r->d->least_window_ms > 0 ? r->d->least_window_ms : LEAST_WINDOW_MS, now_ms());
+    least_init(&r->least, r->least_rate, r->window_ms, now_ms());
     int rc = http_perform(r->d->http, &request, &reply, err);
     if (rc != 0)
         return rc;
@@ -221,7 +221,8 @@ static int fetch_all(struct run *r, struct err *err)
             backoff_reset(&r->backoff);
         int64_t wait = backoff_next(&r->backoff, r->retry_after_s, backoff_random());
         struct err stopped;
-        if (!may_pass(rc) || now_ms() + wait >= r->give_up_at_ms || wait_ms(r, wait, &stopped) != 0)
+        bool time_left = now_ms() + wait + r->window_ms < r->give_up_at_ms; /* for more than being cut off */
+        if (!may_pass(rc) || !time_left || wait_ms(r, wait, &stopped) != 0)
             return rc;
     }
     return 0;
@@ -250,7 +251,9 @@ static bool keeps_part(int code)
 
 int download_run(const struct download *d, struct err *err)
 {
-    struct run r = {.d = d, .percent = -1, .least_rate = d->least_rate > 0 ? d->least_rate : LEAST_RATE};
+    struct run r = {.d = d, .percent = -1};
+    r.least_rate = d->least_rate > 0 ? d->least_rate : LEAST_RATE;
+    r.window_ms = d->least_window_ms > 0 ? d->least_window_ms : LEAST_WINDOW_MS;
     int rc = part_open(d->part, d->note, d->size, d->sha256, &r.part, err);
     if (rc != 0)
         return rc;
