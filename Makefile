@@ -125,6 +125,22 @@ $(foreach arch,$(ARCHES),$(eval $(call agent_arch,$(arch))))
 agents: $(foreach arch,$(ARCHES),$(BUILD)/$(arch)/muster-agent $(BUILD)/$(arch)/muster-launcher) ## build the agents for every architecture
 agent-native: $(BUILD)/$(NATIVE)/muster-agent $(BUILD)/$(NATIVE)/muster-launcher
 
+# The agent's TUF client as a program for the conformance suite and our own cases: this machine's libc and jansson, so
+# that libfaketime can move its clock, but the cryptography of the agent: only tuf_crypto.c knows mbedTLS, which calls
+# nothing of a libc that musl and glibc have in two forms but mutexes (tests/tuf-client/mutex.c).
+comma := ,
+TUF_CLIENT := $(patsubst %.c,$(BUILD)/app/%.o,$(COMMON_SRC) $(wildcard tests/tuf-client/*.c) \
+              agent-static/net/http_parse.c agent-static/update/metadata.c \
+              $(filter-out %/tuf_crypto.c,$(wildcard agent-static/update/tuf_*.c))) \
+              $(BUILD)/$(NATIVE)/agent-static/update/tuf_crypto.o
+$(filter $(BUILD)/app/agent-static/% $(BUILD)/app/tests/tuf-client/%,$(TUF_CLIENT)): APP_CPPFLAGS = $(AGENT_CPPFLAGS)
+.PHONY: tuf-client
+tuf-client: $(BUILD)/tuf-client ## build the TUF client that conformance tests drive
+$(BUILD)/tuf-client: $(TUF_CLIENT) $(DEPS)/$(NATIVE)/.done
+	$(call step,LINK,$@)
+	$(Q)$(CC) $(app_LDFLAGS) $(LDFLAGS_COMMON) $(addprefix -Wl$(comma)--wrap=pthread_mutex_,init lock unlock destroy) \
+	    -o $@ $(filter %.o,$^) $(DEPS)/$(NATIVE)/lib/libmbedcrypto.a -ljansson
+
 # --- manual pages ----------------------------------------------------------------------------------------------------
 
 .PHONY: man
