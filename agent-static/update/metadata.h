@@ -4,7 +4,8 @@
  * options.dir holds what is trusted: root.json, timestamp.json, snapshot.json, targets.json and a file for each
  * delegated role that was needed, byte for byte as they came. Each is written durably and only after it was verified,
  * so an interrupted refresh leaves a directory from which the next one goes on. What is read from there is verified
- * again. One process at a time uses a directory.
+ * again. One process at a time uses a directory. It belongs to one repository: whoever pins the root of another removes
+ * it.
  *
  * Errors, here and below:
  *   ERR_DENIED       not signed as what is trusted asks, older than what is trusted (rollback), or not the file that

@@ -82,6 +82,29 @@ static void a_full_buffer_is_told(void **state)
     json_decref(value);
 }
 
+static void append(void *ctx, const void *data, size_t len)
+{
+    struct buf *out = ctx;
+    buf_addc(out, '|');
+    buf_add(out, data, len);
+}
+
+static void it_can_be_had_in_pieces(void **state)
+{
+    (void)state;
+    struct buf out;
+    struct err err = {0};
+    json_t *value = json_loads("{\"b\": -12, \"a\": [\"x\\\"y\"]}", 0, NULL);
+    buf_init(&out, 100);
+    assert_int_equal(canonjson_write(value, append, &out, &err), 0);
+    assert_string_equal(buf_str(&out), "|{|\"|a|\"|:|[|\"|x|\\\"|y|\"|]|,|\"|b|\"|:|-12|}");
+    json_decref(value);
+    value = json_real(1);
+    assert_int_equal(canonjson_write(value, append, &out, &err), ERR_INVALID);
+    json_decref(value);
+    buf_done(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -91,6 +114,7 @@ int main(void)
         cmocka_unit_test(a_real_number_is_refused_wherever_it_stands),
         cmocka_unit_test(nesting_has_an_end),
         cmocka_unit_test(a_full_buffer_is_told),
+        cmocka_unit_test(it_can_be_had_in_pieces),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

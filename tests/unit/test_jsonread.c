@@ -314,6 +314,17 @@ static void the_number_of_values_is_bounded(void **state)
     free(text);
 }
 
+static void whoever_has_little_memory_takes_fewer_values(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    json_t *value = jsonread_parse_max(span_of("[1,2,3]"), 3, &e); /* an opening and two commas */
+    assert_non_null(value);
+    json_decref(value);
+    assert_null(jsonread_parse_max(span_of("[1,2,3,4]"), 3, &e));
+    assert_string_equal(e.msg, "JSON of more than 3 values");
+}
+
 static void long_names_do_not_overflow_the_pointer(void **state)
 {
     (void)state;
@@ -344,6 +355,7 @@ int main(void)
         cmocka_unit_test(what_is_no_json_is_refused_with_its_place),
         cmocka_unit_test(nesting_is_bounded),
         cmocka_unit_test(the_number_of_values_is_bounded),
+        cmocka_unit_test(whoever_has_little_memory_takes_fewer_values),
         cmocka_unit_test(long_names_do_not_overflow_the_pointer),
     };
     return cmocka_run_group_tests_name("jsonread", tests, NULL, NULL);

@@ -1,0 +1,523 @@
+#include "../unit.h"
+
+#include "common/file.h"
+#include "tempdir.h"
+#include "tuf_fixture.h"
+
+/* Version 1 of everything is served, and its root is pinned. */
+struct fixture {
+    struct tempdir dir;
+    struct repo repo;
+    struct metadata_options options;
+    struct metadata *m;
+    struct err err;
+    char metadata_dir[PATH_MAX];
+    char pinned[PATH_MAX];
+};
+
+static void put(struct fixture *f, const char *name, json_t *body, const char *signers)
+{
+    repo_put(&f->repo, name, repo_sign(&f->repo, body, signers));
+}
+
+static int setup(void **state)
+{
+    static struct fixture f;
+    f = (struct fixture){.m = NULL};
+    tempdir_make(&f.dir);
+    repo_make(&f.repo);
+    (void)snprintf(f.metadata_dir, sizeof f.metadata_dir, "%s/update/metadata", f.dir.path);
+    (void)snprintf(f.pinned, sizeof f.pinned, "%s/root.json", f.dir.path);
+    put(&f, "1.root.json", repo_root(&f.repo, 1), "0");
+    put(&f, "timestamp.json", repo_timestamp(1, 1), "1");
+    put(&f, "1.snapshot.json", repo_snapshot(1, 1), "2");
+    put(&f, "1.targets.json", repo_targets(1), "3");
+    const char *root = repo_text(&f.repo, "1.root.json");
+    assert_int_equal(file_write(f.pinned, root, strlen(root), 0600, &f.err), 0);
+    f.options = (struct metadata_options){
+        .dir = f.metadata_dir, .pinned_root = f.pinned, .now_ms = REPO_NOW, .fetch = repo_fetch, .fetch_ctx = &f.repo};
+    *state = &f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    metadata_free(f->m);
+    repo_done(&f->repo);
+    tempdir_remove(&f->dir);
+    return 0;
+}
+
+static int refresh(struct fixture *f)
+{
+    metadata_free(f->m);
+    f->m = NULL;
+    f->repo.asked[0] = '\0';
+    return metadata_refresh(&f->options, &f->m, &f->err);
+}
+
+static void assert_refreshes(struct fixture *f)
+{
+    if (refresh(f) != 0)
+        fail_msg("%s", f->err.msg);
+}
+
+static void assert_refused(struct fixture *f, int code, const char *message)
+{
+    assert_int_equal(refresh(f), code);
+    assert_int_equal(f->err.code, code);
+    if (strstr(f->err.msg, message) == NULL)
+        fail_msg("%s does not say %s", f->err.msg, message);
+    assert_null(f->m);
+}
+
+static const char *path_of(const struct fixture *f, const char *name)
+{
+    static char path[PATH_MAX + 64];
+    (void)snprintf(path, sizeof path, "%s/%s", f->metadata_dir, name);
+    return path;
+}
+
+/* 0: not stored. */
+static int64_t stored_version(const struct fixture *f, const char *name)
+{
+    json_t *json = json_load_file(path_of(f, name), 0, NULL);
+    int64_t version = json_integer_value(json_object_get(json_object_get(json, "signed"), "version"));
+    json_decref(json);
+    return version;
+}
+
+static void assert_stored(const struct fixture *f, int root, int timestamp, int snapshot, int targets)
+{
+    assert_int_equal(stored_version(f, "root.json"), root);
+    assert_int_equal(stored_version(f, "timestamp.json"), timestamp);
+    assert_int_equal(stored_version(f, "snapshot.json"), snapshot);
+    assert_int_equal(stored_version(f, "targets.json"), targets);
+}
+
+/* A new version of the three, whose snapshot and targets are of the versions given. */
+static void publish(struct fixture *f, int timestamp, int snapshot, int targets)
+{
+    char name[32];
+    put(f, "timestamp.json", repo_timestamp(timestamp, snapshot), "1");
+    (void)snprintf(name, sizeof name, "%d.snapshot.json", snapshot);
+    put(f, name, repo_snapshot(snapshot, targets), "2");
+    (void)snprintf(name, sizeof name, "%d.targets.json", targets);
+    put(f, name, repo_targets(targets), "3");
+}
+
+/* --- the ordinary way --- */
+
+static void a_refresh_brings_everything_and_keeps_it_byte_for_byte(void **state)
+{
+    struct fixture *f = *state;
+    char *text = NULL;
+    assert_refreshes(f);
+    assert_string_equal(f->repo.asked, "2.root.json timestamp.json 1.snapshot.json 1.targets.json ");
+    assert_int_equal(file_read(path_of(f, "targets.json"), REPO_TEXT_MAX, &text, NULL, &f->err), 0);
+    assert_string_equal(text, repo_text(&f->repo, "1.targets.json"));
+    free(text);
+}
+
+static void with_nothing_new_two_requests_do(void **state)
+{
+    struct fixture *f = *state;
+    assert_refreshes(f);
+    assert_refreshes(f);
+    assert_string_equal(f->repo.asked, "2.root.json timestamp.json ");
+}
+
+static void new_versions_are_taken(void **state)
+{
+    struct fixture *f = *state;
+    assert_refreshes(f);
+    publish(f, 5, 3, 2);
+    assert_refreshes(f);
+    assert_int_equal(stored_version(f, "timestamp.json"), 5);
+    assert_int_equal(stored_version(f, "snapshot.json"), 3);
+    assert_int_equal(stored_version(f, "targets.json"), 2);
+}
+
+static void without_consistent_snapshots_names_have_no_version(void **state)
+{
+    struct fixture *f = *state;
+    json_t *root = repo_root(&f->repo, 2);
+    (void)json_object_set_new(root, "consistent_snapshot", json_false());
+    put(f, "2.root.json", root, "0");
+    put(f, "snapshot.json", repo_snapshot(1, 1), "2");
+    put(f, "targets.json", repo_targets(1), "3");
+    assert_refreshes(f);
+    assert_string_equal(f->repo.asked, "2.root.json 3.root.json timestamp.json snapshot.json targets.json ");
+}
+
+static void without_the_network_what_is_stored_serves_as_long_as_it_is_fresh(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(metadata_load(&f->options, &f->m, &f->err), ERR_NOT_FOUND);
+    assert_refreshes(f);
+    metadata_free(f->m);
+    f->m = NULL;
+    f->repo.asked[0] = '\0';
+    assert_int_equal(metadata_load(&f->options, &f->m, &f->err), 0);
+    assert_string_equal(f->repo.asked, "");
+    metadata_free(f->m);
+    f->m = NULL;
+    f->options.now_ms += INT64_C(10) * 365 * 86400 * 1000;
+    assert_int_equal(metadata_load(&f->options, &f->m, &f->err), ERR_TIMEOUT);
+}
+
+/* --- the root --- */
+
+static void without_a_root_nothing_is_asked(void **state)
+{
+    struct fixture *f = *state;
+    f->options.pinned_root = NULL;
+    assert_refused(f, ERR_CORRUPT, "no trusted root");
+    f->options.pinned_root = path_of(f, "missing.json");
+    assert_refused(f, ERR_CORRUPT, "no trusted root");
+    assert_string_equal(f->repo.asked, "");
+}
+
+static void a_damaged_root_gives_way_to_the_pinned_one(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "2.root.json", repo_root(&f->repo, 2), "0");
+    assert_refreshes(f);
+    assert_int_equal(file_write(path_of(f, "root.json"), "{", 1, 0600, &f->err), 0);
+    assert_refreshes(f);
+    assert_stored(f, 2, 1, 1, 1);
+    f->options.pinned_root = NULL;
+    assert_int_equal(file_write(path_of(f, "root.json"), "{", 1, 0600, &f->err), 0);
+    assert_refused(f, ERR_CORRUPT, "no trusted root");
+}
+
+static void roots_are_followed_one_by_one_each_signed_by_the_one_before(void **state)
+{
+    struct fixture *f = *state;
+    json_t *root = repo_root(&f->repo, 2);
+    repo_set_role(&f->repo, root, "root", "045", 2);
+    put(f, "2.root.json", root, "045");
+    root = repo_root(&f->repo, 3);
+    repo_set_role(&f->repo, root, "root", "45", 1);
+    put(f, "3.root.json", root, "45");
+    assert_refreshes(f);
+    assert_stored(f, 3, 1, 1, 1);
+    put(f, "4.root.json", repo_root(&f->repo, 4), "0"); /* by a key that no longer counts */
+    assert_refused(f, ERR_DENIED, "root.json: 0 valid signatures of the 1");
+    assert_stored(f, 3, 1, 1, 1);
+}
+
+static void a_root_signed_by_the_old_keys_alone_or_of_another_version_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    json_t *root = repo_root(&f->repo, 2);
+    repo_set_role(&f->repo, root, "root", "4", 1);
+    put(f, "2.root.json", root, "0");
+    assert_refused(f, ERR_DENIED, "root.json: 0 valid signatures");
+    put(f, "2.root.json", repo_root(&f->repo, 3), "0");
+    assert_refused(f, ERR_DENIED, "version 3 where 2 was asked for");
+    put(f, "2.root.json", repo_root(&f->repo, 1), "0");
+    assert_refused(f, ERR_DENIED, "version 1 where 2 was asked for");
+    repo_put(&f->repo, "2.root.json", NULL);
+    assert_refreshes(f); /* nothing stays of it */
+}
+
+static void the_last_root_must_not_have_expired_but_those_before_may(void **state)
+{
+    struct fixture *f = *state;
+    json_t *root = repo_root(&f->repo, 2);
+    (void)json_object_set_new(root, "expires", json_string(REPO_EXPIRED));
+    put(f, "2.root.json", root, "0");
+    assert_refused(f, ERR_TIMEOUT, "root.json: expired on 2026-01-01T00:00:00.000Z");
+    assert_stored(f, 2, 0, 0, 0);
+    put(f, "3.root.json", repo_root(&f->repo, 3), "0");
+    assert_refreshes(f);
+}
+
+/* The next root of whatever version is asked for, and the rest as it is. */
+static int endless_roots(void *ctx, const char *name, size_t max_bytes, struct buf *ret, struct err *err)
+{
+    struct repo *repo = ctx;
+    int version = 0;
+    if (sscanf(name, "%d.root.json", &version) != 1 || strstr(name, "root") == NULL)
+        return repo_fetch(ctx, name, max_bytes, ret, err);
+    char *text = repo_sign(repo, repo_root(repo, version), "0");
+    buf_adds(ret, text);
+    free(text);
+    return 0;
+}
+
+static void roots_without_end_are_left_after_256(void **state)
+{
+    struct fixture *f = *state;
+    f->options.fetch = endless_roots;
+    assert_refreshes(f);
+    assert_int_equal(stored_version(f, "root.json"), 257);
+}
+
+/* --- signatures, rollback, freeze, mix and match --- */
+
+static void what_is_not_signed_by_its_role_is_refused_and_the_rest_stays(void **state)
+{
+    struct fixture *f = *state;
+    assert_refreshes(f);
+    publish(f, 2, 2, 2);
+    put(f, "timestamp.json", repo_timestamp(2, 2), "0");
+    assert_refused(f, ERR_DENIED, "timestamp.json: 0 valid signatures");
+    assert_stored(f, 0, 1, 1, 1); /* the first root is the pinned one */
+    publish(f, 2, 2, 2);
+    put(f, "2.snapshot.json", repo_snapshot(2, 2), "1");
+    assert_refused(f, ERR_DENIED, "snapshot.json: 0 valid signatures");
+    assert_stored(f, 0, 2, 1, 1);
+    publish(f, 3, 2, 2);
+    put(f, "2.targets.json", repo_targets(2), "2");
+    assert_refused(f, ERR_DENIED, "targets.json: 0 valid signatures");
+    assert_stored(f, 0, 3, 2, 1);
+}
+
+static void older_versions_are_refused(void **state)
+{
+    struct fixture *f = *state;
+    publish(f, 2, 2, 2);
+    assert_refreshes(f);
+    publish(f, 1, 2, 2);
+    assert_refused(f, ERR_DENIED, "timestamp.json: version 1 after 2 (rollback)");
+    publish(f, 3, 1, 2);
+    assert_refused(f, ERR_DENIED, "timestamp.json: snapshot 1 after 2 (rollback)");
+    publish(f, 3, 3, 1);
+    assert_refused(f, ERR_DENIED, "snapshot.json: targets.json 1 after 2 (rollback)");
+    assert_int_equal(stored_version(f, "snapshot.json"), 2);
+    assert_int_equal(stored_version(f, "targets.json"), 2);
+}
+
+static void a_role_that_is_gone_from_the_snapshot_is_a_rollback(void **state)
+{
+    struct fixture *f = *state;
+    json_t *snapshot = repo_snapshot(1, 1);
+    (void)json_object_set_new(json_object_get(snapshot, "meta"), "more.json", json_pack("{s:i}", "version", 1));
+    put(f, "1.snapshot.json", snapshot, "2");
+    assert_refreshes(f);
+    publish(f, 2, 2, 1);
+    assert_refused(f, ERR_DENIED, "snapshot.json: more.json is no longer in it");
+}
+
+static void another_timestamp_of_the_same_version_is_passed_over(void **state)
+{
+    struct fixture *f = *state;
+    assert_refreshes(f);
+    put(f, "timestamp.json", repo_timestamp(1, 100), "1");
+    assert_refreshes(f);
+    assert_string_equal(f->repo.asked, "2.root.json timestamp.json ");
+}
+
+static void expired_metadata_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    json_t *body = repo_timestamp(1, 1);
+    (void)json_object_set_new(body, "expires", json_string(REPO_EXPIRED));
+    put(f, "timestamp.json", body, "1");
+    assert_refused(f, ERR_TIMEOUT, "timestamp.json: expired");
+    assert_stored(f, 0, 0, 0, 0);
+    put(f, "timestamp.json", repo_timestamp(1, 1), "1");
+    body = repo_snapshot(1, 1);
+    (void)json_object_set_new(body, "expires", json_string(REPO_EXPIRED));
+    put(f, "1.snapshot.json", body, "2");
+    assert_refused(f, ERR_TIMEOUT, "snapshot.json: expired");
+    put(f, "1.snapshot.json", repo_snapshot(1, 1), "2");
+    body = repo_targets(1);
+    (void)json_object_set_new(body, "expires", json_string(REPO_EXPIRED));
+    put(f, "1.targets.json", body, "3");
+    assert_refused(f, ERR_TIMEOUT, "targets.json: expired");
+    assert_stored(f, 0, 1, 1, 0);
+}
+
+static void a_repository_that_stands_still_is_noticed_when_the_timestamp_expires(void **state)
+{
+    struct fixture *f = *state;
+    assert_refreshes(f);
+    f->options.now_ms = INT64_C(1893456000000) - 1; /* of REPO_EXPIRES; root, snapshot and targets end then too */
+    assert_refreshes(f);
+    json_t *root = repo_root(&f->repo, 2);
+    (void)json_object_set_new(root, "expires", json_string("2040-01-01T00:00:00Z"));
+    put(f, "2.root.json", root, "0");
+    f->options.now_ms++;
+    assert_refused(f, ERR_TIMEOUT, "timestamp.json: expired on 2030-01-01T00:00:00.000Z");
+}
+
+static void files_of_different_times_do_not_go_together(void **state)
+{
+    struct fixture *f = *state;
+    publish(f, 2, 2, 2);
+    put(f, "2.snapshot.json", repo_snapshot(1, 1), "2");
+    assert_refused(f, ERR_DENIED, "snapshot.json: version 1, not the 2 promised");
+    publish(f, 2, 2, 2);
+    put(f, "2.targets.json", repo_targets(1), "3");
+    assert_refused(f, ERR_DENIED, "targets.json: version 1, not the 2 promised");
+}
+
+static json_t *promise(const char *type, int version, const char *name, int of, const char *text, const char *hash)
+{
+    json_t *body = repo_body(type, version);
+    char digest[TUF_HEX_MAX];
+    struct err err;
+    assert_int_equal(tuf_digest_hex(TUF_SHA256, span_of(text), digest, &err), 0);
+    (void)json_object_set_new(body, "meta",
+                              json_pack("{s:{s:i, s:I, s:{s:s}}}", name, "version", of, "length",
+                                        (json_int_t)strlen(text), "hashes", "sha256", hash != NULL ? hash : digest));
+    return body;
+}
+
+static void promised_hashes_are_held_to(void **state)
+{
+    struct fixture *f = *state;
+    char zeros[65];
+    memset(zeros, '0', 64);
+    zeros[64] = '\0';
+    const char *targets = repo_text(&f->repo, "1.targets.json");
+    put(f, "1.snapshot.json", promise("snapshot", 1, "targets.json", 1, targets, zeros), "2");
+    put(f, "timestamp.json", promise("timestamp", 1, "snapshot.json", 1, repo_text(&f->repo, "1.snapshot.json"), NULL),
+        "1");
+    assert_refused(f, ERR_DENIED, "targets.json: its sha256 is not the one promised");
+    put(f, "2.snapshot.json", promise("snapshot", 2, "targets.json", 1, targets, NULL), "2");
+    const char *snapshot = repo_text(&f->repo, "2.snapshot.json");
+    put(f, "timestamp.json", promise("timestamp", 2, "snapshot.json", 2, snapshot, zeros), "1");
+    assert_refused(f, ERR_DENIED, "snapshot.json: its sha256 is not the one promised");
+    put(f, "timestamp.json", promise("timestamp", 3, "snapshot.json", 2, snapshot, NULL), "1");
+    assert_refreshes(f);
+}
+
+static void a_file_longer_than_promised_is_cut_off(void **state)
+{
+    struct fixture *f = *state;
+    const char *snapshot = repo_text(&f->repo, "1.snapshot.json");
+    json_t *timestamp = promise("timestamp", 1, "snapshot.json", 1, snapshot, NULL);
+    json_t *file = json_object_get(json_object_get(timestamp, "meta"), "snapshot.json");
+    (void)json_object_set_new(file, "length", json_integer(20));
+    put(f, "timestamp.json", json_deep_copy(timestamp), "1");
+    assert_refused(f, ERR_TOO_BIG, "1.snapshot.json: more than 20 bytes");
+    (void)json_object_set_new(file, "length", json_integer(1024 * 1024));
+    (void)json_object_set_new(timestamp, "version", json_integer(2));
+    put(f, "timestamp.json", timestamp, "1");
+    assert_refused(f, ERR_TOO_BIG, "snapshot.json: promised with more than");
+}
+
+/* --- recovery --- */
+
+static void a_rotated_snapshot_key_lets_versions_start_anew(void **state)
+{
+    struct fixture *f = *state;
+    publish(f, 100, 100, 100);
+    assert_refreshes(f);
+    json_t *root = repo_root(&f->repo, 2);
+    repo_set_role(&f->repo, root, "snapshot", "4", 1);
+    repo_set_role(&f->repo, root, "timestamp", "5", 1);
+    put(f, "2.root.json", root, "0");
+    put(f, "timestamp.json", repo_timestamp(1, 1), "5");
+    put(f, "1.snapshot.json", repo_snapshot(1, 1), "4");
+    assert_refreshes(f);
+    assert_stored(f, 2, 1, 1, 1);
+}
+
+/* Even when the old key may still sign beside: it is what the specification says, §5.3.11. */
+static void a_key_taken_away_forgets_timestamp_and_snapshot_before_the_root_is_kept(void **state)
+{
+    struct fixture *f = *state;
+    json_t *root = repo_root(&f->repo, 2);
+    repo_set_role(&f->repo, root, "timestamp", "14", 1);
+    put(f, "2.root.json", root, "0");
+    publish(f, 100, 100, 100);
+    assert_refreshes(f);
+    assert_stored(f, 2, 100, 100, 100);
+    put(f, "3.root.json", repo_root(&f->repo, 3), "0"); /* 4 is gone, 1 stays */
+    repo_put(&f->repo, "timestamp.json", NULL);
+    assert_refused(f, ERR_NOT_FOUND, "timestamp.json: 404");
+    assert_stored(f, 3, 0, 0, 100);
+    publish(f, 1, 1, 1);
+    assert_refreshes(f);
+    assert_stored(f, 3, 1, 1, 1);
+}
+
+static void a_key_that_comes_in_forgets_nothing(void **state)
+{
+    struct fixture *f = *state;
+    publish(f, 2, 2, 2);
+    assert_refreshes(f);
+    json_t *root = repo_root(&f->repo, 2);
+    repo_set_role(&f->repo, root, "timestamp", "14", 1);
+    put(f, "2.root.json", root, "0");
+    publish(f, 1, 1, 1);
+    assert_refused(f, ERR_DENIED, "timestamp.json: version 1 after 2 (rollback)");
+}
+
+static void damaged_stored_files_are_fetched_anew(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const names[] = {"timestamp.json", "snapshot.json", "targets.json"};
+    assert_refreshes(f);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        assert_int_equal(file_write(path_of(f, names[i]), "{\"signed\":", 10, 0600, &f->err), 0);
+        assert_refreshes(f);
+        assert_int_equal(stored_version(f, names[i]), 1);
+    }
+}
+
+static int fail_on(void *ctx, const char *name, size_t max_bytes, struct buf *ret, struct err *err)
+{
+    struct repo *repo = ctx;
+    if (strcmp(name, repo->files[0].name) == 0)
+        return err_set(err, ERR_UNAVAILABLE, "no route");
+    return repo_fetch(ctx, name, max_bytes, ret, err);
+}
+
+static void a_network_that_breaks_anywhere_is_told_and_does_no_harm(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const names[] = {"2.root.json", "timestamp.json", "1.snapshot.json", "1.targets.json"};
+    f->options.fetch = fail_on;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char message[64];
+        (void)snprintf(f->repo.files[0].name, sizeof f->repo.files[0].name, "%s", names[i]);
+        (void)snprintf(message, sizeof message, "%s: no route", names[i]);
+        assert_refused(f, ERR_UNAVAILABLE, message);
+    }
+    f->options.fetch = repo_fetch;
+    f->repo.files[0].name[0] = '\0';
+    assert_refreshes(f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_refresh_brings_everything_and_keeps_it_byte_for_byte, setup, teardown),
+        cmocka_unit_test_setup_teardown(with_nothing_new_two_requests_do, setup, teardown),
+        cmocka_unit_test_setup_teardown(new_versions_are_taken, setup, teardown),
+        cmocka_unit_test_setup_teardown(without_consistent_snapshots_names_have_no_version, setup, teardown),
+        cmocka_unit_test_setup_teardown(without_the_network_what_is_stored_serves_as_long_as_it_is_fresh, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(without_a_root_nothing_is_asked, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_damaged_root_gives_way_to_the_pinned_one, setup, teardown),
+        cmocka_unit_test_setup_teardown(roots_are_followed_one_by_one_each_signed_by_the_one_before, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_root_signed_by_the_old_keys_alone_or_of_another_version_is_refused, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(the_last_root_must_not_have_expired_but_those_before_may, setup, teardown),
+        cmocka_unit_test_setup_teardown(roots_without_end_are_left_after_256, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_not_signed_by_its_role_is_refused_and_the_rest_stays, setup, teardown),
+        cmocka_unit_test_setup_teardown(older_versions_are_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_role_that_is_gone_from_the_snapshot_is_a_rollback, setup, teardown),
+        cmocka_unit_test_setup_teardown(another_timestamp_of_the_same_version_is_passed_over, setup, teardown),
+        cmocka_unit_test_setup_teardown(expired_metadata_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_repository_that_stands_still_is_noticed_when_the_timestamp_expires, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(files_of_different_times_do_not_go_together, setup, teardown),
+        cmocka_unit_test_setup_teardown(promised_hashes_are_held_to, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_file_longer_than_promised_is_cut_off, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_rotated_snapshot_key_lets_versions_start_anew, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_key_taken_away_forgets_timestamp_and_snapshot_before_the_root_is_kept, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_key_that_comes_in_forgets_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(damaged_stored_files_are_fetched_anew, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_network_that_breaks_anywhere_is_told_and_does_no_harm, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
