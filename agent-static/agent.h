@@ -11,6 +11,7 @@
  *   agent.lock        held by the process that polls
  *   events/           the write-ahead log of events
  *   run/              a file per backup under way, locked while it runs
+ *   update/           the pinned TUF root, and how far updates and roll-outs are
  *   restore/          the default RESTORE_ROOTS */
 #ifndef MUSTER_AGENT_AGENT_H
 #define MUSTER_AGENT_AGENT_H

@@ -31,6 +31,7 @@ extern const struct cli_option command_enroll_options[];
 extern const struct cli_option command_run_options[];
 extern const struct cli_option command_backup_options[];
 extern const struct cli_option command_restore_options[];
+extern const struct cli_option command_k8s_rollout_options[];
 
 extern const struct cli_option command_update_check_options[];
 extern const struct cli_option command_update_stage_options[];
@@ -42,6 +43,7 @@ extern const char command_restore_details[];
 extern const char command_selftest_details[];
 extern const char command_update_stage_details[];
 extern const char command_update_pin_details[];
+extern const char command_k8s_rollout_details[];
 
 int command_enroll(const struct cli_args *args, void *ctx);
 int command_run(const struct cli_args *args, void *ctx);
@@ -56,6 +58,7 @@ int command_update_check(const struct cli_args *args, void *ctx);
 int command_update_stage(const struct cli_args *args, void *ctx);
 int command_update_retry(const struct cli_args *args, void *ctx);
 int command_update_pin(const struct cli_args *args, void *ctx);
+int command_k8s_rollout(const struct cli_args *args, void *ctx);
 int command_version(const struct cli_args *args, void *ctx);
 
 #endif

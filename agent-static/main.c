@@ -22,6 +22,7 @@ static const struct cli_command commands[] = {
     {"update retry", "[VERSION]", 0, 1, "do not skip this version, or any, any more",      NULL,                  CONFIG_ONLY,            command_update_retry},
     {"update stage", "VERSION", 1, 1, "download and verify a version without installing it", command_update_stage_details, command_update_stage_options, command_update_stage},
     {"update pin", NULL, 0, 0, "choose the TUF root that updates are trusted by",          command_update_pin_details, command_update_pin_options, command_update_pin},
+    {"update k8s-rollout", NULL, 0, 0, "put a new image into the workload of UPDATE_K8S_WORKLOAD", command_k8s_rollout_details, command_k8s_rollout_options, command_k8s_rollout},
     {"version", NULL, 0, 0, "print the version",                                           NULL,                  JSON_ONLY,              command_version},
     {.name = NULL},
 };

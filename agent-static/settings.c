@@ -10,6 +10,7 @@
 #include "common/version.h"
 #include "net/url.h"
 #include "update/window.h"
+#include "update/workload.h"
 
 enum { DAY_S = 24 * 60 * 60, MONTH_S = 30 * DAY_S };
 
@@ -64,24 +65,11 @@ static bool take_label(const char **text)
     return good;
 }
 
-/* "monitoring/daemonset/muster-agent" */
-static bool is_workload(const char *text)
-{
-    static const char *const kinds[] = {"daemonset/", "deployment/", "statefulset/"};
-    if (!take_label(&text) || *text++ != '/')
-        return false;
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
-        if (strncmp(text, kinds[i], strlen(kinds[i])) == 0) {
-            text += strlen(kinds[i]);
-            return take_label(&text) && *text == '\0';
-        }
-    return false;
-}
-
 static int check_updates(const struct config *c, const char *path, struct err *err)
 {
     struct url url;
     struct window window;
+    struct workload_id id;
     struct err why = {0};
     const char *server = given(c, "UPDATE_SERVER");
     const char *pin = given(c, "UPDATE_PIN");
@@ -95,9 +83,8 @@ static int check_updates(const struct config *c, const char *path, struct err *e
         return config_reject(c, path, "UPDATE_PIN", err, "not a version");
     if (channel == NULL || !take_label(&channel) || *channel != '\0')
         return config_reject(c, path, "UPDATE_CHANNEL", err, "not the name of a channel");
-    if (workload != NULL && !is_workload(workload))
-        return config_reject(c, path, "UPDATE_K8S_WORKLOAD", err,
-                             "must be namespace/kind/name, kind daemonset, deployment or statefulset");
+    if (workload != NULL && workload_id_parse(workload, &id, &why) != 0)
+        return config_reject(c, path, "UPDATE_K8S_WORKLOAD", err, why.msg);
     return 0;
 }
 

@@ -37,6 +37,11 @@ static struct ledger_entry entry_of(const char *id, const char *config_id, enum 
     return entry;
 }
 
+void commands_finish(struct poller *p, const char *id, enum ledger_status status, const char *detail)
+{
+    finish(p, entry_of(id, "", status, detail));
+}
+
 void commands_settle(struct poller *p)
 {
     for (size_t i = 0; ledger_at(p->ledger, i) != NULL;) {
@@ -117,12 +122,15 @@ bool commands_collect(struct poller *p)
     bool died = false;
     while (jobs_collect(&p->jobs, &job, &status)) {
         any = true;
-        if (job.kind == JOB_UPDATE)
-            updates_child_ended(p, status);
-        if (job.kind != JOB_BACKUP)
-            continue;
-        backup_ended(p, &job, status);
-        died = died || WIFSIGNALED(status);
+        switch (job.kind) {
+        case JOB_BACKUP:
+            backup_ended(p, &job, status);
+            died = died || WIFSIGNALED(status);
+            break;
+        case JOB_UPDATE: updates_child_ended(p, status); break;
+        case JOB_K8S_ROLLOUT: k8s_ended(p, &job, status); break;
+        case JOB_REAP: break;
+        }
     }
     if (died && jobs_start_reap(&p->jobs, p->agent->config_path, &err) != 0)
         log_warning("cannot look after the killed backup: %s", err.msg);
@@ -132,6 +140,7 @@ bool commands_collect(struct poller *p)
 void commands_stop(struct poller *p)
 {
     int64_t end_ms = poller_monotonic_ms(p) + STOP_MS;
+    p->stopping = true;
     jobs_signal(&p->jobs, SIGTERM);
     const struct signals only_children = {.stop_fd = -1, .other_fd = p->signals.other_fd};
     while (jobs_running(&p->jobs) > 0 && poller_monotonic_ms(p) < end_ms) {
@@ -160,15 +169,23 @@ static void take_known(struct poller *p, const struct ledger_entry *known)
     json_decref(pending);
 }
 
-static void take_new(struct poller *p, const char *id, const char *kind, const json_t *args)
+static void take_backup(struct poller *p, const char *id, const json_t *args)
 {
     const char *config_id = json_string_value(json_object_get(args, "configId"));
-    if (strcmp(kind, "backup") != 0)
-        finish(p, entry_of(id, "", LEDGER_UNSUPPORTED, "this agent does not know this kind of command"));
-    else if (config_id == NULL || !ledger_id_valid(config_id))
+    if (config_id == NULL || !ledger_id_valid(config_id))
         finish(p, entry_of(id, "", LEDGER_REFUSED, "args.configId is missing or not an id"));
     else
         start_backup(p, id, config_id);
+}
+
+static void take_new(struct poller *p, const char *id, const char *kind, const json_t *args)
+{
+    if (strcmp(kind, "backup") == 0)
+        take_backup(p, id, args);
+    else if (strcmp(kind, "k8s-rollout") == 0)
+        k8s_take(p, id, args);
+    else
+        commands_finish(p, id, LEDGER_UNSUPPORTED, "this agent does not know this kind of command");
 }
 
 static void take_command(struct poller *p, struct jsonread *item)

@@ -29,6 +29,15 @@ static json_t *boot_id(void)
     return value;
 }
 
+static json_t *update_report(struct poller *p)
+{
+    json_t *update = updates_json(p);
+    if (update != NULL && k8s_report(p, update))
+        return update;
+    json_decref(update);
+    return NULL;
+}
+
 static json_t *make_body(struct poller *p, bool final)
 {
     json_t *body = describe_agent(p->agent);
@@ -38,7 +47,7 @@ static json_t *make_body(struct poller *p, bool final)
                  set(body, "uptimeS", json_integer(poller_monotonic_ms(p) / 1000)) &&
                  set(body, "eventSeq", json_integer((json_int_t)eventlog_last_seq(p->events))) &&
                  set(body, "error", json_boolean(ledger_last_failed(p->ledger) || updates_failed(p))) &&
-                 set(body, "update", updates_json(p));
+                 set(body, "update", update_report(p));
     if (whole && p->status.audit_head[0] != '\0')
         whole = set(body, "auditHead", json_string(p->status.audit_head));
     if (whole && final)

@@ -127,6 +127,18 @@ bool jobs_run(const struct jobs *jobs, enum job_kind kind)
     return false;
 }
 
+int jobs_start_k8s_rollout(struct jobs *jobs, const char *config_path, const char *command_id, const char *version,
+                           const char *state_path, struct err *err)
+{
+    if (jobs_run(jobs, JOB_K8S_ROLLOUT))
+        return err_set(err, ERR_CONFLICT, "a roll-out is under way");
+    const char *args[ARGS_MAX] = {"muster-agent", "update", "k8s-rollout", "--command-id", command_id,
+                                  "--version",    version,  "--state",     state_path};
+    struct job job = {.kind = JOB_K8S_ROLLOUT};
+    (void)snprintf(job.command_id, sizeof job.command_id, "%s", command_id);
+    return start_in_free_place(jobs, args, config_path, &job, err);
+}
+
 bool jobs_collect(struct jobs *jobs, struct job *ret, int *ret_status)
 {
     for (size_t i = 0; i < JOBS_MAX; i++) {

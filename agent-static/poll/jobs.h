@@ -12,12 +12,13 @@
 #include "poll/ledger.h"
 
 /* Backups, and one each of the other kinds. */
-enum { JOBS_BACKUPS_MAX = 2, JOBS_MAX = JOBS_BACKUPS_MAX + 2 };
+enum { JOBS_BACKUPS_MAX = 2, JOBS_MAX = JOBS_BACKUPS_MAX + 3 };
 
 enum job_kind {
     JOB_BACKUP,
-    JOB_REAP,   /* `backup --reap` */
-    JOB_UPDATE, /* `update check`, `update stage` */
+    JOB_REAP,        /* `backup --reap` */
+    JOB_UPDATE,      /* `update check`, `update stage` */
+    JOB_K8S_ROLLOUT, /* `update k8s-rollout` */
 };
 
 /* Exit codes of `muster-agent backup` that say it has told the server and the event log itself how it ended. */
@@ -47,6 +48,10 @@ int jobs_start_reap(struct jobs *jobs, const char *config_path, struct err *err)
 /* `update stage VERSION`, or, version NULL, `update check`. ERR_CONFLICT while another one runs. */
 int jobs_start_update(struct jobs *jobs, const char *config_path, const char *version, bool downgrade,
                       struct err *err) MUSTER_NODISCARD;
+
+/* `update k8s-rollout`, which keeps its progress in the file. ERR_CONFLICT while another one runs. */
+int jobs_start_k8s_rollout(struct jobs *jobs, const char *config_path, const char *command_id, const char *version,
+                           const char *state_path, struct err *err) MUSTER_NODISCARD;
 
 /* Whether a child of the kind runs. */
 bool jobs_run(const struct jobs *jobs, enum job_kind kind);

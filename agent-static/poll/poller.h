@@ -26,6 +26,7 @@ struct poller {
     struct watchdog watchdog;
     struct updates updates;
     int lock_fd;
+    bool stopping; /* children that end now were ended by us */
     struct status status;
     struct status saved_status;
     int64_t status_saved_ms; /* monotonic */
@@ -81,6 +82,14 @@ int commands_fetch(struct poller *p, struct err *err) MUSTER_NODISCARD;
 void commands_settle(struct poller *p);  /* at start: what the last process left open */
 bool commands_collect(struct poller *p); /* children that have ended; true when there were any */
 void commands_stop(struct poller *p);    /* has the children end, within seconds */
+
+void commands_finish(struct poller *p, const char *id, enum ledger_status status, const char *detail);
+
+/* k8s.c: the command "k8s-rollout" {"version"}: this agent's workload gets the signed image of that version. */
+void k8s_take(struct poller *p, const char *id, const json_t *args);
+void k8s_ended(struct poller *p, const struct job *job, int status);
+void k8s_resume(struct poller *p); /* at start, before commands_settle: a roll-out that ended our own pod goes on */
+bool k8s_report(struct poller *p, json_t *update); /* adds to a heartbeat's "update"; false: no memory */
 
 /* renew.c */
 int renew_certificate_if_due(struct poller *p, struct err *err) MUSTER_NODISCARD;

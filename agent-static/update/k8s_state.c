@@ -1,0 +1,66 @@
+#include "update/k8s_state.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/file.h"
+#include "common/jsonread.h"
+
+enum { FILE_MAX = 4096 };
+
+/* In the order of the enum. */
+static const char *const names[] = {"none", "starting", "rolling", "done", "failed", NULL};
+
+bool k8s_state_under_way(const struct k8s_state *s)
+{
+    return s->phase == K8S_STARTING || s->phase == K8S_ROLLING;
+}
+
+static void keep(char *to, size_t size, const char *text)
+{
+    (void)snprintf(to, size, "%s", text != NULL ? text : "");
+}
+
+void k8s_state_load(const char *path, struct k8s_state *ret)
+{
+    struct err err;
+    struct jsonread_error wrong = {0};
+    struct jsonread r;
+    struct k8s_state read = {.phase = K8S_NONE};
+    json_t *root = jsonread_file(path, FILE_MAX, &err);
+    jsonread_init(&r, root, &wrong);
+    read.phase = (enum k8s_phase)jsonread_enum_or(&r, "phase", names, K8S_NONE);
+    read.updated = jsonread_int_or(&r, "updated", 0, INT64_MAX, 0);
+    read.total = jsonread_int_or(&r, "total", 0, INT64_MAX, 0);
+    read.since_ms = jsonread_int_or(&r, "since_ms", 0, INT64_MAX, 0);
+    keep(read.command_id, sizeof read.command_id, jsonread_str_or(&r, "commandId", 0, sizeof read.command_id - 1, ""));
+    keep(read.version, sizeof read.version, jsonread_str_or(&r, "version", 0, sizeof read.version - 1, ""));
+    keep(read.workload, sizeof read.workload, jsonread_str_or(&r, "workload", 0, sizeof read.workload - 1, ""));
+    keep(read.reason, sizeof read.reason, jsonread_str_or(&r, "reason", 0, sizeof read.reason - 1, ""));
+    *ret = wrong.failed ? (struct k8s_state){.phase = K8S_NONE} : read;
+    json_decref(root);
+}
+
+json_t *k8s_state_json(const struct k8s_state *s)
+{
+    json_t *reason = json_string(s->reason);
+    if (reason == NULL) /* it may hold anything that a file or a cluster says */
+        reason = json_string("(a reason that is no text)");
+    return json_pack("{s:s, s:s, s:I, s:I, s:o}", "version", s->version, "phase", names[s->phase], "updated",
+                     (json_int_t)s->updated, "total", (json_int_t)s->total, "reason", reason);
+}
+
+int k8s_state_save(const char *path, const struct k8s_state *s, struct err *err)
+{
+    json_t *root = k8s_state_json(s);
+    char *text = NULL;
+    if (root != NULL && json_object_set_new(root, "since_ms", json_integer(s->since_ms)) == 0 &&
+        json_object_set_new(root, "commandId", json_string(s->command_id)) == 0 &&
+        json_object_set_new(root, "workload", json_string(s->workload)) == 0)
+        text = json_dumps(root, JSON_COMPACT);
+    json_decref(root);
+    int rc = text != NULL ? file_write(path, text, strlen(text), 0600, err) : err_set(err, ERR_NOMEM, "out of memory");
+    free(text);
+    return rc;
+}
