@@ -49,7 +49,8 @@ static bool is_registry(struct span s)
     struct span host;
     struct span label;
     cursor_init(&c, s);
-    (void)cursor_field(&c, ':', &host);
+    if (!cursor_field(&c, ':', &host))
+        return false;
     bool port_fits = host.len == s.len || all_of((struct span){.ptr = c.at, .len = (size_t)(c.end - c.at)}, DIGIT);
     cursor_init(&c, host);
     bool any = false;

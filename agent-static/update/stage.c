@@ -111,6 +111,29 @@ int stage_check(const struct agent *agent, struct release *ret, bool *ret_requir
     return rc;
 }
 
+int stage_find(const struct agent *agent, const char *version, struct release *ret, struct err *err)
+{
+    struct source *source = NULL;
+    struct metadata *metadata = NULL;
+    struct release found;
+    int lock_fd = -1;
+    int rc = take_lock(agent, &lock_fd, err);
+    if (rc == 0)
+        rc = source_open(agent, &source, err);
+    if (rc == 0)
+        rc = refresh(agent, source, &metadata, err);
+    if (rc == 0)
+        rc = release_find(metadata, version, &found, err);
+    if (rc == 0)
+        rc = release_allowed(metadata, &found, agent_version, config_text(agent->config, "UPDATE_CHANNEL"), err);
+    if (rc == 0)
+        *ret = found;
+    metadata_free(metadata);
+    source_close(source);
+    drop_lock(lock_fd);
+    return rc;
+}
+
 /* --- from the server to A.part --- */
 
 static void tell(const struct run *r, enum update_step step, int percent)

@@ -16,11 +16,10 @@ enum policy_mode update_mode(const struct agent *agent, bool launcher, const cha
 /* Whether the binary of this host may be replaced in place. Never in a container. */
 bool update_in_place_possible(const struct agent *agent, bool launcher, const char **ret_reason);
 
-/* The container image of a version: container_image of the signed target of this architecture, in ret. The server's
- * word alone never decides it. May refresh the metadata, so it blocks and takes memory: not for the process that polls.
- * ERR_UNAVAILABLE: updates are not set up, or the metadata is out of date and cannot be renewed; ERR_DENIED: the
- * metadata is not what its keys signed; ERR_NOT_FOUND: there is no such version; or it comes without an image, or is
- * withdrawn; ERR_TOO_BIG. */
+/* The container image of a version that this host may take: container_image of the signed target of this architecture,
+ * in ret. The server's word alone never decides it. Refreshes the metadata, so it blocks and takes memory, and waits
+ * for a minute while another process is at it: not for the process that polls. Errors as of stage_find (stage.h);
+ * ERR_NOT_FOUND also: it was released without an image; ERR_TOO_BIG. */
 int update_signed_image(const struct agent *agent, const char *version, char *ret, size_t size,
                         struct err *err) MUSTER_NODISCARD;
 

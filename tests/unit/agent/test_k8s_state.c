@@ -1,0 +1,86 @@
+#include "../unit.h"
+
+#include <string.h>
+
+#include "common/file.h"
+#include "tempdir.h"
+#include "update/k8s_state.h"
+
+static int setup(void **state)
+{
+    static struct tempdir dir;
+    tempdir_make(&dir);
+    *state = &dir;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    tempdir_remove(*state);
+    return 0;
+}
+
+static void what_was_saved_is_loaded_again(void **state)
+{
+    const char *path = tempdir_path(*state, "k8s.json");
+    const struct k8s_state saved = {.phase = K8S_ROLLING,
+                                    .command_id = "c-1",
+                                    .version = "0.2.0",
+                                    .workload = "s/daemonset/w",
+                                    .updated = 2,
+                                    .total = 5,
+                                    .reason = "2 of 5 pods are updated",
+                                    .since_ms = 42};
+    struct k8s_state loaded;
+    struct err err = {0};
+    assert_int_equal(k8s_state_save(path, &saved, &err), 0);
+    k8s_state_load(path, &loaded);
+    assert_int_equal(loaded.phase, K8S_ROLLING);
+    assert_string_equal(loaded.command_id, "c-1");
+    assert_string_equal(loaded.version, "0.2.0");
+    assert_string_equal(loaded.workload, "s/daemonset/w");
+    assert_string_equal(loaded.reason, "2 of 5 pods are updated");
+    assert_true(loaded.updated == 2 && loaded.total == 5 && loaded.since_ms == 42);
+    assert_true(k8s_state_under_way(&loaded));
+}
+
+static void a_missing_or_damaged_file_is_nothing_under_way(void **state)
+{
+    static const char *const damaged[] = {"",
+                                          "{",
+                                          "[]",
+                                          "{\"phase\":\"dancing\"}",
+                                          "{\"phase\":7}",
+                                          "{\"phase\":\"rolling\",\"updated\":-1}",
+                                          "{\"phase\":\"rolling\",\"version\":7}"};
+    struct k8s_state loaded;
+    struct err err;
+    k8s_state_load(tempdir_path(*state, "absent.json"), &loaded);
+    assert_int_equal(loaded.phase, K8S_NONE);
+    for (size_t i = 0; i < sizeof damaged / sizeof damaged[0]; i++) {
+        const char *path = tempdir_path(*state, "damaged.json");
+        assert_int_equal(file_write(path, damaged[i], strlen(damaged[i]), 0600, &err), 0);
+        k8s_state_load(path, &loaded);
+        assert_int_equal(loaded.phase, K8S_NONE);
+        assert_false(k8s_state_under_way(&loaded));
+    }
+}
+
+static void a_reason_that_is_no_text_stops_nothing(void **state)
+{
+    (void)state;
+    const struct k8s_state s = {.phase = K8S_FAILED, .reason = "\xff"};
+    json_t *json = k8s_state_json(&s);
+    assert_non_null(json_string_value(json_object_get(json, "reason")));
+    json_decref(json);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_was_saved_is_loaded_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_missing_or_damaged_file_is_nothing_under_way, setup, teardown),
+        cmocka_unit_test(a_reason_that_is_no_text_stops_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
