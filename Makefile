@@ -80,18 +80,25 @@ arm64_TRIPLET := aarch64-linux-gnu
 DEPS := $(BUILD)/deps
 AGENT_CPPFLAGS = $(CPPFLAGS_COMMON) -Iagent-static
 AGENT_FLAGS := -Os $(HARDEN) -fPIE -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -fno-unwind-tables
-AGENT_LDFLAGS := -static-pie -Wl,--gc-sections
+# lld, because it packs relocations (RELR) and lays segments out without gaps: 50 KiB less on arm64, where pages may be
+# of 64 KiB. Cross compilers look for it nowhere by themselves.
+LLD := $(BUILD)/lld
+AGENT_LDFLAGS := -static-pie -fuse-ld=lld -B$(LLD) -Wl,--gc-sections,--icf=safe,--pack-dyn-relocs=relr
 AGENT_LIBS := -larchive -lacl -lattr -lzstd -lz -ljansson -lmbedtls -lmbedx509 -lmbedcrypto
 
 # Before this moment no clock of a host can be right.
 BUILD_TIME := $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null),$(shell date +%s))
+
+$(LLD)/ld.lld:
+	@mkdir -p $(@D)
+	$(Q)ln -sf "$$(command -v ld.lld)" $@
 
 define agent_arch
 $$(DEPS)/$(1)/.done: $$(wildcard agent-static/deps/*)
 	$$(Q)agent-static/deps/build --arch $(1) --out $$(DEPS)/$(1) --src $$(DEPS)/src --jobs $$(shell nproc)
 	@touch $$@
 
-$$(BUILD)/$(1)/%.o: %.c | $$(DEPS)/$(1)/.done
+$$(BUILD)/$(1)/%.o: %.c | $$(DEPS)/$(1)/.done $$(LLD)/ld.lld
 	@mkdir -p $$(@D)
 	$$(call step,CC,$$@)
 	$$(Q)$$(DEPS)/$(1)/bin/muster-cc $$(AGENT_CPPFLAGS) $$(CFLAGS_COMMON) $$(AGENT_FLAGS) -c -o $$@ $$<
@@ -332,7 +339,7 @@ $(BUILD)/www: $(NPM)/.done $(WWW_SRC)
 
 # Debian packages that building and running take; the agent's libraries add theirs. On arm64 the cross compiler goes the
 # other way.
-RUN_PACKAGES := nginx curl libfcgi-dev libssl-dev libsqlite3-dev libjansson-dev libargon2-dev libzstd-dev \
+RUN_PACKAGES := nginx curl lld libfcgi-dev libssl-dev libsqlite3-dev libjansson-dev libargon2-dev libzstd-dev \
                 $(if $(shell command -v npm),,npm) \
                 $(shell sed -e 's/\#.*//' $(if $(filter arm64,$(NATIVE)),\
                     -e 's/gcc-aarch64-linux-gnu/gcc-x86-64-linux-gnu/' -e 's/-arm64-cross/-amd64-cross/') \
