@@ -335,7 +335,7 @@ static int begin_swap(struct poller *p, struct err *err)
 {
     char path[PATH_MAX];
     char evidence[PATH_MAX];
-    struct swap_state start = {.trial_s = (uint32_t)config_seconds(p->agent->config, "UPDATE_TRIAL_S")};
+    struct swap_state start = {.trial_s = (uint32_t)config_int(p->agent->config, "UPDATE_TRIAL_S")};
     int rc = swap_running_path(path, err);
     if (rc == 0)
         rc = agent_state_path(p->agent, "update/evidence", evidence, err);
