@@ -5,10 +5,12 @@
 #include "app.h"
 #include "auth/digest.h"
 #include "auth/secrets.h"
+#include "common/blocking.h"
 #include "common/wipe.h"
 #include "db/writer.h"
 #include "fleet/ca.h"
 #include "fleet/network.h"
+#include "update/update.h"
 
 struct mint {
     const struct otp_new *otp;
@@ -58,12 +60,18 @@ int otp_mint(struct app *app, const struct otp_new *otp, const struct audit_entr
 
 json_t *otp_minted_json(struct app *app, const struct otp_minted *minted)
 {
-    char expires[CLOCK_RFC3339_SIZE], command[1024];
+    char expires[CLOCK_RFC3339_SIZE], command[1024], tuf[UPDATE_FINGERPRINT_SIZE];
+    struct err ignored = {0};
+    blocking_begin();
+    bool updates = update_root_fingerprint(app->settings, tuf, &ignored) == 0;
+    blocking_end();
     clock_format_rfc3339(minted->expires_ms, expires);
-    (void)snprintf(command, sizeof command, "muster-agent enroll --server %s --ca-fingerprint %s --otp %s",
-                   app->settings->agent_url, ca_fingerprint(app->ca), minted->otp);
-    json_t *json = json_pack("{s:b,s:s,s:s,s:s,s:s,s:s}", "success", 1, "otp", minted->otp, "id", minted->id,
-                             "expiresAt", expires, "caFingerprint", ca_fingerprint(app->ca), "command", command);
+    (void)snprintf(command, sizeof command, "muster-agent enroll --server %s --ca-fingerprint %s%s%s --otp %s",
+                   app->settings->agent_url, ca_fingerprint(app->ca), updates ? " --tuf-fingerprint " : "",
+                   updates ? tuf : "", minted->otp);
+    json_t *json = json_pack("{s:b,s:s,s:s,s:s,s:s,s:s*,s:s}", "success", 1, "otp", minted->otp, "id", minted->id,
+                             "expiresAt", expires, "caFingerprint", ca_fingerprint(app->ca), "tufFingerprint",
+                             updates ? tuf : NULL, "command", command);
     wipe(command, sizeof command);
     return json;
 }

@@ -18,7 +18,7 @@
 
 enum { QUIET_MS = 3600 * 1000, PRUNE_EVERY_MS = 3600 * 1000, KEPT_DAYS = 7 };
 
-int update_root_fingerprint(const struct settings *settings, char ret[DIGEST_HEX_SIZE], struct err *err)
+int update_root_fingerprint(const struct settings *settings, char ret[UPDATE_FINGERPRINT_SIZE], struct err *err)
 {
     char path[REPO_PATH_SIZE];
     char *text = NULL;
@@ -26,8 +26,10 @@ int update_root_fingerprint(const struct settings *settings, char ret[DIGEST_HEX
     if ((size_t)snprintf(path, sizeof path, "%s/public/tuf/1.root.json", settings->update_dir) >= sizeof path)
         return err_set(err, ERR_INVALID, "MUSTER_UPDATE_DIR is too long");
     int rc = file_read(path, TUF_DOCUMENT_MAX, &text, &len, err);
-    if (rc == 0)
-        digest_sha256_hex(text, len, ret);
+    if (rc == 0) {
+        memcpy(ret, "sha256:", 7);
+        digest_sha256_hex(text, len, ret + 7);
+    }
     free(text);
     return rc;
 }

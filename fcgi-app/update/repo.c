@@ -65,6 +65,12 @@ static int expect(const json_t *document, enum tuf_role role, int64_t version, s
     return err_set(err, ERR_CORRUPT, "a file of %s metadata holds something else", tuf_role_names[role]);
 }
 
+void repo_set_fingerprint(struct repo *repo, const struct buf *root)
+{
+    memcpy(repo->fingerprint, "sha256:", 7);
+    digest_sha256_hex(root->data, root->len, repo->fingerprint + 7);
+}
+
 /* The next root after the one that is held; ERR_NOT_FOUND when it is the newest. */
 static int next_root(struct repo *repo, struct err *err)
 {
@@ -82,7 +88,7 @@ static int next_root(struct repo *repo, struct err *err)
     if (rc == 0)
         rc = tuf_document_verify(next, next, err);
     if (rc == 0 && version == 1)
-        digest_sha256_hex(bytes.data, bytes.len, repo->fingerprint);
+        repo_set_fingerprint(repo, &bytes);
     buf_done(&bytes);
     if (rc != 0) {
         json_decref(next);

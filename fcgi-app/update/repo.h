@@ -24,7 +24,7 @@ enum { REPO_PATH_SIZE = 4096, REPO_TARGET_MAX = 256 << 20 };
 struct repo {
     char dir[REPO_PATH_SIZE / 2];
     int lock;                          /* -1 when it was opened to be read */
-    char fingerprint[DIGEST_HEX_SIZE]; /* SHA-256 of 1.root.json: what hosts pin */
+    char fingerprint[7 + DIGEST_HEX_SIZE]; /* "sha256:…" of 1.root.json: what hosts pin */
     json_t *root, *targets, *snapshot, *timestamp; /* the newest; NULL in one that is being made */
 };
 

@@ -153,7 +153,7 @@ static int write_root(const struct next *n, struct err *err)
     if (rc == 0 && n->change->root != NULL)
         rc = write_named(n, n->root, &bytes, err);
     if (rc == 0 && n->repo->root == NULL)
-        digest_sha256_hex(bytes.data, bytes.len, n->repo->fingerprint);
+        repo_set_fingerprint(n->repo, &bytes);
     buf_done(&bytes);
     return rc;
 }

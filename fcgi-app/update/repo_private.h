@@ -8,4 +8,7 @@
 int repo_load(const struct repo *repo, const char *name, json_t **ret, struct buf *ret_bytes,
               struct err *err) MUSTER_NODISCARD;
 
+/* From the bytes of 1.root.json. */
+void repo_set_fingerprint(struct repo *repo, const struct buf *root);
+
 #endif

@@ -5,7 +5,6 @@
 
 #include <stdint.h>
 
-#include "auth/digest.h"
 #include "common/cli.h"
 #include "common/err.h"
 
@@ -25,10 +24,11 @@ struct update_schedule {
 };
 void update_tick(struct app *app, struct update_schedule *schedule);
 
-/* SHA-256 of the repository's first root, which hosts pin (`--tuf-root-fingerprint`). ERR_NOT_FOUND: there is no
- * repository. Reads a file. */
-int update_root_fingerprint(const struct settings *settings, char ret[DIGEST_HEX_SIZE], struct err *err)
-    MUSTER_NODISCARD;
+/* "sha256:" and 64 hex digits: the repository's first root, which hosts pin (`--tuf-fingerprint`). ERR_NOT_FOUND: there
+ * is no repository. Reads a file. */
+enum { UPDATE_FINGERPRINT_SIZE = 7 + 64 + 1 };
+int update_root_fingerprint(const struct settings *settings, char ret[UPDATE_FINGERPRINT_SIZE],
+                            struct err *err) MUSTER_NODISCARD;
 
 void release_route_list(struct req *r);
 void release_route_get(struct req *r);
