@@ -226,12 +226,9 @@ static int discard(struct release_job *job, const char *version, struct err *err
 
 static int withdraw_published(struct release_job *job, const char *version, struct err *err)
 {
-    const char *reason = cli_option(job->args, "reason");
     json_t *signed_part = next_targets(job);
     bool done = false;
-    int rc = reason != NULL && reason[0] != '\0' && strlen(reason) <= REASON_MAX
-                 ? release_targets_withdraw(signed_part, version, reason, err)
-                 : err_set(err, ERR_INVALID, "say why: --reason TEXT, of up to %d bytes", REASON_MAX);
+    int rc = release_targets_withdraw(signed_part, version, cli_option(job->args, "reason"), err);
     rc = rc == 0 ? propose_targets(job, json_incref(signed_part), &done, err) : rc;
     json_decref(signed_part);
     if (rc == 0 && done)
@@ -242,13 +239,16 @@ static int withdraw_published(struct release_job *job, const char *version, stru
 static int withdraw(struct release_job *job, struct err *err)
 {
     const char *version = cli_operand(job->args, 0);
-    int rc = version_valid(version) ? release_audit(job, "release.withdraw", "release", version, err)
-                                    : err_set(err, ERR_INVALID, "%.70s: not a version such as 0.2.0", version);
+    const char *reason = cli_option(job->args, "reason");
+    if (!version_valid(version))
+        return err_set(err, ERR_INVALID, "%.70s: not a version such as 0.2.0", version);
+    bool published = release_targets_has(tuf_document_signed(job->repo->targets), version);
+    if (published && (reason == NULL || reason[0] == '\0' || strlen(reason) > REASON_MAX))
+        return err_set(err, ERR_INVALID, "say why: --reason TEXT, of up to %d bytes", REASON_MAX);
+    int rc = release_audit(job, "release.withdraw", "release", version, err);
     if (rc != 0)
         return rc;
-    if (release_targets_has(tuf_document_signed(job->repo->targets), version))
-        return withdraw_published(job, version, err);
-    return discard(job, version, err);
+    return published ? withdraw_published(job, version, err) : discard(job, version, err);
 }
 
 int release_command_withdraw(const struct cli_args *args, void *ctx)
