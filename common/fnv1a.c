@@ -1,14 +1,19 @@
 #include "fnv1a.h"
 
-uint32_t fnv1a_32_add(uint32_t hash, const void *data, size_t len)
+#include <string.h>
+
+#define PRIME UINT32_C(0x01000193)
+
+uint32_t fnv1a32(uint32_t hash, const void *data, size_t len)
 {
     const unsigned char *bytes = data;
     for (size_t i = 0; i < len; i++)
-        hash = (hash ^ bytes[i]) * UINT32_C(0x01000193);
+        hash = (hash ^ bytes[i]) * PRIME;
     return hash;
 }
 
-uint32_t fnv1a_32(const void *data, size_t len)
+int fnv1a_bucket(const char *salt, const char *id)
 {
-    return fnv1a_32_add(FNV1A_32_START, data, len);
+    uint32_t hash = fnv1a32(FNV1A32_START, salt, strlen(salt));
+    return (int)(fnv1a32(hash, id, strlen(id)) % 100);
 }

@@ -23,7 +23,8 @@ CREATE TABLE rollouts (
     stage_done_ms BIGINT,                       -- since when all of it have ended; its soak counts from here
     forgiven_failed INTEGER NOT NULL DEFAULT 0, -- failures that were there when it was resumed …
     forgiven_offered INTEGER NOT NULL DEFAULT 0, -- … and how many had been offered: thresholds count what came later
-    scan_after TEXT NOT NULL DEFAULT '',        -- agents up to this id have been looked at
+    scanned INTEGER NOT NULL DEFAULT 0,         -- 1: all agents have been looked at once, so that offers may begin
+    scan_after TEXT NOT NULL DEFAULT '',        -- in this round, agents up to this id have been looked at
     scan_due_ms BIGINT,                         -- when to look for more; NULL: never
     judge_due_ms BIGINT NOT NULL DEFAULT 0,     -- when error rates are compared again
     created_ms BIGINT NOT NULL,
@@ -46,6 +47,7 @@ CREATE TABLE rollout_members (
         'committed', 'restored', 'failed', 'skipped', 'silent', 'unhealthy', 'current', 'available', 'cancelled')),
     reason TEXT NOT NULL DEFAULT '',
     forced INTEGER NOT NULL DEFAULT 0,          -- 1: an operator's order, outside stages, pace and windows
+    urgent INTEGER NOT NULL DEFAULT 0,          -- 1: below the channel's min_version, outside stages
     signalled INTEGER NOT NULL DEFAULT 0,       -- 1: a container whose workload was told to roll out
     retry_ms BIGINT NOT NULL DEFAULT 0,         -- a pending one is not offered before
     offered_ms BIGINT,
@@ -53,7 +55,8 @@ CREATE TABLE rollout_members (
     state_ms BIGINT NOT NULL,
     PRIMARY KEY (rollout_id, agent_id)
 );
-CREATE INDEX rollout_members_by_state ON rollout_members (rollout_id, state, bucket, agent_id);
+CREATE INDEX rollout_members_by_state ON rollout_members (rollout_id, state, direction, bucket, agent_id);
+CREATE INDEX rollout_members_urgent ON rollout_members (rollout_id, agent_id) WHERE urgent = 1 AND state = 'pending';
 CREATE INDEX rollout_members_by_agent ON rollout_members (agent_id, rollout_id);
 CREATE INDEX rollout_members_by_offer ON rollout_members (rollout_id, offered_ms) WHERE offered_ms IS NOT NULL;
 CREATE INDEX rollout_members_by_deadline ON rollout_members (deadline_ms) WHERE deadline_ms IS NOT NULL;

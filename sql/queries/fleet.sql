@@ -6,8 +6,10 @@
 SELECT a.id, a.user_id, a.spki_sha256, a.deactivated_ms, a.quarantined_ms, d.spki_sha256, a.configs_rev,
     (SELECT COUNT(*) FROM commands c WHERE c.agent_id = a.id AND c.status = 'pending'),
     a.version, a.platform, a.arch, a.deployment_mode, a.boot_id, a.uptime_s, a.address, a.status, a.last_seen_ms,
-    a.offline_after_ms, a.proto, a.capabilities
-FROM agents a LEFT JOIN denied_keys d ON d.spki_sha256 = a.spki_sha256
+    a.offline_after_ms, a.proto, a.capabilities,
+    u.offer_rollout_id, u.offer_version, u.offer_not_before_ms, u.offer_force, u.offer_downgrade, u.offer_rev,
+    u.state, u.version, u.percent, u.reason, u.rollout_id, u.workload
+FROM agents a LEFT JOIN denied_keys d ON d.spki_sha256 = a.spki_sha256 LEFT JOIN agent_updates u ON u.agent_id = a.id
 WHERE a.api_key_hash = :hash;
 
 -- What another process has written later stays, unless it is so much later that the clock was set back.

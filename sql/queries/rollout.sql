@@ -1,0 +1,396 @@
+-- Rollouts, their members, and what agents say of their updates. :viewer is NULL for admins, who see all; others see
+-- the rollouts they have made and those that reach an agent of theirs.
+
+-- === Releases, as far as rollouts ask ===
+
+-- name: rollout_release
+SELECT channel, min_version, status, size_bytes, downgrade, container_image FROM releases WHERE version = :version;
+
+-- name: rollout_releases_of_channel
+-- Versions have an order of their own, which SQL does not know.
+SELECT version, status, min_version FROM releases
+WHERE channel = :channel AND status <> 'staged' ORDER BY version;
+
+-- === Rollouts ===
+
+-- name: rollout_insert
+INSERT INTO rollouts (id, user_id, kind, version, previous_version, channel, target, stages, windows, max_in_flight,
+    max_per_minute, fail_percent, fail_count, error_factor, silence_s, salt, state, scanned, scan_due_ms, created_ms,
+    updated_ms)
+VALUES (:id, :user, :kind, :version, :previous_version, :channel, :target, :stages, :windows, :max_in_flight,
+    :max_per_minute, :fail_percent, :fail_count, :error_factor, :silence_s, :salt, 'running', :scanned, :scan_due, :now,
+    :now);
+
+-- name: rollout_get
+SELECT id, user_id, kind, version, previous_version, channel, target, stages, windows, max_in_flight, max_per_minute,
+    fail_percent, fail_count, error_factor, silence_s, salt, state, reason, stage, stage_done_ms, forgiven_failed,
+    forgiven_offered, scanned, scan_after, scan_due_ms, judge_due_ms, created_ms, updated_ms, finished_ms
+FROM rollouts WHERE id = :id;
+
+-- name: rollout_active
+-- What the engine drives: those that run, and those that are done and still catch late hosts, until the next rollout of
+-- the same person in the same channel takes over.
+SELECT r.id FROM rollouts r
+WHERE r.state IN ('running', 'rolling_back')
+   OR (r.state = 'done' AND r.kind <> 'single' AND r.finished_ms > :late_since AND NOT EXISTS
+       (SELECT 1 FROM rollouts n WHERE n.user_id = r.user_id AND n.channel = r.channel AND n.kind = r.kind
+        AND n.created_ms > r.created_ms))
+ORDER BY r.created_ms, r.id LIMIT :limit;
+
+-- name: rollout_visible
+SELECT r.user_id FROM rollouts r
+WHERE r.id = :id AND (:viewer IS NULL OR r.user_id = :viewer OR EXISTS
+    (SELECT 1 FROM agents a JOIN rollout_members m ON m.agent_id = a.id AND m.rollout_id = r.id
+     WHERE a.user_id = :viewer
+        OR a.id IN (SELECT object_id FROM grants WHERE user_id = :viewer AND kind = 'agent')));
+
+-- name: rollout_page
+SELECT r.id FROM rollouts r
+WHERE (:state = '' OR r.state = :state) AND (:version = '' OR r.version = :version)
+    AND (:viewer IS NULL OR r.user_id = :viewer OR EXISTS
+    (SELECT 1 FROM agents a JOIN rollout_members m ON m.agent_id = a.id AND m.rollout_id = r.id
+     WHERE a.user_id = :viewer
+        OR a.id IN (SELECT object_id FROM grants WHERE user_id = :viewer AND kind = 'agent')))
+ORDER BY r.created_ms DESC, r.id DESC LIMIT :limit OFFSET :offset;
+
+-- name: rollout_page_count
+SELECT COUNT(*) FROM rollouts r
+WHERE (:state = '' OR r.state = :state) AND (:version = '' OR r.version = :version)
+    AND (:viewer IS NULL OR r.user_id = :viewer OR EXISTS
+    (SELECT 1 FROM agents a JOIN rollout_members m ON m.agent_id = a.id AND m.rollout_id = r.id
+     WHERE a.user_id = :viewer
+        OR a.id IN (SELECT object_id FROM grants WHERE user_id = :viewer AND kind = 'agent')));
+
+-- name: rollout_set_plan
+UPDATE rollouts SET stages = :stages, windows = :windows, max_in_flight = :max_in_flight,
+    max_per_minute = :max_per_minute, fail_percent = :fail_percent, fail_count = :fail_count,
+    error_factor = :error_factor, silence_s = :silence_s, stage = :stage, stage_done_ms = NULL,
+    state = :state, finished_ms = :finished, updated_ms = :now
+WHERE id = :id;
+
+-- name: rollout_set_state
+UPDATE rollouts SET state = :state, reason = :reason, finished_ms = :finished, updated_ms = :now WHERE id = :id;
+
+-- name: rollout_forgive
+UPDATE rollouts SET forgiven_failed = :failed, forgiven_offered = :offered WHERE id = :id;
+
+-- name: rollout_set_stage
+UPDATE rollouts SET stage = :stage, stage_done_ms = :done, updated_ms = :now WHERE id = :id;
+
+-- name: rollout_set_scan
+UPDATE rollouts SET scan_after = :after, scan_due_ms = :due, scanned = :scanned WHERE id = :id;
+
+-- name: rollout_set_judge
+UPDATE rollouts SET judge_due_ms = :due WHERE id = :id;
+
+-- name: rollout_of_minimum
+-- The server's own rollout for what is below a release's min_version: one a release, whatever became of it.
+SELECT id FROM rollouts WHERE kind = 'minimum' AND version = :version ORDER BY id LIMIT 1;
+
+-- name: rollout_count_by_state
+SELECT state, COUNT(*) FROM rollouts GROUP BY state ORDER BY state;
+
+-- === Members ===
+
+-- name: rollout_scan_until
+-- The last agent of a chunk; no row: the rest is a chunk.
+SELECT id FROM agents WHERE id > :after ORDER BY id LIMIT 1 OFFSET :skip;
+
+-- name: rollout_scan
+-- Agents that the rollout's owner may see and that are not members yet.
+SELECT a.id, a.version, a.deployment_mode, a.labels FROM agents a JOIN users u ON u.id = :owner
+WHERE a.id > :after AND (:until = '' OR a.id <= :until)
+    AND (u.role = 'admin' OR a.user_id = u.id OR EXISTS
+        (SELECT 1 FROM grants g WHERE g.user_id = u.id AND g.kind = 'agent' AND g.object_id = a.id))
+    AND NOT EXISTS (SELECT 1 FROM rollout_members m WHERE m.rollout_id = :rollout AND m.agent_id = a.id)
+ORDER BY a.id LIMIT :limit;
+
+-- name: rollout_agent
+SELECT a.version, a.deployment_mode, a.labels, a.capabilities, a.offline_after_ms, a.status FROM agents a
+WHERE a.id = :agent;
+
+-- name: rollout_agent_below_version
+-- Whether any agent runs this version.
+SELECT 1 FROM agents WHERE version = :version LIMIT 1;
+
+-- name: rollout_agent_versions
+SELECT DISTINCT version FROM agents ORDER BY version;
+
+-- name: rollout_owner_may_see
+SELECT 1 FROM agents a JOIN users u ON u.id = :owner
+WHERE a.id = :agent AND (u.role = 'admin' OR a.user_id = u.id OR EXISTS
+    (SELECT 1 FROM grants g WHERE g.user_id = u.id AND g.kind = 'agent' AND g.object_id = a.id));
+
+-- name: rollout_member_insert
+INSERT INTO rollout_members (rollout_id, agent_id, bucket, state, reason, urgent, state_ms)
+VALUES (:rollout, :agent, :bucket, :state, :reason, :urgent, :now)
+ON CONFLICT (rollout_id, agent_id) DO NOTHING;
+
+-- name: rollout_member_get
+SELECT m.state, m.direction, m.forced, r.version, r.previous_version, r.silence_s, r.state
+FROM rollout_members m JOIN rollouts r ON r.id = m.rollout_id
+WHERE m.rollout_id = :rollout AND m.agent_id = :agent;
+
+-- name: rollout_candidates
+SELECT m.agent_id, a.version, a.deployment_mode, a.capabilities
+FROM rollout_members m JOIN agents a ON a.id = m.agent_id
+WHERE m.rollout_id = :rollout AND m.state = 'pending' AND m.direction = :direction AND m.bucket < :below
+    AND m.retry_ms <= :now AND a.offline_after_ms > :now AND a.status <> 'offline'
+    AND a.deactivated_ms IS NULL AND a.quarantined_ms IS NULL
+    AND NOT EXISTS (SELECT 1 FROM agent_updates u WHERE u.agent_id = m.agent_id AND u.offer_rollout_id IS NOT NULL)
+ORDER BY m.bucket, m.agent_id LIMIT :limit;
+
+-- name: rollout_candidates_urgent
+SELECT m.agent_id, a.version, a.deployment_mode, a.capabilities
+FROM rollout_members m JOIN agents a ON a.id = m.agent_id
+WHERE m.rollout_id = :rollout AND m.urgent = 1 AND m.state = 'pending' AND m.direction = 'forward'
+    AND m.retry_ms <= :now AND a.offline_after_ms > :now AND a.status <> 'offline'
+    AND a.deactivated_ms IS NULL AND a.quarantined_ms IS NULL
+    AND NOT EXISTS (SELECT 1 FROM agent_updates u WHERE u.agent_id = m.agent_id AND u.offer_rollout_id IS NOT NULL)
+ORDER BY m.agent_id LIMIT :limit;
+
+-- name: rollout_awaited
+-- A pending member that has been heard of since :since.
+SELECT 1 FROM rollout_members m JOIN agents a ON a.id = m.agent_id
+WHERE m.rollout_id = :rollout AND m.state = 'pending' AND a.last_seen_ms > :since LIMIT 1;
+
+-- name: rollout_pending_any
+SELECT 1 FROM rollout_members WHERE rollout_id = :rollout AND state = 'pending' LIMIT 1;
+
+-- name: rollout_well_any
+SELECT 1 FROM rollout_members WHERE rollout_id = :rollout AND state IN ('committed', 'current', 'available') LIMIT 1;
+
+-- name: rollout_in_flight
+SELECT COUNT(*) FROM rollout_members
+WHERE rollout_id = :rollout AND state IN ('offered', 'waiting', 'downloading', 'verifying', 'trial');
+
+-- name: rollout_in_flight_anywhere
+SELECT 1 FROM rollout_members WHERE deadline_ms IS NOT NULL LIMIT 1;
+
+-- name: rollout_offered_since
+SELECT COUNT(*) FROM rollout_members WHERE rollout_id = :rollout AND offered_ms > :since;
+
+-- name: rollout_offered_in_stages
+SELECT COUNT(*) FROM rollout_members WHERE rollout_id = :rollout AND offered_ms IS NOT NULL AND stage IS NOT NULL;
+
+-- name: rollout_failed
+SELECT COUNT(*) FROM rollout_members
+WHERE rollout_id = :rollout AND state IN ('restored', 'failed', 'silent', 'unhealthy') AND direction = 'forward';
+
+-- name: rollout_member_offer
+UPDATE rollout_members SET state = 'offered', reason = '', stage = :stage, forced = :forced, offered_ms = :now,
+    deadline_ms = :deadline, state_ms = :now
+WHERE rollout_id = :rollout AND agent_id = :agent;
+
+-- name: rollout_member_move
+UPDATE rollout_members SET state = :state, reason = :reason, deadline_ms = :deadline, state_ms = :now
+WHERE rollout_id = :rollout AND agent_id = :agent;
+
+-- name: rollout_member_move_deadline
+-- A sign of progress within the same state.
+UPDATE rollout_members SET deadline_ms = :deadline
+WHERE rollout_id = :rollout AND agent_id = :agent AND deadline_ms IS NOT NULL;
+
+-- name: rollout_member_defer
+-- Back to the queue.
+UPDATE rollout_members SET state = 'pending', reason = :reason, stage = NULL, offered_ms = NULL, deadline_ms = NULL,
+    retry_ms = :retry, state_ms = :now
+WHERE rollout_id = :rollout AND agent_id = :agent;
+
+-- name: rollout_member_turn
+-- To be put back to the previous version.
+UPDATE rollout_members SET direction = 'back', state = 'pending', reason = '', stage = NULL, offered_ms = NULL,
+    deadline_ms = NULL, retry_ms = 0, state_ms = :now
+WHERE rollout_id = :rollout AND agent_id = :agent;
+
+-- name: rollout_turn_all
+UPDATE rollout_members SET direction = 'back', state = 'pending', reason = '', stage = NULL, offered_ms = NULL,
+    deadline_ms = NULL, retry_ms = 0, state_ms = :now
+WHERE rollout_id = :rollout AND state IN ('committed', 'unhealthy') AND direction = 'forward';
+
+-- name: rollout_withdraw
+-- Those that have not put anything in place yet.
+UPDATE rollout_members SET state = 'pending', reason = '', stage = NULL, offered_ms = NULL, deadline_ms = NULL,
+    state_ms = :now
+WHERE rollout_id = :rollout AND state IN ('offered', 'waiting', 'downloading', 'verifying');
+
+-- name: rollout_cancel
+UPDATE rollout_members SET state = 'cancelled', state_ms = :now WHERE rollout_id = :rollout AND state = 'pending';
+
+-- name: rollout_uncancel
+UPDATE rollout_members SET state = 'pending', state_ms = :now
+WHERE rollout_id = :rollout AND agent_id = :agent AND state = 'cancelled';
+
+-- name: rollout_containers_done
+-- Containers that were given the version by whoever runs them.
+UPDATE rollout_members SET state = 'committed', state_ms = :now
+WHERE rollout_id = :rollout AND state = 'available'
+    AND agent_id IN (SELECT id FROM agents WHERE version = :version AND deployment_mode = 'container');
+
+-- name: rollout_signal_next
+-- Agents of this stage that may roll out their own workload and were not told to.
+SELECT m.agent_id FROM rollout_members m JOIN agent_updates u ON u.agent_id = m.agent_id
+WHERE m.rollout_id = :rollout AND m.state = 'available' AND m.bucket < :below AND m.signalled = 0 AND u.workload <> ''
+ORDER BY m.bucket, m.agent_id LIMIT :limit;
+
+-- name: rollout_signalled
+UPDATE rollout_members SET signalled = 1, reason = :reason WHERE rollout_id = :rollout AND agent_id = :agent;
+
+-- name: rollout_overdue
+SELECT m.rollout_id, m.agent_id, m.state, m.direction, a.version, a.offline_after_ms, r.version, r.previous_version,
+    r.silence_s, r.state
+FROM rollout_members m JOIN agents a ON a.id = m.agent_id JOIN rollouts r ON r.id = m.rollout_id
+WHERE m.deadline_ms <= :now
+ORDER BY m.deadline_ms, m.rollout_id, m.agent_id LIMIT :limit;
+
+-- name: rollout_overdue_any
+SELECT 1 FROM rollout_members WHERE deadline_ms <= :now LIMIT 1;
+
+-- name: rollout_bystanders
+-- Of the newest agents that were heard of within a day and are not being updated: how many there are, and how many of
+-- them were heard of lately.
+SELECT COUNT(*), COALESCE(SUM(CASE WHEN s.last_seen_ms > :recent THEN 1 ELSE 0 END), 0)
+FROM (SELECT a.id, a.last_seen_ms FROM agents a
+      WHERE a.last_seen_ms > :day AND a.status <> 'offline' AND NOT EXISTS
+          (SELECT 1 FROM agent_updates u WHERE u.agent_id = a.id AND u.offer_rollout_id IS NOT NULL)
+      ORDER BY a.id DESC LIMIT :limit) s;
+
+-- name: rollout_shift_deadlines
+UPDATE rollout_members
+SET deadline_ms = CASE WHEN deadline_ms + :gap > :least THEN deadline_ms + :gap ELSE :least END
+WHERE deadline_ms IS NOT NULL;
+
+-- name: rollout_clock_get
+SELECT alive_ms FROM rollout_clock WHERE name = 'engine';
+
+-- name: rollout_clock_set
+INSERT INTO rollout_clock (name, alive_ms) VALUES ('engine', :now)
+ON CONFLICT (name) DO UPDATE SET alive_ms = excluded.alive_ms;
+
+-- name: rollout_noisy
+-- Updated members with at least :least errors since their update.
+SELECT m.agent_id, m.offered_ms, m.state_ms, a.created_ms, COUNT(*)
+FROM agent_logs l JOIN rollout_members m ON m.rollout_id = :rollout AND m.agent_id = l.agent_id
+    JOIN agents a ON a.id = m.agent_id
+WHERE l.level >= 3 AND l.received_ms >= :since AND m.state = 'committed' AND m.direction = 'forward'
+    AND m.state_ms >= :since AND l.received_ms >= m.state_ms
+GROUP BY m.agent_id, m.offered_ms, m.state_ms, a.created_ms
+HAVING COUNT(*) >= :least
+ORDER BY m.agent_id LIMIT :limit;
+
+-- name: rollout_errors_of_agent
+SELECT COUNT(*) FROM agent_logs
+WHERE agent_id = :agent AND received_ms >= :since AND received_ms < :until AND level >= 3;
+
+-- name: rollout_errors_of_others
+-- Errors on members that were not updated, since then.
+SELECT COUNT(*) FROM agent_logs l JOIN rollout_members m ON m.rollout_id = :rollout AND m.agent_id = l.agent_id
+WHERE l.level >= 3 AND l.received_ms >= :since AND m.state = 'pending';
+
+-- name: rollout_pending_count
+SELECT COUNT(*) FROM rollout_members WHERE rollout_id = :rollout AND state = 'pending';
+
+-- name: rollout_member_counts
+SELECT state, direction, COUNT(*) FROM rollout_members
+WHERE rollout_id = :rollout
+    AND (:viewer IS NULL OR agent_id IN
+        (SELECT id FROM agents WHERE user_id = :viewer
+         UNION SELECT object_id FROM grants WHERE user_id = :viewer AND kind = 'agent'))
+GROUP BY state, direction ORDER BY state, direction;
+
+-- name: rollout_member_page
+SELECT m.agent_id, a.name, a.version, m.bucket, m.stage, m.direction, m.state, u.percent, m.reason, m.forced,
+    m.offered_ms, m.deadline_ms, m.state_ms
+FROM rollout_members m JOIN agents a ON a.id = m.agent_id LEFT JOIN agent_updates u ON u.agent_id = m.agent_id
+    AND u.rollout_id = m.rollout_id
+WHERE m.rollout_id = :rollout AND (:state = '' OR m.state = :state)
+    AND (:viewer IS NULL OR a.user_id = :viewer OR EXISTS
+        (SELECT 1 FROM grants g WHERE g.user_id = :viewer AND g.kind = 'agent' AND g.object_id = a.id))
+ORDER BY CASE WHEN m.state IN ('restored', 'failed', 'silent', 'unhealthy') THEN 0
+              WHEN m.state IN ('offered', 'waiting', 'downloading', 'verifying', 'trial') THEN 1 ELSE 2 END,
+    m.bucket, m.agent_id
+LIMIT :limit OFFSET :offset;
+
+-- name: rollout_member_page_count
+SELECT COUNT(*) FROM rollout_members m JOIN agents a ON a.id = m.agent_id
+WHERE m.rollout_id = :rollout AND (:state = '' OR m.state = :state)
+    AND (:viewer IS NULL OR a.user_id = :viewer OR EXISTS
+        (SELECT 1 FROM grants g WHERE g.user_id = :viewer AND g.kind = 'agent' AND g.object_id = a.id));
+
+-- name: rollout_member_count_by_state
+-- Over the rollouts that are under way, for the metrics.
+SELECT m.state, COUNT(*) FROM rollouts r JOIN rollout_members m ON m.rollout_id = r.id
+WHERE r.state IN ('running', 'paused', 'rolling_back')
+GROUP BY m.state ORDER BY m.state;
+
+-- === Offers and reports ===
+
+-- name: change_get
+SELECT counter FROM changes WHERE topic = :topic;
+
+-- name: update_offer
+INSERT INTO agent_updates (agent_id, offer_rollout_id, offer_version, offer_not_before_ms, offer_force, offer_downgrade,
+    offer_rev)
+VALUES (:agent, :rollout, :version, :not_before, :force, :downgrade, :rev)
+ON CONFLICT (agent_id) DO UPDATE SET offer_rollout_id = excluded.offer_rollout_id,
+    offer_version = excluded.offer_version, offer_not_before_ms = excluded.offer_not_before_ms,
+    offer_force = excluded.offer_force, offer_downgrade = excluded.offer_downgrade, offer_rev = excluded.offer_rev;
+
+-- name: update_offer_end
+UPDATE agent_updates SET offer_rollout_id = NULL, offer_version = NULL, offer_not_before_ms = NULL, offer_rev = :rev
+WHERE agent_id = :agent AND offer_rollout_id = :rollout;
+
+-- name: update_offer_end_all
+-- Of the members that have not put anything in place yet; before they are put back to the queue.
+UPDATE agent_updates SET offer_rollout_id = NULL, offer_version = NULL, offer_not_before_ms = NULL, offer_rev = :rev
+WHERE offer_rollout_id = :rollout AND agent_id IN
+    (SELECT agent_id FROM rollout_members
+     WHERE rollout_id = :rollout AND state IN ('offered', 'waiting', 'downloading', 'verifying'));
+
+-- name: update_offer_since
+-- What changed since a revision, for the presence tables.
+SELECT a.api_key_hash, u.offer_rollout_id, u.offer_version, u.offer_not_before_ms, u.offer_force, u.offer_downgrade,
+    u.offer_rev
+FROM agent_updates u JOIN agents a ON a.id = u.agent_id
+WHERE u.offer_rev > :rev ORDER BY u.offer_rev, u.agent_id LIMIT :limit;
+
+-- name: update_of_agent
+SELECT state, version, percent, reason, rollout_id, workload, reported_ms, offer_rollout_id, offer_version,
+    offer_not_before_ms, offer_force, offer_downgrade
+FROM agent_updates WHERE agent_id = :agent;
+
+-- name: update_report
+INSERT INTO agent_updates (agent_id, state, version, percent, reason, rollout_id, workload, reported_ms)
+VALUES (:agent, :state, :version, :percent, :reason, :rollout, :workload, :now)
+ON CONFLICT (agent_id) DO UPDATE SET state = excluded.state, version = excluded.version, percent = excluded.percent,
+    reason = excluded.reason, rollout_id = excluded.rollout_id, workload = excluded.workload,
+    reported_ms = excluded.reported_ms;
+
+-- name: update_history_add
+INSERT INTO agent_update_history (id, agent_id, time_ms, state, version, current_version, reason, rollout_id)
+VALUES (:id, :agent, :now, :state, :version, :current_version, :reason, :rollout);
+
+-- name: update_history
+SELECT time_ms, state, version, current_version, reason, rollout_id FROM agent_update_history
+WHERE agent_id = :agent ORDER BY time_ms DESC, id DESC LIMIT :limit;
+
+-- name: update_history_trim
+-- All but the newest hundred or so.
+DELETE FROM agent_update_history WHERE agent_id = :agent AND time_ms <
+    (SELECT h.time_ms FROM agent_update_history h WHERE h.agent_id = :agent ORDER BY h.time_ms DESC LIMIT 1 OFFSET 99);
+
+-- === Containers ===
+
+-- name: container_page
+SELECT a.id, a.name, a.version, a.capabilities, a.last_seen_ms, u.state, u.percent, u.reason, u.workload
+FROM agents a LEFT JOIN agent_updates u ON u.agent_id = a.id
+WHERE a.deployment_mode = 'container' AND a.version <> :version
+    AND (:viewer IS NULL OR a.user_id = :viewer OR EXISTS
+        (SELECT 1 FROM grants g WHERE g.user_id = :viewer AND g.kind = 'agent' AND g.object_id = a.id))
+ORDER BY a.name_lower, a.id LIMIT :limit OFFSET :offset;
+
+-- name: container_count
+SELECT COUNT(*) FROM agents a
+WHERE a.deployment_mode = 'container' AND a.version <> :version
+    AND (:viewer IS NULL OR a.user_id = :viewer OR EXISTS
+        (SELECT 1 FROM grants g WHERE g.user_id = :viewer AND g.kind = 'agent' AND g.object_id = a.id));
