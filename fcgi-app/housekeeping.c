@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "fleet/fleet.h"
 #include "ops/ops.h"
+#include "update/rollout.h"
 #include "update/update.h"
 
 enum { QUICK_S = 1, SLOW_S = 10 };
@@ -18,8 +19,9 @@ struct housekeeping {
     struct app *app;
     struct ops_schedule schedule;
     struct update_schedule updates;
-    pthread_t quick, slow;
-    bool quick_runs, slow_runs;
+    struct rollout_schedule rollouts;
+    pthread_t quick, slow, rollout;
+    bool quick_runs, slow_runs, rollout_runs;
     pthread_mutex_t mutex; /* guards stopping */
     pthread_cond_t stop;
     bool stopping;
@@ -60,6 +62,17 @@ static void *slow_main(void *arg)
     return NULL;
 }
 
+/* On a thread of its own: neither a long backup of the database nor a large flush may look like an outage to it. */
+static void *rollout_main(void *arg)
+{
+    struct housekeeping *h = arg;
+    do {
+        rollout_tick(h->app, &h->rollouts);
+    } while (pause_s(h, QUICK_S));
+    rollout_tick_end(&h->rollouts);
+    return NULL;
+}
+
 int housekeeping_start(struct app *app, struct housekeeping **ret, struct err *err)
 {
     struct housekeeping *h = calloc(1, sizeof *h);
@@ -74,7 +87,8 @@ int housekeeping_start(struct app *app, struct housekeeping **ret, struct err *e
     (void)pthread_condattr_destroy(&attributes);
     h->quick_runs = pthread_create(&h->quick, NULL, quick_main, h) == 0;
     h->slow_runs = pthread_create(&h->slow, NULL, slow_main, h) == 0;
-    if (!h->quick_runs || !h->slow_runs) {
+    h->rollout_runs = pthread_create(&h->rollout, NULL, rollout_main, h) == 0;
+    if (!h->quick_runs || !h->slow_runs || !h->rollout_runs) {
         housekeeping_stop(h);
         return err_set(err, ERR_NOMEM, "cannot start the housekeeping threads");
     }
@@ -94,6 +108,8 @@ void housekeeping_stop(struct housekeeping *h)
         (void)pthread_join(h->quick, NULL);
     if (h->slow_runs)
         (void)pthread_join(h->slow, NULL);
+    if (h->rollout_runs)
+        (void)pthread_join(h->rollout, NULL);
     (void)pthread_cond_destroy(&h->stop);
     (void)pthread_mutex_destroy(&h->mutex);
     free(h);

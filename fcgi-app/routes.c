@@ -4,6 +4,7 @@
 #include "fleet/fleet.h"
 #include "ops/ops.h"
 #include "route.h"
+#include "update/rollout.h"
 #include "update/update.h"
 
 #define KIB(n) ((size_t)(n)*1024)
@@ -40,6 +41,22 @@ const struct route routes[] = {
     {HTTP_GET,    "/api/otps",                          HTTP_ADMIN, PERMISSION_OPERATOR, CSRF_NONE,   0,         NULL,              fleet_otp_list},
     {HTTP_POST,   "/api/otps",                          HTTP_ADMIN, PERMISSION_OPERATOR, CSRF_TOKEN,  KIB(8),    "OtpMint",         fleet_otp_mint},
     {HTTP_DELETE, "/api/otps/{id}",                     HTTP_ADMIN, PERMISSION_OPERATOR, CSRF_TOKEN,  0,         NULL,              fleet_otp_revoke},
+
+    /* rollouts: which agents get which release */
+    {HTTP_GET,    "/api/rollouts",                      HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              rollout_list},
+    {HTTP_POST,   "/api/rollouts",                      HTTP_ADMIN, PERMISSION_OPERATOR, CSRF_TOKEN,  KIB(64),   "RolloutCreate",   rollout_create},
+    {HTTP_GET,    "/api/rollouts/{id}",                 HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              rollout_get},
+    {HTTP_PATCH,  "/api/rollouts/{id}",                 HTTP_ADMIN, PERMISSION_OPERATOR, CSRF_TOKEN,  KIB(16),   "RolloutChange",   rollout_change},
+    {HTTP_GET,    "/api/rollouts/{id}/members",         HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              rollout_members},
+    {HTTP_POST,   "/api/rollouts/{id}/pause",           HTTP_ADMIN, PERMISSION_OPERATOR, CSRF_TOKEN,  KIB(1),    NULL,              rollout_pause},
+    {HTTP_POST,   "/api/rollouts/{id}/resume",          HTTP_ADMIN, PERMISSION_OPERATOR, CSRF_TOKEN,  KIB(1),    NULL,              rollout_resume},
+    {HTTP_POST,   "/api/rollouts/{id}/abort",           HTTP_ADMIN, PERMISSION_OPERATOR, CSRF_TOKEN,  KIB(1),    NULL,              rollout_abort},
+    {HTTP_POST,   "/api/rollouts/{id}/rollback",        HTTP_ADMIN, PERMISSION_OPERATOR, CSRF_TOKEN,  KIB(1),    NULL,              rollout_rollback},
+    {HTTP_POST,   "/api/rollouts/{id}/advance",         HTTP_ADMIN, PERMISSION_OPERATOR, CSRF_TOKEN,  KIB(1),    NULL,              rollout_advance},
+    {HTTP_GET,    "/api/agents/{id}/updates",           HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              rollout_agent_updates},
+    {HTTP_POST,   "/api/agents/{id}/update",            HTTP_ADMIN, PERMISSION_OPERATOR, CSRF_TOKEN,  KIB(1),    "AgentUpdate",     rollout_agent_update},
+    {HTTP_POST,   "/api/agents/{id}/k8s-rollout",       HTTP_ADMIN, PERMISSION_OPERATOR, CSRF_TOKEN,  KIB(1),    "AgentUpdate",     rollout_agent_k8s},
+    {HTTP_GET,    "/api/containers",                    HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              rollout_container_list},
 
     /* fleet: what agents call */
     {HTTP_POST,   "/api/agent/enroll",                  HTTP_AGENT, PERMISSION_PUBLIC,   CSRF_NONE,   KIB(16),   "Enroll",          fleet_enroll},

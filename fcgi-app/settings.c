@@ -43,6 +43,7 @@ const struct config_key settings_keys[] = {
     {"MUSTER_UPDATE_TARGETS_LIFE", CONFIG_DURATION, "90d",            "the same for targets: releases must be signed anew by then", 10, 315360000, NULL, false},
     {"MUSTER_UPDATE_SNAPSHOT_LIFE", CONFIG_DURATION, "7d",            "the same for the snapshot, which the server signs at half of it", 10, 315360000, NULL, false},
     {"MUSTER_UPDATE_TIMESTAMP_LIFE", CONFIG_DURATION, "1d",           "the same for the timestamp: how old news may be held back", 10, 315360000, NULL, false},
+    {"MUSTER_UPLINK_MBPS",     CONFIG_INT,  "100",                    "what agents' downloads of a release are spread over; 0: not at all", 0, 1000000, NULL, false},
     {"MUSTER_LOG_LEVEL",       CONFIG_ENUM, "info",                   "least level that is logged", 0, 0, "debug|info|warning|error", false},
     {"MUSTER_LOG_FORMAT",      CONFIG_ENUM, "text",                   "how log lines look", 0, 0, "text|json", false},
     {"MUSTER_ADMIN_EMAIL",     CONFIG_TEXT, NULL,                     "the first admin, made by 'init'", 0, 0, NULL, false},
@@ -142,6 +143,7 @@ static void take_numbers(struct settings *s)
     s->update_targets_life_s = config_seconds(c, "MUSTER_UPDATE_TARGETS_LIFE");
     s->update_snapshot_life_s = config_seconds(c, "MUSTER_UPDATE_SNAPSHOT_LIFE");
     s->update_timestamp_life_s = config_seconds(c, "MUSTER_UPDATE_TIMESTAMP_LIFE");
+    s->uplink_mbps = config_int(c, "MUSTER_UPLINK_MBPS");
     (void)log_level_parse(config_text(c, "MUSTER_LOG_LEVEL"), &s->log_level);    /* an ENUM of the table */
     (void)log_format_parse(config_text(c, "MUSTER_LOG_FORMAT"), &s->log_format); /* the same */
 }

@@ -39,6 +39,7 @@ struct settings {
     int64_t update_targets_life_s;   /* MUSTER_UPDATE_TARGETS_LIFE (90d) */
     int64_t update_snapshot_life_s;  /* MUSTER_UPDATE_SNAPSHOT_LIFE (7d) */
     int64_t update_timestamp_life_s; /* MUSTER_UPDATE_TIMESTAMP_LIFE (1d) */
+    int64_t uplink_mbps;             /* MUSTER_UPLINK_MBPS: downloads are spread over it; 0: not */
     enum log_level log_level;        /* MUSTER_LOG_LEVEL */
     enum log_format log_format;      /* MUSTER_LOG_FORMAT */
     const char *admin_email;         /* MUSTER_ADMIN_EMAIL: made at `init` when there is no admin */

@@ -75,6 +75,16 @@ static int on_commands_changed(struct db *db, void *ctx)
     return rc;
 }
 
+static int on_rollouts_changed(struct db *db, void *ctx)
+{
+    const struct app *app = ctx;
+    struct err err = {0};
+    int rc = presence_offers_changed(app->presence, db, &err);
+    if (rc != 0)
+        log_warning("new offers of updates not read: %s", err.msg);
+    return rc;
+}
+
 int fleet_watch(struct app *app, struct err *err)
 {
     int rc = changes_watch(app->changes, "agents", on_agents_changed, app, err);
@@ -82,6 +92,8 @@ int fleet_watch(struct app *app, struct err *err)
         rc = changes_watch(app->changes, "configs", on_agents_changed, app, err);
     if (rc == 0)
         rc = changes_watch(app->changes, "commands", on_commands_changed, app, err);
+    if (rc == 0)
+        rc = changes_watch(app->changes, "rollouts", on_rollouts_changed, app, err);
     return rc;
 }
 

@@ -13,7 +13,7 @@
 #include "http/request.h"
 #include "ops/alert.h"
 
-enum { REPLY_MAX = 512, CAPABILITIES_MAX = 64 };
+enum { REPLY_MAX = 1024, OFFER_MAX = 320, CAPABILITIES_MAX = 64 };
 
 static void copy(char *ret, size_t size, const char *text)
 {
@@ -33,10 +33,8 @@ static void read_beat(struct req *r, struct jsonread *body, struct presence_beat
     ret->proto = jsonread_int_or(body, "proto", 1, 1000000, 1);
     ret->error = jsonread_bool_or(body, "error", false);
     ret->final = jsonread_bool_or(body, "final", false);
-    /* Nothing needs these yet; an agent that gets them wrong shall hear of it all the same. */
-    struct jsonread update;
+    /* Nothing needs it yet; an agent that gets it wrong shall hear of it all the same. */
     (void)jsonread_int_or(body, "eventSeq", 0, INT64_MAX, 0);
-    jsonread_object_or_none(body, "update", &update);
 }
 
 /* --- what rarely differs from the heartbeat before --- */
@@ -95,17 +93,32 @@ static void judge_head(struct req *r, const char *head)
         log_error("an alert was not stored: %s", err.msg);
 }
 
+/* Versions and ids need no escapes. */
+static void format_offer(struct presence_entry *entry, char ret[OFFER_MAX])
+{
+    struct update_offer offer;
+    ret[0] = '\0';
+    if (presence_offer(entry, &offer))
+        (void)snprintf(ret, OFFER_MAX,
+                       "\"update\":{\"version\":\"%s\",\"rolloutId\":\"%s\",\"notBefore_ms\":%" PRId64
+                       ",\"force\":%s,\"downgrade\":%s},",
+                       offer.version, offer.rollout_id, offer.not_before_ms, offer.force ? "true" : "false",
+                       offer.downgrade ? "true" : "false");
+}
+
 static void reply_news(struct req *r, const struct presence_news *news)
 {
-    char text[REPLY_MAX], head[AUDIT_HEAD_SIZE], time[CLOCK_RFC3339_SIZE];
+    char text[REPLY_MAX], offer[OFFER_MAX], head[AUDIT_HEAD_SIZE], time[CLOCK_RFC3339_SIZE];
     presence_audit_head(r->app->presence, head);
+    format_offer(r->principal.presence, offer);
     clock_format_rfc3339(r->now_ms, time);
-    int len = snprintf(text, sizeof text,
-                       "{\"success\":true,\"status\":\"%s\",\"nextPollS\":%d,\"configsRev\":%" PRId64
-                       ",\"commands\":%" PRId64 ",\"caBundleRev\":%" PRId64 ",%s%s%s\"serverTime\":\"%s\""
-                       ",\"serverTime_ms\":%" PRId64 "}",
-                       news->status, news->next_poll_s, news->configs_rev, news->commands, ca_bundle_rev(r->app->ca),
-                       head[0] != '\0' ? "\"auditHead\":\"" : "", head, head[0] != '\0' ? "\"," : "", time, r->now_ms);
+    int len =
+        snprintf(text, sizeof text,
+                 "{\"success\":true,\"status\":\"%s\",\"nextPollS\":%d,\"configsRev\":%" PRId64 ",\"commands\":%" PRId64
+                 ",\"caBundleRev\":%" PRId64 ",%s%s%s%s\"serverTime\":\"%s\""
+                 ",\"serverTime_ms\":%" PRId64 "}",
+                 news->status, news->next_poll_s, news->configs_rev, news->commands, ca_bundle_rev(r->app->ca), offer,
+                 head[0] != '\0' ? "\"auditHead\":\"" : "", head, head[0] != '\0' ? "\"," : "", time, r->now_ms);
     reply_bytes(r, 200, "application/json", text, (size_t)len);
 }
 
@@ -115,10 +128,12 @@ void fleet_heartbeat(struct req *r)
     struct jsonread body;
     struct presence_beat beat;
     struct presence_news news;
+    struct update_report report;
     const json_t *capabilities = NULL;
     if (!req_json(r, &wrong, &body))
         return;
     read_beat(r, &body, &beat);
+    update_report_read(&body, &report);
     const char *head = jsonread_str_or(&body, "auditHead", 0, AUDIT_HEAD_SIZE - 1, "");
     size_t count = jsonread_array_or_none(&body, "capabilities", CAPABILITIES_MAX, &capabilities);
     for (size_t i = 0; i < count; i++)
@@ -126,6 +141,7 @@ void fleet_heartbeat(struct req *r)
     if (!req_fields_ok(r, &wrong))
         return;
     presence_beat(r->principal.presence, &beat, r->app->settings->poll_interval_s, r->now_ms, &news);
+    presence_report(r->principal.presence, &report);
     if (capabilities != NULL)
         take_capabilities(r, capabilities);
     if (head[0] != '\0')

@@ -47,7 +47,7 @@ void presence_free(struct presence *p)
             struct presence_entry *next = NULL;
             for (struct presence_entry *e = s->buckets[b].first; e != NULL; e = next) {
                 next = e->next;
-                free(e);
+                presence_entry_free(e);
             }
         }
         free(s->buckets);
@@ -57,6 +57,14 @@ void presence_free(struct presence *p)
     db_close(p->chores.db);
     (void)pthread_mutex_destroy(&p->head_lock);
     free(p);
+}
+
+void presence_entry_free(struct presence_entry *e)
+{
+    free(e->updates.offer);
+    free(e->updates.report);
+    free(e->updates.written);
+    free(e);
 }
 
 /* Keys are hashes already: any of their bytes spread evenly. */
@@ -126,7 +134,7 @@ static void unlink_entry(struct presence *p, struct stripe *s, struct presence_e
 void presence_release(struct presence_entry *e)
 {
     if (e != NULL && atomic_fetch_sub(&e->refs, 1) == 1)
-        free(e);
+        presence_entry_free(e);
 }
 
 /* --- reading an agent --- */
@@ -189,6 +197,7 @@ static int load(struct db *db, const unsigned char key[DIGEST_SIZE], struct pres
         copy_column(e->owner_id, sizeof e->owner_id, &rows, 1);
         read_facts(&rows, &e->facts);
         read_live(&rows, &e->live);
+        presence_updates_load(e, &rows);
         const char *capabilities = db_rows_text(&rows, 19);
         if (capabilities != NULL)
             digest_sha256(capabilities, strlen(capabilities), e->capabilities);
@@ -202,13 +211,14 @@ static int load(struct db *db, const unsigned char key[DIGEST_SIZE], struct pres
 }
 
 /* The new reading goes into the entry that is there, which keeps what it knows better: heartbeats and allowances. */
-static void refresh(struct presence_entry *e, const struct presence_entry *fresh)
+static void refresh(struct presence_entry *e, struct presence_entry *fresh)
 {
     if (strcmp(e->facts.spki, fresh->facts.spki) != 0)
         e->certificate_known = false;
     e->facts = fresh->facts;
     if (!e->dirty && fresh->live.last_seen_ms > e->live.last_seen_ms)
         e->live = fresh->live;
+    presence_updates_refresh(e, fresh);
 }
 
 static void forget(struct presence *p, struct stripe *s, const unsigned char *key)
@@ -251,6 +261,7 @@ int presence_acquire(struct presence *p, struct db *db, const unsigned char key[
     }
     /* Before the reading: a change that comes between the two makes the entry old again at once. */
     uint64_t generation = atomic_load(&p->generation);
+    uint64_t offers_epoch = atomic_load(&p->offers_epoch);
     struct presence_entry *fresh = NULL;
     int rc = load(db, key, &fresh, err);
     if (rc == ERR_NOT_FOUND)
@@ -270,11 +281,24 @@ int presence_acquire(struct presence *p, struct db *db, const unsigned char key[
     if (generation > e->generation)
         e->generation = generation;
     e->loaded_ms = e->used_ms = now_ms;
+    /* Offers were told meanwhile, when this entry was not in the table yet: it is old already. */
+    if (offers_epoch != atomic_load(&p->offers_epoch))
+        e->generation = 0;
     atomic_fetch_add(&e->refs, 1);
     (void)pthread_mutex_unlock(&s->lock);
     presence_release(fresh);
     *ret = e;
     return 0;
+}
+
+struct presence_entry *presence_find_locked(struct presence *p, const unsigned char key[DIGEST_SIZE])
+{
+    struct stripe *s = stripe_of(p, key);
+    (void)pthread_mutex_lock(&s->lock);
+    struct presence_entry *e = find(s, key);
+    if (e == NULL)
+        (void)pthread_mutex_unlock(&s->lock);
+    return e;
 }
 
 void presence_invalidate(struct presence *p)

@@ -13,6 +13,7 @@
 #include "db/db.h"
 #include "fleet/presence.h"
 #include "fleet/ratelimit.h"
+#include "update/rollout.h"
 
 struct presence_entry;
 
@@ -84,6 +85,16 @@ struct presence_news {
 };
 void presence_beat(struct presence_entry *e, const struct presence_beat *beat, int poll_interval_s, int64_t now_ms,
                    struct presence_news *ret);
+
+/* Takes what the agent says of its updates; what is new is written with the next flush. */
+void presence_report(struct presence_entry *e, const struct update_report *report);
+
+/* What it is offered; false: nothing. */
+bool presence_offer(struct presence_entry *e, struct update_offer *ret);
+
+/* Has the entries hear of offers that changed, each by itself: an offer to five hundred agents is five hundred rows,
+ * not a new reading of a hundred thousand. Reads what is new since the last call; for one thread. */
+int presence_offers_changed(struct presence *p, struct db *db, struct err *err) MUSTER_NODISCARD;
 
 /* True, once for each different text: these capabilities, or this audit head, were not seen from the agent before. */
 bool presence_capabilities_new(struct presence_entry *e, const char *text);

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "app.h"
+#include "common/clock.h"
 #include "db/writer.h"
 #include "fleet/presence_private.h"
 
@@ -16,9 +17,11 @@ struct flush_row {
     struct presence_entry *entry; /* held */
     struct live live;
     bool changed;
+    struct update_report *report; /* owned; NULL: nothing new */
 };
 
 struct flush {
+    int64_t now_ms;
     size_t count;
     struct flush_row rows[FLUSH_CHUNK];
 };
@@ -47,9 +50,14 @@ static int write_row(struct db *db, const struct flush_row *row, struct err *err
 static int write_flush(struct db *db, void *ctx, struct err *err)
 {
     const struct flush *flush = ctx;
+    struct update_write updates = {.now_ms = flush->now_ms};
     int rc = 0;
-    for (size_t i = 0; rc == 0 && i < flush->count; i++)
-        rc = write_row(db, &flush->rows[i], err);
+    for (size_t i = 0; rc == 0 && i < flush->count; i++) {
+        const struct flush_row *row = &flush->rows[i];
+        rc = write_row(db, row, err);
+        if (rc == 0 && row->report != NULL)
+            rc = update_report_store(db, &updates, row->entry->id, row->live.beat.version, row->report, err);
+    }
     return rc;
 }
 
@@ -62,8 +70,13 @@ static int flush_chunk(struct app *app, struct flush *flush, struct err *err)
             presence_lock(e);
             e->dirty = true; /* again at the next flush */
             e->changed = e->changed || flush->rows[i].changed;
+            if (e->updates.report == NULL) { /* nothing newer was said meanwhile */
+                e->updates.report = flush->rows[i].report;
+                flush->rows[i].report = NULL;
+            }
             presence_unlock(e);
         }
+        free(flush->rows[i].report);
         presence_release(e);
     }
     flush->count = 0;
@@ -122,7 +135,8 @@ static int by_id(const void *a, const void *b)
 static void take(struct presence_entry *e, struct flush_row *ret)
 {
     presence_lock(e);
-    *ret = (struct flush_row){e, e->live, e->changed};
+    *ret = (struct flush_row){e, e->live, e->changed, e->updates.report};
+    e->updates.report = NULL;
     e->dirty = false;
     e->changed = false;
     presence_unlock(e);
@@ -143,6 +157,7 @@ int presence_flush(struct app *app, int pause_between_ms, struct err *err)
     struct flush *flush = calloc(1, sizeof *flush);
     if (flush == NULL)
         return err_set(err, ERR_NOMEM, "out of memory");
+    flush->now_ms = clock_now_ms(app->clock);
     for (int i = 0; i < PRESENCE_STRIPES; i++)
         collect(&p->stripes[i], &dirty);
     if (dirty.count > 0)

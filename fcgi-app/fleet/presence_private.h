@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "fleet/presence_entry.h"
+#include "update/rollout.h"
 
 enum { PRESENCE_STRIPES = 64 };
 
@@ -31,6 +32,14 @@ struct facts {
     int64_t commands;
 };
 
+/* What the agent is told of updates and says of them. Few agents have either at any time, so they are kept aside. */
+struct updates {
+    struct update_offer *offer; /* NULL: none */
+    int64_t offer_rev;
+    struct update_report *report;  /* what is not written yet; NULL: nothing */
+    struct update_report *written; /* as far as it will have been by the next flush; NULL: idle */
+};
+
 /* What heartbeats say, and what is written of it. */
 struct live {
     struct presence_beat beat;
@@ -51,6 +60,7 @@ struct presence_entry {
     int64_t loaded_ms, used_ms;
     struct facts facts;
     struct live live;
+    struct updates updates;
     bool dirty;
     bool changed; /* since the last flush: more than the time and the uptime */
     int polls;
@@ -62,14 +72,34 @@ struct presence_entry {
     uint32_t jitter;
 };
 
+/* How far the changes of offers were told: revision, and agent within it. */
+struct offers_place {
+    int64_t rev;
+    char agent_id[UUID_SIZE];
+};
+
 struct presence {
     struct stripe stripes[PRESENCE_STRIPES];
     atomic_uint_fast64_t generation;
+    atomic_uint_fast64_t offers_epoch; /* moves whenever entries are told of offers */
+    struct offers_place offers_told;   /* for the thread that tells */
+    bool offers_begun;
     atomic_size_t count;
     pthread_mutex_t head_lock;
     char head[AUDIT_HEAD_SIZE];
     struct presence_chores chores;
 };
+
+/* The entry of a key with its stripe locked (presence_unlock), or NULL with nothing locked. No reading. */
+struct presence_entry *presence_find_locked(struct presence *p, const unsigned char key[DIGEST_SIZE]);
+
+/* Frees an entry that nobody holds and no table has. */
+void presence_entry_free(struct presence_entry *e);
+
+/* Offers (presence_offers.c), under the stripe's lock: takes what `fresh` has read from the database, unless the entry
+ * heard of something newer. */
+void presence_updates_load(struct presence_entry *fresh, const struct db_rows *rows);
+void presence_updates_refresh(struct presence_entry *e, struct presence_entry *fresh);
 
 extern const char presence_online[], presence_offline[], presence_error[];
 

@@ -13,7 +13,7 @@ int alert_raise(struct db *db, const struct alert *alert, struct err *err)
         return rc;
     bool open = rc == DB_ROW && db_rows_int(&rows, 0, 0) > 0;
     db_rows_done(&rows);
-    if (open)
+    if (open && !alert->repeat)
         return 0;
     char id[UUID_SIZE];
     if (!uuid_v7(alert->time_ms, token_random, id))

@@ -10,9 +10,11 @@ struct alert {
     const char *user_id;  /* whose it is; NULL: for admins */
     const char *agent_id; /* NULL: about no agent */
     int64_t time_ms;
+    bool repeat; /* raised also when one like it is still open */
 };
 
-/* Inside a write closure (db/writer.h). An unacknowledged alert of the same kind and agent is not doubled. */
+/* Inside a write closure (db/writer.h). An unacknowledged alert of the same kind and agent is not doubled, unless it
+ * says so. */
 int alert_raise(struct db *db, const struct alert *alert, struct err *err) MUSTER_NODISCARD;
 
 #endif

@@ -3,7 +3,7 @@
  * Whoever changes what others hold in memory bumps a topic in the same transaction (db_changed). Every server process
  * polls the counters every 200 ms on a thread and a connection of its own and calls the watchers of topics that moved;
  * so a cache is at most that old, whichever process made the change. The topics are the rows of the table changes:
- * agents, commands, configs, sessions. */
+ * agents, commands, configs, releases, rollouts, sessions. */
 #ifndef MUSTER_OPS_CHANGES_H
 #define MUSTER_OPS_CHANGES_H
 

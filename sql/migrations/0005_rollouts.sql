@@ -78,7 +78,7 @@ CREATE TABLE agent_updates (
     workload TEXT NOT NULL DEFAULT '',          -- namespace/kind/name that this agent can roll out
     reported_ms BIGINT
 );
-CREATE INDEX agent_updates_by_rev ON agent_updates (offer_rev);
+CREATE INDEX agent_updates_by_rev ON agent_updates (offer_rev, agent_id);
 
 CREATE TABLE agent_update_history (
     id TEXT PRIMARY KEY,

@@ -32,7 +32,7 @@ FROM rollouts WHERE id = :id;
 -- the same person in the same channel takes over.
 SELECT r.id FROM rollouts r
 WHERE r.state IN ('running', 'rolling_back')
-   OR (r.state = 'done' AND r.kind <> 'single' AND r.finished_ms > :late_since AND NOT EXISTS
+   OR (r.state IN ('done', 'rolled_back') AND r.kind <> 'single' AND r.finished_ms > :late_since AND NOT EXISTS
        (SELECT 1 FROM rollouts n WHERE n.user_id = r.user_id AND n.channel = r.channel AND n.kind = r.kind
         AND n.created_ms > r.created_ms))
 ORDER BY r.created_ms, r.id LIMIT :limit;
@@ -246,14 +246,22 @@ ORDER BY m.deadline_ms, m.rollout_id, m.agent_id LIMIT :limit;
 -- name: rollout_overdue_any
 SELECT 1 FROM rollout_members WHERE deadline_ms <= :now LIMIT 1;
 
--- name: rollout_bystanders
--- Of the newest agents that were heard of within a day and are not being updated: how many there are, and how many of
--- them were heard of lately.
-SELECT COUNT(*), COALESCE(SUM(CASE WHEN s.last_seen_ms > :recent THEN 1 ELSE 0 END), 0)
-FROM (SELECT a.id, a.last_seen_ms FROM agents a
-      WHERE a.last_seen_ms > :day AND a.status <> 'offline' AND NOT EXISTS
+-- name: rollout_bystanders_heard
+-- When the newest agents that are not being updated were last heard of.
+SELECT MAX(s.last_seen_ms)
+FROM (SELECT a.last_seen_ms FROM agents a
+      WHERE a.last_seen_ms IS NOT NULL AND a.status <> 'offline' AND NOT EXISTS
           (SELECT 1 FROM agent_updates u WHERE u.agent_id = a.id AND u.offer_rollout_id IS NOT NULL)
       ORDER BY a.id DESC LIMIT :limit) s;
+
+-- name: rollout_bystanders_since
+-- How many of the same were heard of since then.
+SELECT COUNT(*)
+FROM (SELECT a.last_seen_ms FROM agents a
+      WHERE a.last_seen_ms IS NOT NULL AND a.status <> 'offline' AND NOT EXISTS
+          (SELECT 1 FROM agent_updates u WHERE u.agent_id = a.id AND u.offer_rollout_id IS NOT NULL)
+      ORDER BY a.id DESC LIMIT :limit) s
+WHERE s.last_seen_ms > :since;
 
 -- name: rollout_shift_deadlines
 UPDATE rollout_members
@@ -350,9 +358,9 @@ WHERE offer_rollout_id = :rollout AND agent_id IN
 -- name: update_offer_since
 -- What changed since a revision, for the presence tables.
 SELECT a.api_key_hash, u.offer_rollout_id, u.offer_version, u.offer_not_before_ms, u.offer_force, u.offer_downgrade,
-    u.offer_rev
+    u.offer_rev, u.agent_id
 FROM agent_updates u JOIN agents a ON a.id = u.agent_id
-WHERE u.offer_rev > :rev ORDER BY u.offer_rev, u.agent_id LIMIT :limit;
+WHERE (u.offer_rev, u.agent_id) > (:rev, :agent) ORDER BY u.offer_rev, u.agent_id LIMIT :limit;
 
 -- name: update_of_agent
 SELECT state, version, percent, reason, rollout_id, workload, reported_ms, offer_rollout_id, offer_version,

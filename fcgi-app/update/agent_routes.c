@@ -1,0 +1,243 @@
+/* Updates of one agent, and agents in containers: the routes. */
+#include <string.h>
+
+#include "app.h"
+#include "auth/secrets.h"
+#include "common/version.h"
+#include "db/writer.h"
+#include "fleet/fleet.h"
+#include "http/request.h"
+#include "update/act.h"
+
+static const char *viewer_of(const struct req *r)
+{
+    return r->principal.role == ROLE_ADMIN ? NULL : r->principal.id;
+}
+
+static json_t *int_or_null(const struct db_rows *rows, int column)
+{
+    return db_rows_null(rows, column) ? json_null() : json_integer((json_int_t)db_rows_int(rows, column, 0));
+}
+
+/* --- what an agent says --- */
+
+static json_t *offer_json(const struct db_rows *rows)
+{
+    struct update_offer offer;
+    if (!update_offer_of_row(rows, 7, &offer))
+        return json_null();
+    return json_pack("{s:s,s:s,s:I,s:b,s:b}", "version", offer.version, "rolloutId", offer.rollout_id, "notBefore_ms",
+                     (json_int_t)offer.not_before_ms, "force", offer.force, "downgrade", offer.downgrade);
+}
+
+static json_t *report_json(const struct db_rows *rows)
+{
+    if (db_rows_null(rows, 6)) /* offered something, but never said anything */
+        return json_null();
+    return json_pack("{s:s,s:s,s:o,s:s,s:s,s:s,s:I}", "state", db_rows_text(rows, 0), "version", db_rows_text(rows, 1),
+                     "percent", int_or_null(rows, 2), "reason", db_rows_text(rows, 3), "rolloutId",
+                     db_rows_text(rows, 4), "workload", db_rows_text(rows, 5), "reported_ms",
+                     (json_int_t)db_rows_int(rows, 6, 0));
+}
+
+static int read_now(struct req *r, json_t **ret_report, json_t **ret_offer, struct err *err)
+{
+    struct db_rows rows;
+    int rc = db_query_one(r->db, DB_UPDATE_OF_AGENT, DB_ARGS(DB_TEXT("agent", r->params[0])), &rows, err);
+    if (rc < 0)
+        return rc;
+    *ret_report = rc == DB_ROW ? report_json(&rows) : json_null();
+    *ret_offer = rc == DB_ROW ? offer_json(&rows) : json_null();
+    if (rc == DB_ROW)
+        db_rows_done(&rows);
+    return 0;
+}
+
+static int read_history(struct req *r, int64_t limit, json_t *list, struct err *err)
+{
+    struct db_rows rows;
+    int rc =
+        db_query(r->db, DB_UPDATE_HISTORY, DB_ARGS(DB_TEXT("agent", r->params[0]), DB_INT("limit", limit)), &rows, err);
+    while (rc == 0 && (rc = db_rows_next(&rows, err)) == DB_ROW) {
+        json_t *item =
+            json_pack("{s:I,s:s,s:s,s:s,s:s,s:s}", "time_ms", (json_int_t)db_rows_int(&rows, 0, 0), "state",
+                      db_rows_text(&rows, 1), "version", db_rows_text(&rows, 2), "currentVersion",
+                      db_rows_text(&rows, 3), "reason", db_rows_text(&rows, 4), "rolloutId", db_rows_text(&rows, 5));
+        rc = json_array_append_new(list, item) == 0 ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+    }
+    db_rows_done(&rows);
+    return rc;
+}
+
+void rollout_agent_updates(struct req *r)
+{
+    struct err err = {0};
+    int64_t limit = 0;
+    json_t *report = NULL, *offer = NULL;
+    if (!req_query_int(r, "limit", 1, 200, 50, &limit))
+        return;
+    json_t *history = json_array();
+    int rc = fleet_agent_may_see(r, r->params[0], &err);
+    if (rc == 0)
+        rc = read_now(r, &report, &offer, &err);
+    if (rc == 0)
+        rc = read_history(r, limit, history, &err);
+    if (rc == 0) {
+        reply_json(r, 200, json_pack("{s:o,s:o,s:o}", "update", report, "offer", offer, "history", history));
+        return;
+    }
+    json_decref(report);
+    json_decref(offer);
+    json_decref(history);
+    reply_error(r, &err);
+}
+
+/* --- orders --- */
+
+/* The version of the body, and that the person may see the agent. NULL after a reply was set. */
+static const char *read_order(struct req *r)
+{
+    struct jsonread_error wrong = {0};
+    struct jsonread body;
+    struct err err = {0};
+    if (!req_json(r, &wrong, &body))
+        return NULL;
+    const char *version = jsonread_str(&body, "version", 1, UPDATE_VERSION_SIZE - 1);
+    if (version != NULL && !version_valid(version))
+        jsonread_fail(&body, "version", "must be a version such as 0.2.0");
+    if (!req_fields_ok(r, &wrong))
+        return NULL;
+    if (fleet_agent_may_see(r, r->params[0], &err) != 0) {
+        reply_error(r, &err);
+        return NULL;
+    }
+    return version;
+}
+
+static int write_order(struct db *db, void *ctx, struct err *err)
+{
+    return act_order(db, ctx, err);
+}
+
+void rollout_agent_update(struct req *r)
+{
+    struct err err = {0};
+    const char *version = read_order(r);
+    if (version == NULL)
+        return;
+    struct rollout_order order = {
+        .audit_key = secrets_audit_key(r->app->secrets),
+        .audit = audit_of_request(r, "", ""),
+        .owner_id = r->principal.id,
+        .agent_id = r->params[0],
+        .version = version,
+        .now_ms = r->now_ms,
+    };
+    if (db_write(r->app->writer, write_order, &order, &err) != 0)
+        reply_error(r, &err);
+    else
+        reply_json(r, 200, json_pack("{s:b,s:s}", "success", 1, "rolloutId", order.rollout_id));
+}
+
+static int write_k8s(struct db *db, void *ctx, struct err *err)
+{
+    return act_k8s(db, ctx, err);
+}
+
+void rollout_agent_k8s(struct req *r)
+{
+    struct err err = {0};
+    const char *version = read_order(r);
+    if (version == NULL)
+        return;
+    struct rollout_k8s k8s = {
+        .audit_key = secrets_audit_key(r->app->secrets),
+        .audit = audit_of_request(r, "", ""),
+        .agent_id = r->params[0],
+        .version = version,
+        .created_by = arena_printf(r->arena, "user:%s", r->principal.id),
+        .now_ms = r->now_ms,
+    };
+    if (db_write(r->app->writer, write_k8s, &k8s, &err) != 0) {
+        reply_error(r, &err);
+        return;
+    }
+    fleet_agent_wake(r->app, r->params[0]);
+    reply_json(r, 200, json_pack("{s:b,s:s}", "success", 1, "commandId", k8s.command_id));
+}
+
+/* --- containers --- */
+
+static json_t *container_json(const struct db_rows *rows, const char *available, const char *image)
+{
+    const char *state = db_rows_text(rows, 5), *reason = db_rows_text(rows, 7), *workload = db_rows_text(rows, 8);
+    bool can = workload != NULL && workload[0] != '\0' && image != NULL &&
+               member_capable(db_rows_text(rows, 3), "k8s-rollout");
+    return json_pack("{s:s,s:s,s:s,s:s,s:s?,s:s,s:b,s:s,s:o,s:s,s:o}", "agentId", db_rows_text(rows, 0), "agentName",
+                     db_rows_text(rows, 1), "version", db_rows_text(rows, 2), "availableVersion", available,
+                     "containerImage", image, "workload", workload != NULL ? workload : "", "canRollOut", can, "state",
+                     state != NULL ? state : "idle", "percent", int_or_null(rows, 6), "reason",
+                     reason != NULL ? reason : "", "last_seen_ms", int_or_null(rows, 4));
+}
+
+struct container_query {
+    const char *version; /* the newest published; "" when there is none */
+    const char *image;
+    int64_t limit, offset;
+};
+
+static int list_containers(struct req *r, const struct container_query *q, json_t *items, struct err *err)
+{
+    struct db_rows rows;
+    int rc = db_query(r->db, DB_CONTAINER_PAGE,
+                      DB_ARGS(DB_TEXT("version", q->version), DB_TEXT("viewer", viewer_of(r)),
+                              DB_INT("limit", q->limit), DB_INT("offset", q->offset)),
+                      &rows, err);
+    while (rc == 0 && (rc = db_rows_next(&rows, err)) == DB_ROW)
+        rc = json_array_append_new(items, container_json(&rows, q->version, q->image)) == 0
+                 ? 0
+                 : err_set(err, ERR_NOMEM, "out of memory");
+    db_rows_done(&rows);
+    return rc;
+}
+
+/* The image of the newest release, in the request's arena; NULL when it has none. */
+static int read_image(struct req *r, const char *version, const char **ret, struct err *err)
+{
+    struct db_rows rows;
+    int rc = db_query_one(r->db, DB_ROLLOUT_RELEASE, DB_ARGS(DB_TEXT("version", version)), &rows, err);
+    if (rc != DB_ROW)
+        return rc;
+    const char *image = db_rows_text(&rows, 5);
+    *ret = image != NULL ? arena_printf(r->arena, "%s", image) : NULL;
+    db_rows_done(&rows);
+    return 0;
+}
+
+void rollout_container_list(struct req *r)
+{
+    struct rollout_newest newest;
+    struct container_query q = {0};
+    struct err err = {0};
+    int64_t total = 0;
+    if (!req_query_int(r, "limit", 1, 200, 50, &q.limit) ||
+        !req_query_int(r, "offset", 0, INT64_C(1) << 40, 0, &q.offset))
+        return;
+    json_t *items = json_array();
+    int rc = rollout_newest_get(r->db, "stable", NULL, &newest, &err);
+    q.version = newest.version;
+    if (rc == 0 && q.version[0] != '\0') {
+        rc = read_image(r, q.version, &q.image, &err);
+        if (rc == 0)
+            rc = rollout_number(r->db, DB_CONTAINER_COUNT,
+                                DB_ARGS(DB_TEXT("version", q.version), DB_TEXT("viewer", viewer_of(r))), &total, &err);
+        if (rc == 0)
+            rc = list_containers(r, &q, items, &err);
+    }
+    if (rc != 0) {
+        json_decref(items);
+        reply_error(r, &err);
+        return;
+    }
+    reply_json(r, 200, json_pack("{s:o,s:I}", "items", items, "total", (json_int_t)total));
+}

@@ -1,0 +1,456 @@
+/* Driving rollouts: what rollout.h calls the engine. */
+#include "update/engine.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "app.h"
+#include "auth/secrets.h"
+#include "common/log.h"
+#include "db/writer.h"
+#include "fleet/fleet.h"
+#include "ops/alert.h"
+#include "update/act.h"
+#include "update/rollout_rules.h"
+
+enum {
+    ACTIVE_MAX = 100,
+    STEPS_MAX = 2000, /* of one tick: chunks of a scan */
+    STEP_PAUSE_MS = 5,
+    NOTHING_TO_DO_MS = 60 * 1000,
+};
+
+#define MINUTE_MS INT64_C(60000)
+#define DAY_MS    (INT64_C(24) * 3600 * 1000)
+
+/* --- pausing --- */
+
+int engine_pause(struct engine *e, struct rollout *r, const char *reason, struct err *err)
+{
+    char message[500];
+    struct audit_entry entry = {.time_ms = e->now_ms, .actor = "system", .address = "", .request_id = ""};
+    (void)snprintf(message, sizeof message,
+                   "The rollout of %s has paused itself: %.300s. Look at its members, then resume, abort or roll back.",
+                   r->version, reason);
+    struct alert alert = {
+        .kind = "rollout.paused", .message = message, .user_id = r->owner_id, .time_ms = e->now_ms, .repeat = true};
+    int rc = offer_withdraw_all(e->db, r->id, e->now_ms, &e->rev, err);
+    if (rc == 0)
+        rc = db_exec(e->db, DB_ROLLOUT_SET_STATE,
+                     DB_ARGS(DB_TEXT("id", r->id), DB_TEXT("state", rollout_state_name(ROLLOUT_PAUSED)),
+                             DB_TEXT("reason", reason), DB_NULL("finished"), DB_INT("now", e->now_ms)),
+                     NULL, err);
+    if (rc == 0)
+        rc = alert_raise(e->db, &alert, err);
+    if (rc == 0)
+        rc = act_audit(e->db, e->audit_key, entry, "rollout.pause", r->id, NULL, err);
+    if (rc == 0)
+        r->state = ROLLOUT_PAUSED;
+    return rc;
+}
+
+/* --- offering --- */
+
+struct candidate {
+    char id[UUID_SIZE];
+    char version[UPDATE_VERSION_SIZE];
+    bool container, can_update;
+};
+
+struct candidates {
+    size_t count;
+    struct candidate list[ENGINE_MEMBERS_MAX];
+};
+
+static void copy(char *ret, size_t size, const struct db_rows *rows, int column)
+{
+    const char *text = db_rows_text(rows, column);
+    (void)snprintf(ret, size, "%s", text != NULL ? text : "");
+}
+
+static int read_candidates(struct engine *e, enum db_statement statement, struct db_args args, struct candidates *ret,
+                           struct err *err)
+{
+    struct db_rows rows;
+    ret->count = 0;
+    int rc = db_query(e->db, statement, args, &rows, err);
+    while (rc == 0 && ret->count < ENGINE_MEMBERS_MAX && (rc = db_rows_next(&rows, err)) == DB_ROW) {
+        struct candidate *c = &ret->list[ret->count++];
+        const char *mode = db_rows_text(&rows, 2);
+        copy(c->id, sizeof c->id, &rows, 0);
+        copy(c->version, sizeof c->version, &rows, 1);
+        c->container = mode != NULL && strcmp(mode, "container") == 0;
+        c->can_update = member_capable(db_rows_text(&rows, 3), "update");
+        rc = 0;
+    }
+    db_rows_done(&rows);
+    return rc;
+}
+
+/* What this step knows of a rollout. */
+struct drive {
+    struct rollout *r;
+    struct rollout_release release; /* of the version it offers */
+    const char *target;             /* that version */
+    bool back;
+    int64_t in_flight, room, offered_in_stages;
+    bool candidates; /* there were some in this stage, offered or not */
+};
+
+static int offer_one(struct engine *e, struct drive *d, const struct candidate *c, int stage, int64_t members,
+                     struct err *err)
+{
+    const char *reason = "";
+    struct member_facts facts = {.version = c->version,
+                                 .target = d->target,
+                                 .downgrade = d->back,
+                                 .container = c->container,
+                                 .can_update = c->can_update};
+    struct offer_new offer = {
+        .who = {d->r->id, c->id}, .version = d->target, .stage = stage, .downgrade = d->back, .now_ms = e->now_ms};
+    enum member_state state = member_first_state(&facts, true, &reason);
+    if (state != MEMBER_PENDING)
+        return offer_move(e->db, &offer.who, state == MEMBER_CURRENT && d->back ? MEMBER_COMMITTED : state, reason, 0,
+                          e->now_ms, &e->rev, err);
+    offer.not_before_ms = rollout_slot_ms(c->id, e->now_ms, members, d->release.size_bytes, e->uplink_mbps);
+    offer.deadline_ms = offer.not_before_ms + d->r->plan.silence_s * INT64_C(1000);
+    int rc = offer_make(e->db, &offer, &e->rev, err);
+    if (rc == 0) {
+        d->in_flight++;
+        d->room--;
+        d->offered_in_stages += stage != ROLLOUT_NO_LIMIT;
+    }
+    return rc;
+}
+
+static int offer_all(struct engine *e, struct drive *d, const struct candidates *list, int stage, struct err *err)
+{
+    int rc = 0;
+    int64_t members = d->in_flight + (int64_t)list->count;
+    for (size_t i = 0; rc == 0 && i < list->count; i++)
+        rc = offer_one(e, d, &list->list[i], stage, members, err);
+    if (list->count > 0)
+        engine_again(e, ENGINE_SOON_MS);
+    return rc;
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int offer_urgent(struct engine *e, struct drive *d, struct candidates *list, struct err *err)
+{
+    if (d->room == 0 || d->back)
+        return 0;
+    int rc = read_candidates(e, DB_ROLLOUT_CANDIDATES_URGENT,
+                             DB_ARGS(DB_TEXT("rollout", d->r->id), DB_INT("now", e->now_ms),
+                                     DB_INT("limit", least(d->room, ENGINE_MEMBERS_MAX))),
+                             list, err);
+    return rc == 0 ? offer_all(e, d, list, ROLLOUT_NO_LIMIT, err) : rc;
+}
+
+/* Those of the stage; when nothing may be offered now, only whether there are any. */
+static int offer_stage(struct engine *e, struct drive *d, struct candidates *list, bool may_offer, struct err *err)
+{
+    int below = 100, stage = ROLLOUT_NO_LIMIT;
+    int64_t limit = INT64_MAX;
+    if (!d->back) {
+        rollout_stage_reach(&d->r->plan.stages[d->r->stage], d->offered_in_stages, &below, &limit);
+        stage = (int)d->r->stage;
+    }
+    if (limit == 0)
+        return 0;
+    bool offering = may_offer && d->room > 0;
+    int rc = read_candidates(e, DB_ROLLOUT_CANDIDATES,
+                             DB_ARGS(DB_TEXT("rollout", d->r->id), DB_TEXT("direction", d->back ? "back" : "forward"),
+                                     DB_INT("below", below), DB_INT("now", e->now_ms),
+                                     DB_INT("limit", offering ? least(least(d->room, limit), ENGINE_MEMBERS_MAX) : 1)),
+                             list, err);
+    d->candidates = list->count > 0;
+    if (d->candidates && may_offer)
+        engine_again(e, ENGINE_SOON_MS);
+    return rc == 0 && offering ? offer_all(e, d, list, stage, err) : rc;
+}
+
+/* --- stages --- */
+
+static int ask(struct engine *e, enum db_statement statement, struct db_args args, bool *ret, struct err *err)
+{
+    int64_t number = 0;
+    int rc = rollout_number(e->db, statement, args, &number, err);
+    *ret = number != 0;
+    return rc;
+}
+
+static int set_stage(struct engine *e, struct rollout *r, size_t stage, int64_t done_ms, struct err *err)
+{
+    r->stage = stage;
+    r->stage_done_ms = done_ms;
+    engine_again(e, ENGINE_SOON_MS);
+    return db_exec(e->db, DB_ROLLOUT_SET_STAGE,
+                   DB_ARGS(DB_TEXT("id", r->id), DB_INT("stage", (int64_t)stage),
+                           done_ms != 0 ? DB_INT("done", done_ms) : DB_NULL("done"), DB_INT("now", e->now_ms)),
+                   NULL, err);
+}
+
+static int finish(struct engine *e, struct rollout *r, enum rollout_state state, struct err *err)
+{
+    int rc = db_exec(e->db, DB_ROLLOUT_SET_STATE,
+                     DB_ARGS(DB_TEXT("id", r->id), DB_TEXT("state", rollout_state_name(state)), DB_TEXT("reason", ""),
+                             DB_INT("finished", e->now_ms), DB_INT("now", e->now_ms)),
+                     NULL, err);
+    return rc != 0 ? rc : offer_rev(e->db, &e->rev, err);
+}
+
+static int read_stage_facts(struct engine *e, const struct drive *d, struct rollout_stage_facts *ret, struct err *err)
+{
+    struct db_args id = DB_ARGS(DB_TEXT("rollout", d->r->id));
+    *ret = (struct rollout_stage_facts){
+        .in_flight = d->in_flight, .offered_in_stages = d->offered_in_stages, .candidates = d->candidates};
+    if (d->in_flight > 0)
+        return 0;
+    int rc = ask(e, DB_ROLLOUT_PENDING_ANY, id, &ret->pending, err);
+    if (rc == 0)
+        rc = ask(e, DB_ROLLOUT_WELL_ANY, id, &ret->well, err);
+    if (rc == 0 && ret->pending)
+        rc = ask(e, DB_ROLLOUT_AWAITED, DB_ARGS(DB_TEXT("rollout", d->r->id), DB_INT("since", e->now_ms - DAY_MS)),
+                 &ret->awaited, err);
+    return rc;
+}
+
+static int advance(struct engine *e, struct drive *d, struct err *err)
+{
+    struct rollout *r = d->r;
+    struct rollout_stage_facts facts;
+    int rc = read_stage_facts(e, d, &facts, err);
+    if (rc != 0)
+        return rc;
+    bool complete = rollout_stage_complete(&r->plan.stages[r->stage], &facts);
+    switch (rollout_next_step(&r->plan, r->stage, complete, r->stage_done_ms, e->now_ms)) {
+    case ROLLOUT_SOAK: return set_stage(e, r, r->stage, e->now_ms, err);
+    case ROLLOUT_NEXT_STAGE: return set_stage(e, r, r->stage + 1, 0, err);
+    case ROLLOUT_FINISH: return r->state == ROLLOUT_DONE ? 0 : finish(e, r, ROLLOUT_DONE, err);
+    case ROLLOUT_STAY: break;
+    }
+    int64_t left_ms = r->stage_done_ms + r->plan.stages[r->stage].soak_s * INT64_C(1000) - e->now_ms;
+    if (complete && !r->plan.stages[r->stage].manual)
+        engine_again(e, left_ms > 0 ? left_ms : ENGINE_SOON_MS);
+    return 0;
+}
+
+/* --- containers --- */
+
+static int signal_one(struct engine *e, const struct rollout *r, const char *agent_id, struct err *err)
+{
+    char id[UUID_SIZE], args[UPDATE_VERSION_SIZE + 20];
+    (void)snprintf(args, sizeof args, "{\"version\":\"%s\"}", r->version);
+    struct fleet_command_new command = {
+        .agent_id = agent_id, .kind = "k8s-rollout", .args = args, .created_by = "system", .now_ms = e->now_ms};
+    int rc = fleet_command_create(e->db, &command, id, err);
+    return rc != 0 ? rc
+                   : db_exec(e->db, DB_ROLLOUT_SIGNALLED,
+                             DB_ARGS(DB_TEXT("rollout", r->id), DB_TEXT("agent", agent_id),
+                                     DB_TEXT("reason", "its workload was told to roll out")),
+                             NULL, err);
+}
+
+static int signal_workloads(struct engine *e, const struct rollout *r, struct err *err)
+{
+    char ids[20][UUID_SIZE];
+    size_t count = 0;
+    struct db_rows rows;
+    const struct rollout_stage *stage = &r->plan.stages[r->stage];
+    if (!stage->k8s_automatic)
+        return 0;
+    int rc = db_query(e->db, DB_ROLLOUT_SIGNAL_NEXT,
+                      DB_ARGS(DB_TEXT("rollout", r->id), DB_INT("below", stage->count > 0 ? 100 : stage->percent),
+                              DB_INT("limit", 20)),
+                      &rows, err);
+    while (rc == 0 && count < 20 && (rc = db_rows_next(&rows, err)) == DB_ROW) {
+        copy(ids[count++], UUID_SIZE, &rows, 0);
+        rc = 0;
+    }
+    db_rows_done(&rows);
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        rc = signal_one(e, r, ids[i], err);
+    return rc;
+}
+
+/* --- one rollout --- */
+
+static int read_pace(struct engine *e, struct drive *d, struct err *err)
+{
+    int64_t last_minute = 0;
+    struct db_args id = DB_ARGS(DB_TEXT("rollout", d->r->id));
+    int rc = rollout_number(e->db, DB_ROLLOUT_IN_FLIGHT, id, &d->in_flight, err);
+    if (rc == 0 && d->r->plan.max_per_minute > 0)
+        rc = rollout_number(e->db, DB_ROLLOUT_OFFERED_SINCE,
+                            DB_ARGS(DB_TEXT("rollout", d->r->id), DB_INT("since", e->now_ms - MINUTE_MS)), &last_minute,
+                            err);
+    if (rc == 0 && !d->back && d->r->plan.stages[d->r->stage].count > 0)
+        rc = rollout_number(e->db, DB_ROLLOUT_OFFERED_IN_STAGES, id, &d->offered_in_stages, err);
+    d->room = rollout_room(&d->r->plan, d->in_flight, last_minute);
+    return rc;
+}
+
+static int drive_forward(struct engine *e, struct drive *d, struct candidates *list, struct err *err)
+{
+    bool open = rollout_window_open(&d->r->plan, e->now_ms);
+    int rc = offer_urgent(e, d, list, err);
+    if (rc == 0)
+        rc = offer_stage(e, d, list, open, err);
+    if (rc == 0)
+        rc = signal_workloads(e, d->r, err);
+    return rc == 0 ? advance(e, d, err) : rc;
+}
+
+static int drive_back(struct engine *e, struct drive *d, struct candidates *list, struct err *err)
+{
+    bool awaited = true;
+    int rc = offer_stage(e, d, list, true, err);
+    if (rc != 0 || d->r->state == ROLLOUT_ROLLED_BACK || d->candidates || d->in_flight > 0)
+        return rc;
+    rc = ask(e, DB_ROLLOUT_AWAITED, DB_ARGS(DB_TEXT("rollout", d->r->id), DB_INT("since", e->now_ms - DAY_MS)),
+             &awaited, err);
+    return rc == 0 && !awaited ? finish(e, d->r, ROLLOUT_ROLLED_BACK, err) : rc;
+}
+
+static int drive(struct engine *e, struct rollout *r, struct candidates *list, struct err *err)
+{
+    struct drive d = {.r = r, .back = r->state == ROLLOUT_ROLLING_BACK || r->state == ROLLOUT_ROLLED_BACK};
+    d.target = d.back ? r->previous_version : r->version;
+    int rc = rollout_release_get(e->db, d.target, &d.release, err);
+    if (rc == ERR_NOT_FOUND || (rc == 0 && !d.release.published))
+        return r->finished_ms != 0 ? 0 : engine_pause(e, r, "its release is no longer published", err);
+    if (rc == 0 && !d.back)
+        rc = engine_scan(e, r, err);
+    if (rc == 0 && !d.back)
+        rc = engine_errors(e, r, err);
+    if (rc == 0 && !d.back)
+        rc = engine_thresholds(e, r, err);
+    if (rc != 0 || r->state == ROLLOUT_PAUSED || !r->scanned)
+        return rc;
+    rc = read_pace(e, &d, err);
+    if (rc != 0)
+        return rc;
+    return d.back ? drive_back(e, &d, list, err) : drive_forward(e, &d, list, err);
+}
+
+/* --- a step --- */
+
+static int read_active(struct engine *e, char ids[ACTIVE_MAX][UUID_SIZE], size_t *ret_count, struct err *err)
+{
+    struct db_rows rows;
+    size_t count = 0;
+    int rc = db_query(e->db, DB_ROLLOUT_ACTIVE,
+                      DB_ARGS(DB_INT("late_since", e->now_ms - 30 * DAY_MS), DB_INT("limit", ACTIVE_MAX)), &rows, err);
+    while (rc == 0 && count < ACTIVE_MAX && (rc = db_rows_next(&rows, err)) == DB_ROW) {
+        copy(ids[count++], UUID_SIZE, &rows, 0);
+        rc = 0;
+    }
+    db_rows_done(&rows);
+    *ret_count = count;
+    return rc;
+}
+
+struct step {
+    struct engine engine;
+    bool minimum_due;
+    struct candidates candidates;
+};
+
+static int write_step(struct db *db, void *ctx, struct err *err)
+{
+    struct step *step = ctx;
+    struct engine *e = &step->engine;
+    char ids[ACTIVE_MAX][UUID_SIZE];
+    size_t count = 0;
+    e->db = db;
+    int rc = engine_deadlines(e, err);
+    if (rc == 0 && step->minimum_due)
+        rc = engine_minimum(e, err);
+    if (rc == 0)
+        rc = read_active(e, ids, &count, err);
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        struct rollout r = {0};
+        rc = rollout_load(db, ids[i], &r, err);
+        if (rc == 0)
+            rc = drive(e, &r, &step->candidates, err);
+        rollout_done(&r);
+    }
+    if (count > 0 || e->under_way)
+        engine_again(e, ENGINE_IDLE_MS);
+    /* The first offers after a quiet time: silence counts from now, not from the last time there were any. */
+    if (rc == 0 && !e->under_way && e->rev != 0)
+        rc = engine_alive(e, err);
+    return rc;
+}
+
+/* --- the tick --- */
+
+/* Whether anything moved or is due. The counters are remembered as they were before the steps: what those move
+ * themselves is looked at again. */
+static int is_due(struct app *app, struct rollout_schedule *s, int64_t now_ms, bool *ret, bool *ret_minimum,
+                  struct err *err)
+{
+    int64_t rollouts = 0, releases = 0;
+    int rc = 0;
+    if (s->db == NULL)
+        rc = db_open(&(struct db_options){.path = app->settings->db_path, .read_only = true}, &s->db, err);
+    if (rc == 0)
+        rc = rollout_number(s->db, DB_CHANGE_GET, DB_ARGS(DB_TEXT("topic", "rollouts")), &rollouts, err);
+    if (rc == 0)
+        rc = rollout_number(s->db, DB_CHANGE_GET, DB_ARGS(DB_TEXT("topic", "releases")), &releases, err);
+    if (rc != 0)
+        return rc;
+    *ret_minimum = releases != s->releases || now_ms >= s->minimum_due_ms;
+    *ret = *ret_minimum || rollouts != s->rollouts || now_ms >= s->next_ms || s->next_ms - now_ms > NOTHING_TO_DO_MS;
+    s->rollouts = rollouts;
+    s->releases = releases;
+    if (*ret_minimum)
+        s->minimum_due_ms = now_ms + ENGINE_RESCAN_MS;
+    return 0;
+}
+
+static int run_steps(struct app *app, struct rollout_schedule *s, struct err *err)
+{
+    static const struct timespec pause = {.tv_nsec = STEP_PAUSE_MS * 1000000L};
+    struct step step;
+    bool due = false, minimum_due = false;
+    int rc = is_due(app, s, clock_now_ms(app->clock), &due, &minimum_due, err);
+    for (int i = 0; rc == 0 && due && i < STEPS_MAX; i++) {
+        step.minimum_due = minimum_due && i == 0;
+        step.engine = (struct engine){
+            .audit_key = secrets_audit_key(app->secrets),
+            .now_ms = clock_now_ms(app->clock),
+            .poll_interval_ms = app->settings->poll_interval_s * INT64_C(1000),
+            .uplink_mbps = app->settings->uplink_mbps,
+            .wait_ms = NOTHING_TO_DO_MS,
+        };
+        rc = db_write(app->writer, write_step, &step, err);
+        s->next_ms = step.engine.now_ms + step.engine.wait_ms;
+        due = step.engine.wait_ms == 0;
+        if (due)
+            (void)nanosleep(&pause, NULL);
+    }
+    return rc;
+}
+
+void rollout_tick(struct app *app, struct rollout_schedule *schedule)
+{
+    struct err err = {0};
+    bool failed = run_steps(app, schedule, &err) != 0;
+    if (failed && !schedule->failing) /* once, not every second */
+        log_error("rollouts do not go on: %s", err.msg);
+    if (!failed && schedule->failing)
+        log_info("rollouts go on again");
+    schedule->failing = failed;
+}
+
+void rollout_tick_end(struct rollout_schedule *schedule)
+{
+    db_close(schedule->db);
+    schedule->db = NULL;
+}

@@ -1,0 +1,81 @@
+#include "update/offer.h"
+
+int offer_rev(struct db *db, int64_t *rev, struct err *err)
+{
+    if (*rev != 0)
+        return 0;
+    int rc = db_changed(db, "rollouts", err);
+    return rc != 0 ? rc : rollout_number(db, DB_CHANGE_GET, DB_ARGS(DB_TEXT("topic", "rollouts")), rev, err);
+}
+
+int offer_make(struct db *db, const struct offer_new *offer, int64_t *rev, struct err *err)
+{
+    const struct offer_member *who = &offer->who;
+    struct db_arg stage = offer->stage == ROLLOUT_NO_LIMIT ? DB_NULL("stage") : DB_INT("stage", offer->stage);
+    int rc = offer_rev(db, rev, err);
+    if (rc == 0)
+        rc = db_exec(db, DB_ROLLOUT_MEMBER_OFFER,
+                     DB_ARGS(DB_TEXT("rollout", who->rollout_id), DB_TEXT("agent", who->agent_id), stage,
+                             DB_INT("forced", offer->force), DB_INT("now", offer->now_ms),
+                             DB_INT("deadline", offer->deadline_ms)),
+                     NULL, err);
+    if (rc == 0)
+        rc = db_exec(db, DB_UPDATE_OFFER,
+                     DB_ARGS(DB_TEXT("agent", who->agent_id), DB_TEXT("rollout", who->rollout_id),
+                             DB_TEXT("version", offer->version), DB_INT("not_before", offer->not_before_ms),
+                             DB_INT("force", offer->force), DB_INT("downgrade", offer->downgrade), DB_INT("rev", *rev)),
+                     NULL, err);
+    return rc;
+}
+
+int offer_end(struct db *db, const struct offer_member *who, int64_t *rev, struct err *err)
+{
+    int rc = offer_rev(db, rev, err);
+    return rc != 0 ? rc
+                   : db_exec(db, DB_UPDATE_OFFER_END,
+                             DB_ARGS(DB_TEXT("agent", who->agent_id), DB_TEXT("rollout", who->rollout_id),
+                                     DB_INT("rev", *rev)),
+                             NULL, err);
+}
+
+int offer_move(struct db *db, const struct offer_member *who, enum member_state to, const char *reason,
+               int64_t deadline_ms, int64_t now_ms, int64_t *rev, struct err *err)
+{
+    struct db_arg deadline = member_in_flight(to) ? DB_INT("deadline", deadline_ms) : DB_NULL("deadline");
+    int rc = db_exec(db, DB_ROLLOUT_MEMBER_MOVE,
+                     DB_ARGS(DB_TEXT("rollout", who->rollout_id), DB_TEXT("agent", who->agent_id),
+                             DB_TEXT("state", member_state_name(to)), DB_TEXT("reason", reason), deadline,
+                             DB_INT("now", now_ms)),
+                     NULL, err);
+    return rc != 0 || member_in_flight(to) ? rc : offer_end(db, who, rev, err);
+}
+
+int offer_defer(struct db *db, const struct offer_member *who, const char *reason, int64_t retry_ms, int64_t now_ms,
+                int64_t *rev, struct err *err)
+{
+    int rc = db_exec(db, DB_ROLLOUT_MEMBER_DEFER,
+                     DB_ARGS(DB_TEXT("rollout", who->rollout_id), DB_TEXT("agent", who->agent_id),
+                             DB_TEXT("reason", reason), DB_INT("retry", retry_ms), DB_INT("now", now_ms)),
+                     NULL, err);
+    return rc != 0 ? rc : offer_end(db, who, rev, err);
+}
+
+int offer_turn_back(struct db *db, const struct offer_member *who, int64_t now_ms, int64_t *rev, struct err *err)
+{
+    int rc =
+        db_exec(db, DB_ROLLOUT_MEMBER_TURN,
+                DB_ARGS(DB_TEXT("rollout", who->rollout_id), DB_TEXT("agent", who->agent_id), DB_INT("now", now_ms)),
+                NULL, err);
+    return rc != 0 ? rc : offer_end(db, who, rev, err);
+}
+
+int offer_withdraw_all(struct db *db, const char *rollout_id, int64_t now_ms, int64_t *rev, struct err *err)
+{
+    int rc = offer_rev(db, rev, err);
+    if (rc == 0)
+        rc = db_exec(db, DB_UPDATE_OFFER_END_ALL, DB_ARGS(DB_TEXT("rollout", rollout_id), DB_INT("rev", *rev)), NULL,
+                     err);
+    return rc != 0 ? rc
+                   : db_exec(db, DB_ROLLOUT_WITHDRAW, DB_ARGS(DB_TEXT("rollout", rollout_id), DB_INT("now", now_ms)),
+                             NULL, err);
+}
