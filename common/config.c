@@ -51,7 +51,7 @@ static bool parse_int(const char *s, int64_t *ret)
     return true;
 }
 
-static bool parse_duration(const char *s, int64_t *ret_s)
+bool config_parse_duration(const char *s, int64_t *ret_s)
 {
     struct cursor c;
     cursor_init(&c, span_of(s));
@@ -123,7 +123,7 @@ static int value_set(struct value *v, const struct config_key *key, const char *
                        (long long)key->max);
         break;
     case CONFIG_DURATION:
-        ok = parse_duration(text, &number) && number >= key->min && number <= key->max;
+        ok = config_parse_duration(text, &number) && number >= key->min && number <= key->max;
         (void)snprintf(reason, sizeof reason, "must be a time such as 30s, 15m, 1h or 2d, from %lld s to %lld s",
                        (long long)key->min, (long long)key->max);
         break;

@@ -68,4 +68,7 @@ int config_reject(const struct config *c, const char *path, const char *name, st
 struct buf;
 int config_write_line(struct buf *b, const char *key, const char *value, struct err *err) MUSTER_NODISCARD;
 
+/* A DURATION as text. */
+bool config_parse_duration(const char *s, int64_t *ret_s);
+
 #endif

@@ -7,6 +7,7 @@
 #include "ops/ops.h"
 #include "serve.h"
 #include "update/update.h"
+#include "update/rollout.h"
 
 #define CONFIG_ONLY     ((const struct cli_option[]){COMMAND_OPTION_CONFIG, {0}})
 #define CONFIG_AND_JSON ((const struct cli_option[]){COMMAND_OPTION_CONFIG, COMMAND_OPTION_JSON, {0}})
@@ -46,6 +47,14 @@ static const struct cli_command commands[] = {
     {"release new-key",    "ROLE",     1, 1, "make a root or targets key on another machine",        release_new_key_details, release_new_key_options, release_command_new_key},
     {"release sign",       "FILE",     1, 1, "add a signature to metadata, on another machine",      release_sign_details, release_sign_options, release_command_sign},
     {"release import",     "FILE…",    1, 2, "take metadata that was signed elsewhere",              release_import_details, CONFIG_AND_JSON,   release_command_import},
+    {"rollout create",     NULL,       0, 0, "begin to roll a published release out",                 rollout_create_details, rollout_create_options, rollout_command_create},
+    {"rollout list",       NULL,       0, 0, "list rollouts, newest first",                          NULL,               CONFIG_AND_JSON,       rollout_command_list},
+    {"rollout show",       "ROLLOUT",  1, 1, "show a rollout and its failures",                      NULL,               rollout_wait_options,  rollout_command_show},
+    {"rollout pause",      "ROLLOUT",  1, 1, "offer nothing more for now",                           NULL,               CONFIG_AND_JSON,       rollout_command_pause},
+    {"rollout resume",     "ROLLOUT",  1, 1, "go on; failures until now are forgiven",               NULL,               rollout_wait_options,  rollout_command_resume},
+    {"rollout abort",      "ROLLOUT",  1, 1, "end a rollout where it is",                            NULL,               CONFIG_AND_JSON,       rollout_command_abort},
+    {"rollout rollback",   "ROLLOUT",  1, 1, "put the previous version back where it was replaced",  NULL,               rollout_wait_options,  rollout_command_rollback},
+    {"rollout advance",    "ROLLOUT",  1, 1, "begin the next stage now",                             NULL,               rollout_wait_options,  rollout_command_advance},
     {"audit verify",       NULL,       0, 0, "check the audit trail's chain",                        NULL,               CONFIG_AND_JSON,       auth_command_audit_verify},
     {"backup-db",          "FILE",     1, 1, "copy the live database to FILE and verify the copy",   NULL,               CONFIG_AND_JSON,       ops_command_backup_db},
     {"restore-db",         "FILE",     1, 1, "put a copy back; the server must be stopped",          NULL,               CONFIG_AND_JSON,       ops_command_restore_db},
@@ -61,7 +70,7 @@ int main(int argc, char **argv)
         .name = "muster-app",
         .summary = "looks after a fleet of hosts",
         .commands = commands,
-        .footer = "AGENT and CONFIG are an id or a name. Exit codes: 0 done, 1 failed, 2 misuse or bad configuration.",
+        .footer = "AGENT and CONFIG are an id or a name, ROLLOUT an id or a version. Exit codes: 0 done, 1 failed, 2 misuse or bad configuration.",
     };
     jsonread_wipe_freed();
     return cli_main(&program, argc, argv, NULL);

@@ -91,6 +91,21 @@ static int add_count(struct buf *b, struct req *r, enum db_statement statement, 
     return 0;
 }
 
+/* One gauge with a label for the state, from a statement of (state, count). */
+static int add_states(struct buf *b, struct req *r, enum db_statement statement, const char *name, const char *help,
+                      struct err *err)
+{
+    struct db_rows rows;
+    describe(b, name, "gauge", help);
+    int rc = db_query(r->db, statement, DB_NO_ARGS, &rows, err);
+    while (rc == 0 && (rc = db_rows_next(&rows, err)) == DB_ROW) {
+        buf_addf(b, "%s{state=\"%s\"} %" PRId64 "\n", name, db_rows_text(&rows, 0), db_rows_int(&rows, 1, 0));
+        rc = 0;
+    }
+    db_rows_done(&rows);
+    return rc;
+}
+
 void ops_metrics(struct req *r)
 {
     struct app *app = r->app;
@@ -115,6 +130,11 @@ void ops_metrics(struct req *r)
         rc = add_count(&b, r, DB_ALERT_OPEN_COUNT, "muster_alerts_open", "Alerts nobody has acknowledged.", &err);
     if (rc == 0)
         rc = add_count(&b, r, DB_OVERVIEW_RUNNING, "muster_backups_running", "Backups under way.", &err);
+    if (rc == 0)
+        rc = add_states(&b, r, DB_ROLLOUT_COUNT_BY_STATE, "muster_rollouts", "Rollouts by state.", &err);
+    if (rc == 0)
+        rc = add_states(&b, r, DB_ROLLOUT_MEMBER_COUNT_BY_STATE, "muster_rollout_members",
+                        "Members of the rollouts under way, by state.", &err);
     if (rc == 0 && !buf_ok(&b))
         rc = err_set(&err, ERR_NOMEM, "out of memory");
     if (rc == 0)

@@ -27,6 +27,11 @@ SELECT id, user_id, kind, version, previous_version, channel, target, stages, wi
     forgiven_offered, scanned, scan_after, scan_due_ms, judge_due_ms, created_ms, updated_ms, finished_ms
 FROM rollouts WHERE id = :id;
 
+-- name: rollout_resolve
+-- By id, or the newest of a version, for the command line.
+SELECT id FROM rollouts WHERE id = :key OR version = :key
+ORDER BY CASE WHEN id = :key THEN 0 ELSE 1 END, created_ms DESC, id DESC LIMIT 1;
+
 -- name: rollout_active
 -- What the engine drives: those that run, and those that are done and still catch late hosts, until the next rollout of
 -- the same person in the same channel takes over.

@@ -30,6 +30,9 @@ def valid(schema):
         "BackupProgress": {"logId": NOBODY, "filesProcessed": 0, "bytesRead": 0, "bytesTransferred": 0},
         "BackupComplete": {"logId": NOBODY, "status": "failed", "errors": []},
         "Restore": {},
+        "RolloutCreate": {"version": "9.9.9", "target": {"all": True}},
+        "RolloutChange": {"silenceS": 60},
+        "AgentUpdate": {"version": "9.9.9"},
     }[schema]
 
 
