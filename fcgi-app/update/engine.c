@@ -220,22 +220,31 @@ static int read_stage_facts(struct engine *e, const struct drive *d, struct roll
     return rc;
 }
 
+/* In the last stage, so that hosts that come late are let in. */
+static int finish_forward(struct engine *e, struct rollout *r, struct err *err)
+{
+    if (r->state == ROLLOUT_DONE)
+        return 0;
+    int rc = set_stage(e, r, r->plan.stage_count - 1, e->now_ms, err);
+    return rc == 0 ? finish(e, r, ROLLOUT_DONE, err) : rc;
+}
+
 static int advance(struct engine *e, struct drive *d, struct err *err)
 {
     struct rollout *r = d->r;
     struct rollout_stage_facts facts;
+    const struct rollout_stage *stage = &r->plan.stages[r->stage];
     int rc = read_stage_facts(e, d, &facts, err);
     if (rc != 0)
         return rc;
-    bool complete = rollout_stage_complete(&r->plan.stages[r->stage], &facts);
-    switch (rollout_next_step(&r->plan, r->stage, complete, r->stage_done_ms, e->now_ms)) {
+    switch (rollout_next_step(&r->plan, r->stage, &facts, r->stage_done_ms, e->now_ms)) {
     case ROLLOUT_SOAK: return set_stage(e, r, r->stage, e->now_ms, err);
     case ROLLOUT_NEXT_STAGE: return set_stage(e, r, r->stage + 1, 0, err);
-    case ROLLOUT_FINISH: return r->state == ROLLOUT_DONE ? 0 : finish(e, r, ROLLOUT_DONE, err);
+    case ROLLOUT_FINISH: return finish_forward(e, r, err);
     case ROLLOUT_STAY: break;
     }
-    int64_t left_ms = r->stage_done_ms + r->plan.stages[r->stage].soak_s * INT64_C(1000) - e->now_ms;
-    if (complete && !r->plan.stages[r->stage].manual)
+    int64_t left_ms = r->stage_done_ms + stage->soak_s * INT64_C(1000) - e->now_ms;
+    if (r->stage_done_ms != 0 && !stage->manual)
         engine_again(e, left_ms > 0 ? left_ms : ENGINE_SOON_MS);
     return 0;
 }

@@ -71,16 +71,24 @@ bool rollout_stage_complete(const struct rollout_stage *stage, const struct roll
     return !facts->candidates;
 }
 
-enum rollout_step rollout_next_step(const struct rollout_plan *plan, size_t stage, bool complete, int64_t stage_done_ms,
-                                    int64_t now_ms)
+static bool is_last(const struct rollout_plan *plan, size_t stage, const struct rollout_stage_facts *facts)
 {
-    if (!complete)
+    bool signals = false;
+    for (size_t i = stage + 1; i < plan->stage_count; i++)
+        signals |= plan->stages[i].k8s_automatic;
+    return stage + 1 >= plan->stage_count || (!facts->pending && !signals);
+}
+
+enum rollout_step rollout_next_step(const struct rollout_plan *plan, size_t stage,
+                                    const struct rollout_stage_facts *facts, int64_t stage_done_ms, int64_t now_ms)
+{
+    const struct rollout_stage *s = &plan->stages[stage];
+    if (!rollout_stage_complete(s, facts))
         return ROLLOUT_STAY;
-    if (stage + 1 >= plan->stage_count)
+    if (is_last(plan, stage, facts))
         return ROLLOUT_FINISH;
     if (stage_done_ms == 0)
         return ROLLOUT_SOAK;
-    const struct rollout_stage *s = &plan->stages[stage];
     return !s->manual && now_ms - stage_done_ms >= s->soak_s * INT64_C(1000) ? ROLLOUT_NEXT_STAGE : ROLLOUT_STAY;
 }
 

@@ -46,10 +46,11 @@ struct rollout_stage_facts {
 };
 bool rollout_stage_complete(const struct rollout_stage *stage, const struct rollout_stage_facts *facts);
 
-/* What to do about stages. */
+/* What to do about stages. With nobody left to offer anything to, the stages that remain are nobody's, unless one of
+ * them tells workloads to roll out. */
 enum rollout_step { ROLLOUT_STAY, ROLLOUT_SOAK, ROLLOUT_NEXT_STAGE, ROLLOUT_FINISH };
-enum rollout_step rollout_next_step(const struct rollout_plan *plan, size_t stage, bool complete, int64_t stage_done_ms,
-                                    int64_t now_ms);
+enum rollout_step rollout_next_step(const struct rollout_plan *plan, size_t stage,
+                                    const struct rollout_stage_facts *facts, int64_t stage_done_ms, int64_t now_ms);
 
 struct rollout_errors {
     int64_t after, after_ms;     /* errors since the update, and for how long it has been */

@@ -153,6 +153,10 @@ class Stack:
         os.kill(pid, how)
         wait_until(lambda: not alive(pid), 30, f"the app ended after {how.name}")
 
+    def down_app(self):
+        """Politely; up() brings it back, with whatever settings there are then."""
+        self.kill_app(signal.SIGTERM)
+
     def ready(self):
         try:
             return requests.get(f"{self.url}/health/ready", verify=self.ca, timeout=5).status_code == 200
