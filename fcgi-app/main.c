@@ -6,8 +6,8 @@
 #include "fleet/fleet.h"
 #include "ops/ops.h"
 #include "serve.h"
-#include "update/update.h"
 #include "update/rollout.h"
+#include "update/update.h"
 
 #define CONFIG_ONLY     ((const struct cli_option[]){COMMAND_OPTION_CONFIG, {0}})
 #define CONFIG_AND_JSON ((const struct cli_option[]){COMMAND_OPTION_CONFIG, COMMAND_OPTION_JSON, {0}})
@@ -70,7 +70,8 @@ int main(int argc, char **argv)
         .name = "muster-app",
         .summary = "looks after a fleet of hosts",
         .commands = commands,
-        .footer = "AGENT and CONFIG are an id or a name, ROLLOUT an id or a version. Exit codes: 0 done, 1 failed, 2 misuse or bad configuration.",
+        .footer = "AGENT and CONFIG are an id or a name, ROLLOUT an id or a version. Exit codes: 0 done, 1 failed, 2 "
+                  "misuse or bad configuration.",
     };
     jsonread_wipe_freed();
     return cli_main(&program, argc, argv, NULL);

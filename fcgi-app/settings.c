@@ -107,9 +107,9 @@ static int take_paths(struct settings *s, const char *path, struct err *err)
     const struct {
         const char *key;
         const char **ret;
-    } paths[] = {{"MUSTER_DB", &s->db_path},          {"MUSTER_SOCKET", &s->socket_path},
-                 {"MUSTER_PID_FILE", &s->pid_path},   {"MUSTER_SECRETS_DIR", &s->secrets_dir},
-                 {"MUSTER_STORE_DIR", &s->store_dir}, {"MUSTER_DB_BACKUP_DIR", &s->backup_dir},
+    } paths[] = {{"MUSTER_DB", &s->db_path},           {"MUSTER_SOCKET", &s->socket_path},
+                 {"MUSTER_PID_FILE", &s->pid_path},    {"MUSTER_SECRETS_DIR", &s->secrets_dir},
+                 {"MUSTER_STORE_DIR", &s->store_dir},  {"MUSTER_DB_BACKUP_DIR", &s->backup_dir},
                  {"MUSTER_UPDATE_DIR", &s->update_dir}};
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < sizeof paths / sizeof paths[0]; i++)

@@ -192,7 +192,7 @@ static struct policy_decision decide(struct poller *p, const struct policy_offer
         .own_version = agent_version,
         .pin = config_text(c, "UPDATE_PIN"),
         .skip_reason = skiplist_reason(&skipped, offer->version),
-        .bucket = (int)(fnv1a_32(p->agent->identity.id, strlen(p->agent->identity.id)) % 100),
+        .bucket = fnv1a_bucket("", p->agent->identity.id),
         .percent = (int)config_int(c, "UPDATE_ROLLOUT_PERCENT"),
         .now_ms = now_ms,
         .window_opens_ms = window_next_open_ms(&window, now_ms),
