@@ -59,3 +59,13 @@ export function formatCountdown(ms) {
 }
 
 export const formatPlatform = (agent) => [agent.platform, agent.arch].filter(Boolean).join('/') || '–';
+
+// Newest last; what stands before a release (0.2.0-rc1) is older than it.
+export function compareVersions(a, b) {
+  const [plainA, preA = ''] = a.split(/-(.*)/s);
+  const [plainB, preB = ''] = b.split(/-(.*)/s);
+  const order = plainA.localeCompare(plainB, 'en', { numeric: true });
+  if (order || preA === preB) return order;
+  if (!preA || !preB) return preA ? -1 : 1;
+  return preA.localeCompare(preB, 'en', { numeric: true });
+}

@@ -1,6 +1,7 @@
 // Starts the pages: asks who is signed in, then shows the page that belongs to the address.
 import { html, render, useEffect, useRef, useState } from '/vendor/preact.js';
 import { loadSession, session } from './api.js';
+import { later } from './later.js';
 import { navigate, place, withQuery } from './router.js';
 import { useStore } from './store.js';
 import { Layout } from './components/layout.js';
@@ -15,6 +16,14 @@ import { MissingPage } from './pages/missing.js';
 import { OverviewPage } from './pages/overview.js';
 import { RunPage } from './pages/run.js';
 
+// The pages about updates are a third of all pages and seldom the first one: they are fetched when they are gone to.
+const ReleasesPage = later(() => import('./pages/releases.js'), 'ReleasesPage');
+const ReleasePage = later(() => import('./pages/release.js'), 'ReleasePage');
+const RolloutsPage = later(() => import('./pages/rollouts.js'), 'RolloutsPage');
+const RolloutNewPage = later(() => import('./pages/rollout-new.js'), 'RolloutNewPage');
+const RolloutPage = later(() => import('./pages/rollout.js'), 'RolloutPage');
+const ContainersPage = later(() => import('./pages/containers.js'), 'ContainersPage');
+
 const ROUTES = [
   { pattern: /^\/$/, page: OverviewPage, title: 'Overview' },
   { pattern: /^\/agents$/, page: AgentsPage, title: 'Agents' },
@@ -22,6 +31,12 @@ const ROUTES = [
   { pattern: /^\/add$/, page: AddPage, title: 'Add an agent' },
   { pattern: /^\/backups$/, page: BackupsPage, title: 'Backups' },
   { pattern: /^\/backups\/([^/]+)$/, page: RunPage, title: 'Backup run' },
+  { pattern: /^\/releases$/, page: ReleasesPage, title: 'Releases' },
+  { pattern: /^\/releases\/([^/]+)$/, page: ReleasePage, title: 'Release' },
+  { pattern: /^\/rollouts$/, page: RolloutsPage, title: 'Rollouts' },
+  { pattern: /^\/rollouts\/new$/, page: RolloutNewPage, title: 'Start a rollout' },
+  { pattern: /^\/rollouts\/([^/]+)$/, page: RolloutPage, title: 'Rollout' },
+  { pattern: /^\/containers$/, page: ContainersPage, title: 'Containers' },
 ];
 
 function find(path) {

@@ -36,7 +36,7 @@ const OTP_STATES = {
 
 // children, when given, stand in the badge instead of its word, which is then left to the icon, the hover text and
 // assistive technology.
-function Badge({ states, value, children }) {
+export function Badge({ states, value, children }) {
   // A newer server may know a state that this page does not: show its word plainly.
   const { label, icon, tone, hint } = states[value] ?? { label: value, icon: 'dot', tone: 'calm' };
   return html`<span class=${`badge ${tone}`} title=${children ? label : hint}>

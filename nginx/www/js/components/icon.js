@@ -19,6 +19,12 @@ const PATHS = {
   bell: 'M4 11.5V7a4 4 0 018 0v4.5M2.5 11.5h11M7 13.8h2',
   server: 'M2.5 3h11v4h-11zM2.5 9h11v4h-11zM5 5h.1M5 11h.1',
   archive: 'M2.5 3h11v3h-11zM3.5 6v7h9V6M6.5 8.8h3',
+  download: 'M8 2.5v7M4.8 6.6L8 9.8l3.2-3.2M3 13h10',
+  undo: 'M3 6.5h6.3a3.2 3.2 0 010 6.4H6M6 3.5l-3 3 3 3',
+  skip: 'M4 3.8v8.4L9.5 8zM12 4v8',
+  box: 'M8 2l5.5 3v6L8 14l-5.5-3V5zM2.7 5.2L8 8l5.3-2.8M8 8v5.8',
+  tag: 'M2.5 7.5v-5h5l6 6-5 5zM5.2 5.2h.1',
+  rows: 'M2.5 4h11M2.5 8h7M2.5 12h4',
 };
 
 export function Icon({ name }) {

@@ -10,6 +10,7 @@ const LINKS = [
   { href: '/', label: 'Overview', own: (path) => path === '/' },
   { href: '/agents', label: 'Agents', own: (path) => path.startsWith('/agents') },
   { href: '/backups', label: 'Backups', own: (path) => path.startsWith('/backups') },
+  { href: '/releases', label: 'Updates', own: (path) => /^\/(releases|rollouts|containers)/.test(path) },
 ];
 
 const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;

@@ -2,6 +2,7 @@
 import { html, useState } from '/vendor/preact.js';
 import { api } from '../api.js';
 import { AgentActions, Approve } from '../components/agent-actions.js';
+import { AgentUpdates } from '../components/agent-updates.js';
 import { AgentState } from '../components/badge.js';
 import { Configs } from '../components/configs.js';
 import { Events } from '../components/events.js';
@@ -38,6 +39,7 @@ export function AgentPage({ id, title }) {
     <${LoadError} error=${poll.error} stale onRetry=${poll.refresh} />
     <${StateNotice} agent=${agent} onChange=${poll.refresh} />
     <${AgentFacts} agent=${agent} />
+    <${AgentUpdates} agent=${agent} path=${path} />
     <${Configs} agent=${agent} onAsked=${() => setAsked(asked + 1)} />
     <${AgentRuns} path=${path} asked=${asked} />
     <${Events} path=${path} />`;

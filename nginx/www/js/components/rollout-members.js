@@ -1,0 +1,78 @@
+// The agents of a rollout: how far each is, and why.
+import { html } from '/vendor/preact.js';
+import { api } from '../api.js';
+import { formatCount } from '../format.js';
+import { usePoll } from '../poll.js';
+import { isOver } from '../rollout.js';
+import { useQuery, withQuery } from '../router.js';
+import { Button } from './button.js';
+import { Empty } from './notice.js';
+import { Pager, pageOf } from './pager.js';
+import { Panel, Remote } from './panel.js';
+import { Table } from './table.js';
+import { Time } from './time.js';
+import { MEMBER_STATES, MemberState } from './update-badge.js';
+
+const PAGE_SIZE = 25;
+
+export function RolloutMembers({ rollout }) {
+  const [query, change] = useQuery();
+  const state = query.state ?? '';
+  const page = pageOf(query);
+  const url = withQuery(`/api/rollouts/${rollout.id}/members`, { state, limit: PAGE_SIZE, offset: (page - 1) * PAGE_SIZE });
+  const poll = usePoll((signal) => api(url, { signal }), [url], isOver(rollout) ? 10000 : 3000);
+  const columns = COLUMNS.filter((column) => column.name !== 'stage' || rollout.kind === 'staged');
+  const choose = (value) => change({ state: value });
+  return html`<${Panel} id="members" title="Agents" aside=${html`<${StateChoice} rollout=${rollout} state=${state} onChoose=${choose} />`}>
+    <${Remote} poll=${poll} what="the agents">${({ items, total }) => html`
+      ${items.length
+        ? html`<${Table} label="Agents of this rollout" columns=${columns} rows=${items} rowKey=${(member) => member.agentId}
+            busy=${poll.loading} />`
+        : html`<${Nobody} state=${state} onChoose=${choose} />`}
+      <${Pager} total=${total} size=${PAGE_SIZE} page=${page} what="agents" />`}
+    </${Remote}>
+  </${Panel}>`;
+}
+
+const COLUMNS = [
+  { name: 'name', head: 'Agent', cell: (member) => html`<${AgentName} member=${member} />` },
+  { name: 'status', head: 'State', cell: (member) => html`<${State} member=${member} />` },
+  { name: 'version', head: 'Runs', cell: (member) => member.agentVersion || '–' },
+  {
+    name: 'stage', head: 'Stage',
+    cell: (member) => (member.stage === null ? html`<span class="muted">–</span>` : member.stage + 1),
+  },
+  { name: 'message', head: 'Why', cell: (member) => member.reason || html`<span class="muted">–</span>` },
+  { name: 'since', head: 'Since', cell: (member) => html`<${Time} ms=${member.state_ms} />` },
+];
+
+export const AgentName = ({ member }) => html`<a class="strong" href=${`/agents/${member.agentId}`}>${member.agentName}</a>
+  ${member.forced && html`<small class="muted">ordered for it alone</small>`}`;
+
+function State({ member }) {
+  return html`<${MemberState} value=${member.state} percent=${member.percent} />${
+    member.direction === 'back' && html`<small class="muted">back to the previous version</small>`}`;
+}
+
+// Only states that somebody is in, each with its number; the one in the address always.
+function StateChoice({ rollout, state, onChoose }) {
+  const states = Object.entries(MEMBER_STATES).filter(([value]) => rollout.members[value] > 0 || value === state);
+  return html`<div class="filter">
+    <select name="state" aria-label="State" onChange=${(event) => onChoose(event.target.value)}>
+      <option value="" selected=${!state}>Any state (${formatCount(rollout.members.total)})</option>
+      ${states.map(([value, { label }]) => html`<option value=${value} key=${value} selected=${value === state}>
+        ${label} (${formatCount(rollout.members[value])})</option>`)}
+    </select>
+  </div>`;
+}
+
+function Nobody({ state, onChoose }) {
+  if (state) {
+    return html`<${Empty} icon="server" title="No agent is in this state.">
+      <${Button} onClick=${() => onChoose('')}>Show all of them</${Button}>
+    </${Empty}>`;
+  }
+  return html`<${Empty} icon="server" title="No agent belongs to this rollout yet.">
+    Agents that fit its target join it as they are looked through, and as they enrol.
+  </${Empty}>`;
+}
