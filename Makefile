@@ -239,13 +239,14 @@ fuzz_OBJ := $(patsubst %.c,$(BUILD)/fuzz/%.o,$(filter-out fcgi-app/main.c,$(COMM
 $(eval $(call variant,fuzz))
 $(BUILD)/fuzz/%: CC := clang
 # Those of the agent's parsers include what they feed, which has no place among the server's objects.
-AGENT_FUZZ := fuzz_eventlog fuzz_http_reply fuzz_url fuzz_workload
+AGENT_FUZZ := fuzz_eventlog fuzz_http_reply fuzz_patch fuzz_url fuzz_window fuzz_workload
 $(AGENT_FUZZ:%=$(BUILD)/fuzz/tests/fuzz/%.o): APP_CPPFLAGS += -Iagent-static
 $(BUILD)/fuzz/libmuster.a: $(fuzz_OBJ)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 $(filter-out %/fuzz_restore,$(FUZZ_PROGRAMS)): $(BUILD)/fuzz/%: $(BUILD)/fuzz/tests/fuzz/%.o $(BUILD)/fuzz/libmuster.a
 	$(call step,LINK,$@)
-	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(APP_LIBS)
+	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(APP_LIBS) $(FUZZ_LIBS)
+$(BUILD)/fuzz/fuzz_patch: FUZZ_LIBS := -lzstd # this machine's
 # The agent's restore, with this machine's libarchive.
 FUZZ_RESTORE := $(patsubst %.c,$(BUILD)/fuzz/%.o,tests/fuzz/fuzz_restore.c $(COMMON_SRC) \
                 $(addprefix agent-static/backup/,extract.c disk.c place.c attrs.c report.c progress.c))
@@ -256,8 +257,8 @@ $(BUILD)/fuzz/fuzz_restore: $(FUZZ_RESTORE)
 
 # Debian packages that the tests take beside those of running.
 TEST_PACKAGES = libcmocka-dev python3-pytest python3-cryptography python3-yaml python3-jsonschema python3-requests \
-                chromium qemu-user-static attr acl zstd clang libclang-rt-14-dev libarchive-dev clang-format clang-tidy \
-                cppcheck shellcheck sqlite3 openssl faketime python3-securesystemslib
+                chromium qemu-user-static attr acl zstd libzstd-dev clang libclang-rt-14-dev libarchive-dev clang-format \
+                clang-tidy cppcheck shellcheck sqlite3 openssl faketime python3-securesystemslib
 
 .PHONY: test deps-test build-test unit unit-programs api agent e2e web asan-test check fuzz
 test: build-test ## install what the tests need, build everything, run every test

@@ -95,7 +95,7 @@ def test_it_arrives_whole_and_small(place, tmp_path):
         assert report["percents"] == list(range(101))
         assert files.ranges() == [None]
         assert "X-Agent-Api-Key" not in files.requests[0]
-    assert report["peak_kib"] < 4096
+    assert 0 < report["peak_kib"] < 2048
     assert place.left() == ["muster-agent.part"]
 
 
@@ -473,7 +473,7 @@ def test_a_patch_makes_the_new_binary_within_its_memory(patched, place):
     report = apply(directory, place, old, new)
     assert report["rc"] == 0, report
     assert place.part.read_bytes() == new
-    assert report["peak_kib"] < 6144
+    assert report["peak_kib"] < 4096
 
 
 def test_a_patch_for_another_base_is_refused(patched, place):
@@ -500,7 +500,7 @@ def test_a_patch_that_would_unpack_to_gigabytes_takes_no_memory(patched, place):
                           capture_output=True, check=True).stdout
     (directory / "bomb").write_bytes(bomb)
     report = apply(directory, place, old, new, patch="bomb")
-    assert report["rc"] == TOO_BIG and report["peak_kib"] < 6144
+    assert report["rc"] == TOO_BIG and report["peak_kib"] < 4096
     assert place.left() == []
 
 

@@ -19,7 +19,7 @@ def report(host, **kwargs):
 
 
 def test_it_is_well_beside_a_running_agent_and_writes_nothing(host):
-    host.start("run").wait_online()
+    host.start().wait_online()
     wait_until(lambda: list((host.state / "events").glob("*.seg")), 30, "there is an event log")
     host.stop()
     before = everything_in(host.dir)
