@@ -67,7 +67,7 @@ static bool ecdsa_works(void)
                                   "7903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299";
     static const char signature_hex[] = "3046022100efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716"
                                         "022100f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8";
-    unsigned char key[(sizeof key_hex - 1) / 2], signature[(sizeof signature_hex - 1) / 2], digest[32];
+    unsigned char key[(sizeof key_hex - 1) / 2], signature[(sizeof signature_hex - 1) / 2], digest[32] = {0};
     mbedtls_pk_context pk;
     mbedtls_pk_init(&pk);
     bool good = hex_decode(key_hex, key, sizeof key) && hex_decode(signature_hex, signature, sizeof signature) &&

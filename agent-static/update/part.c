@@ -56,12 +56,13 @@ static bool read_note(const struct part *p, char ret_etag[PART_ETAG_SIZE])
 static void set_etag(struct part *p, const char *etag)
 {
     p->etag[0] = '\0';
-    if (etag == NULL || strlen(etag) >= sizeof p->etag)
+    size_t len = etag != NULL ? strlen(etag) : 0;
+    if (len == 0 || len >= sizeof p->etag)
         return;
     for (const char *c = etag; *c != '\0'; c++)
         if (*c <= ' ' || *c > '~' || *c == '"')
             return;
-    (void)strcpy(p->etag, etag);
+    memcpy(p->etag, etag, len + 1);
 }
 
 /* --- the file ---------------------------------------------------------------------------------------------------- */
@@ -138,7 +139,7 @@ int part_open(const char *path, const char *note, int64_t size, const char *sha2
     uint8_t digest[32];
     if (strlen(sha256) != PART_SHA256_SIZE - 1 || !hex_decode(sha256, digest, sizeof digest) || size < 0)
         return err_set(err, ERR_INVALID, "a target without a size or a SHA-256");
-    (void)strcpy(p.sha256, sha256);
+    memcpy(p.sha256, sha256, sizeof p.sha256);
     int rc = open_file(path, &p.fd, err);
     if (rc != 0)
         return rc;

@@ -11,7 +11,7 @@
 #include "update/part.h"
 
 struct mapped {
-    const void *data;
+    void *data; /* not to be written to */
     size_t len;
 };
 
@@ -39,7 +39,7 @@ static int map_file(const char *path, struct mapped *ret, struct err *err)
 static void unmap(struct mapped *m)
 {
     if (m->data != NULL)
-        (void)munmap((void *)(uintptr_t)m->data, m->len); /* its prototype does not know of read-only memory */
+        (void)munmap(m->data, m->len);
 }
 
 static int check_base(const struct mapped *base, const char *sha256, struct err *err)

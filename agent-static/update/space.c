@@ -4,12 +4,13 @@
 #include <stdio.h>
 #include <sys/statvfs.h>
 
+enum { MIB = 1024 * 1024 };
 enum { INODES_NEEDED = 8 }; /* part, new, backup, trial, and their temporary names */
 
 /* "3.4 MiB" */
 static const char *human(int64_t bytes, char ret[24])
 {
-    int64_t tenths = bytes * 10 / (1024 * 1024);
+    int64_t tenths = bytes / MIB * 10 + bytes % MIB * 10 / MIB;
     (void)snprintf(ret, 24, "%lld.%lld MiB", (long long)(tenths / 10), (long long)(tenths % 10));
     return ret;
 }

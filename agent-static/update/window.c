@@ -187,7 +187,7 @@ int64_t window_next_open_ms(const struct window *w, int64_t now_ms)
         if (wait == 0)
             break;
         int step = wait > CHANGE_MIN + STEP_MIN ? wait - CHANGE_MIN : wait < STEP_MIN ? wait : STEP_MIN;
-        at_ms += (int64_t)step * MINUTE_MS - into_ms;
+        at_ms += (int64_t)step * (int64_t)MINUTE_MS - into_ms;
     }
     return at_ms;
 }
