@@ -243,14 +243,22 @@ AGENT_FUZZ := fuzz_eventlog fuzz_http_reply fuzz_patch fuzz_url fuzz_window fuzz
 $(AGENT_FUZZ:%=$(BUILD)/fuzz/tests/fuzz/%.o): APP_CPPFLAGS += -Iagent-static
 $(BUILD)/fuzz/libmuster.a: $(fuzz_OBJ)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
-$(filter-out %/fuzz_restore,$(FUZZ_PROGRAMS)): $(BUILD)/fuzz/%: $(BUILD)/fuzz/tests/fuzz/%.o $(BUILD)/fuzz/libmuster.a
+# The agent's TUF client, with a stand-in for the cryptography that random bytes would never come past.
+FUZZ_TUF := fuzz_tuf_meta fuzz_tuf_trust
+$(filter-out %/fuzz_restore $(FUZZ_TUF:%=$(BUILD)/fuzz/%),$(FUZZ_PROGRAMS)): $(BUILD)/fuzz/%: $(BUILD)/fuzz/tests/fuzz/%.o $(BUILD)/fuzz/libmuster.a
 	$(call step,LINK,$@)
 	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(APP_LIBS) $(FUZZ_LIBS)
 $(BUILD)/fuzz/fuzz_patch: FUZZ_LIBS := -lzstd # this machine's
 # The agent's restore, with this machine's libarchive.
 FUZZ_RESTORE := $(patsubst %.c,$(BUILD)/fuzz/%.o,tests/fuzz/fuzz_restore.c $(COMMON_SRC) \
                 $(addprefix agent-static/backup/,extract.c disk.c place.c attrs.c report.c progress.c))
-$(BUILD)/fuzz/agent-static/%.o $(BUILD)/fuzz/tests/fuzz/fuzz_restore.o: APP_CPPFLAGS = $(AGENT_CPPFLAGS)
+FUZZ_TUF_CORE := $(patsubst %.c,$(BUILD)/fuzz/%.o,tests/fuzz/tuf_standin.c $(COMMON_SRC) \
+                 $(filter-out %/tuf_crypto.c,$(wildcard agent-static/update/tuf_*.c)))
+$(BUILD)/fuzz/agent-static/%.o $(addprefix $(BUILD)/fuzz/tests/fuzz/,fuzz_restore.o tuf_standin.o $(FUZZ_TUF:%=%.o)): \
+    APP_CPPFLAGS = $(AGENT_CPPFLAGS)
+$(FUZZ_TUF:%=$(BUILD)/fuzz/%): $(BUILD)/fuzz/%: $(BUILD)/fuzz/tests/fuzz/%.o $(FUZZ_TUF_CORE)
+	$(call step,LINK,$@)
+	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^ -ljansson
 $(BUILD)/fuzz/fuzz_restore: $(FUZZ_RESTORE)
 	$(call step,LINK,$@)
 	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^ -larchive -ljansson -lpthread
