@@ -278,14 +278,14 @@ build-test: deps-test
 	@[ -e $(DEPS)/$(NATIVE)/.done ] || echo "building the agent's libraries; this takes a few minutes, once"
 	@$(MAKE) --no-print-directory -j$$(nproc) agent-native
 	@$(MAKE) --no-print-directory -j$$(nproc) agents $(BUILD)/muster-app $(BUILD)/www unit-programs $(UPDATE_DRIVER) \
-	    $(WEB_TEST_DEPS)
+	    tuf-client $(WEB_TEST_DEPS)
 
 unit-programs: $(UNIT_PROGRAMS) $(AGENT_UNIT_PROGRAMS)
 unit: unit-programs ## run the unit tests
 	@tests/run unit
 api: $(BUILD)/muster-app $(BUILD)/www ## run the tests of the API
 	@tests/run api
-agent: agents $(UPDATE_DRIVER) $(BUILD)/muster-app $(BUILD)/www ## run the tests of the agent
+agent: agents tuf-client $(UPDATE_DRIVER) $(BUILD)/muster-app $(BUILD)/www ## run the tests of the agent
 	@tests/run agent
 e2e: agent-native $(BUILD)/muster-app $(BUILD)/www ## run the tests from end to end
 	@tests/run e2e
