@@ -1,5 +1,8 @@
 #include "../unit.h"
 
+#include <signal.h>
+#include <sys/resource.h>
+
 #include "common/file.h"
 #include "tempdir.h"
 #include "tuf_fixture.h"
@@ -419,23 +422,51 @@ static void a_rotated_snapshot_key_lets_versions_start_anew(void **state)
     assert_stored(f, 2, 1, 1, 1);
 }
 
-/* Even when the old key may still sign beside: it is what the specification says, §5.3.11. */
-static void a_key_taken_away_forgets_timestamp_and_snapshot_before_the_root_is_kept(void **state)
+/* Even when another key may still sign: it is what the specification says, §5.3.11. */
+static void a_key_taken_away_from_timestamp_or_snapshot_forgets_both(void **state)
 {
     struct fixture *f = *state;
-    json_t *root = repo_root(&f->repo, 2);
-    repo_set_role(&f->repo, root, "timestamp", "14", 1);
-    put(f, "2.root.json", root, "0");
+    static const char *const roles[] = {"timestamp", "snapshot"};
+    static const char *const signers[] = {"14", "24"};
+    for (int i = 0; i < 2; i++) {
+        char name[32];
+        json_t *root = repo_root(&f->repo, 2 + 2 * i);
+        repo_set_role(&f->repo, root, roles[i], signers[i], 1);
+        (void)snprintf(name, sizeof name, "%d.root.json", 2 + 2 * i);
+        put(f, name, root, "0");
+        publish(f, 100, 100, 100);
+        assert_refreshes(f);
+        (void)snprintf(name, sizeof name, "%d.root.json", 3 + 2 * i);
+        put(f, name, repo_root(&f->repo, 3 + 2 * i), "0"); /* 4 is gone, the other one stays */
+        repo_put(&f->repo, "timestamp.json", NULL);
+        assert_refused(f, ERR_NOT_FOUND, "timestamp.json: 404");
+        assert_stored(f, 3 + 2 * i, 0, 0, 100);
+        publish(f, 1, 1, 1);
+        assert_refreshes(f);
+        assert_stored(f, 3 + 2 * i, 1, 1, 1);
+    }
+}
+
+/* The limit stands for the power cut: it stops the first write, after what was removed before it. */
+static void what_a_rotation_ends_is_gone_before_the_root_that_says_so_is_kept(void **state)
+{
+    struct fixture *f = *state;
+    struct rlimit unlimited;
     publish(f, 100, 100, 100);
     assert_refreshes(f);
-    assert_stored(f, 2, 100, 100, 100);
-    put(f, "3.root.json", repo_root(&f->repo, 3), "0"); /* 4 is gone, 1 stays */
-    repo_put(&f->repo, "timestamp.json", NULL);
-    assert_refused(f, ERR_NOT_FOUND, "timestamp.json: 404");
-    assert_stored(f, 3, 0, 0, 100);
-    publish(f, 1, 1, 1);
+    json_t *root = repo_root(&f->repo, 2);
+    repo_set_role(&f->repo, root, "timestamp", "4", 1);
+    put(f, "2.root.json", root, "0");
+    put(f, "timestamp.json", repo_timestamp(1, 1), "4");
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &unlimited), 0);
+    (void)signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &(struct rlimit){.rlim_cur = 10, .rlim_max = unlimited.rlim_max}), 0);
+    int rc = refresh(f);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &unlimited), 0);
+    assert_int_equal(rc, ERR_IO);
+    assert_stored(f, 0, 0, 0, 100);
     assert_refreshes(f);
-    assert_stored(f, 3, 1, 1, 1);
+    assert_stored(f, 2, 1, 1, 1);
 }
 
 static void a_key_that_comes_in_forgets_nothing(void **state)
@@ -448,6 +479,31 @@ static void a_key_that_comes_in_forgets_nothing(void **state)
     put(f, "2.root.json", root, "0");
     publish(f, 1, 1, 1);
     assert_refused(f, ERR_DENIED, "timestamp.json: version 1 after 2 (rollback)");
+}
+
+static void a_lost_timestamp_does_not_let_the_snapshot_go_back(void **state)
+{
+    struct fixture *f = *state;
+    publish(f, 5, 5, 1);
+    assert_refreshes(f);
+    assert_int_equal(unlink(path_of(f, "timestamp.json")), 0);
+    publish(f, 1, 3, 1);
+    assert_refused(f, ERR_DENIED, "snapshot.json: version 3 after 5 (rollback)");
+}
+
+static void a_stored_snapshot_that_is_not_the_promised_one_is_fetched_anew(void **state)
+{
+    struct fixture *f = *state;
+    assert_refreshes(f);
+    json_t *other = repo_snapshot(1, 1);
+    (void)json_object_set_new(other, "expires", json_string("2031-01-01T00:00:00Z"));
+    put(f, "1.snapshot.json", other, "2");
+    put(f, "timestamp.json", promise("timestamp", 2, "snapshot.json", 1, repo_text(&f->repo, "1.snapshot.json"), NULL),
+        "1");
+    assert_refreshes(f);
+    assert_string_equal(f->repo.asked, "2.root.json timestamp.json 1.snapshot.json ");
+    assert_refreshes(f);
+    assert_string_equal(f->repo.asked, "2.root.json timestamp.json ");
 }
 
 static void damaged_stored_files_are_fetched_anew(void **state)
@@ -513,9 +569,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(promised_hashes_are_held_to, setup, teardown),
         cmocka_unit_test_setup_teardown(a_file_longer_than_promised_is_cut_off, setup, teardown),
         cmocka_unit_test_setup_teardown(a_rotated_snapshot_key_lets_versions_start_anew, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_key_taken_away_forgets_timestamp_and_snapshot_before_the_root_is_kept, setup,
+        cmocka_unit_test_setup_teardown(a_key_taken_away_from_timestamp_or_snapshot_forgets_both, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_a_rotation_ends_is_gone_before_the_root_that_says_so_is_kept, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_key_that_comes_in_forgets_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_lost_timestamp_does_not_let_the_snapshot_go_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_stored_snapshot_that_is_not_the_promised_one_is_fetched_anew, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(damaged_stored_files_are_fetched_anew, setup, teardown),
         cmocka_unit_test_setup_teardown(a_network_that_breaks_anywhere_is_told_and_does_no_harm, setup, teardown),
     };
