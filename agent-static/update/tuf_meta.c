@@ -14,7 +14,7 @@ static const char *const kind_names[] = {"root", "timestamp", "snapshot", "targe
 
 /* How many values a file of the kind may have: what bounds the memory that hostile text can make us take. */
 static const size_t values_max[TUF_KINDS] = {
-    [TUF_ROOT] = 8192, [TUF_TIMESTAMP] = 1024, [TUF_SNAPSHOT] = 8192, [TUF_TARGETS] = 24 * 1024};
+    [TUF_ROOT] = 8192, [TUF_TIMESTAMP] = 1024, [TUF_SNAPSHOT] = 8192, [TUF_TARGETS] = 16 * 1024};
 
 const char *tuf_kind_name(enum tuf_kind kind)
 {
