@@ -8,13 +8,13 @@
 #include "common/jsonread.h"
 
 /* A digest is 128 characters at most; what is longer is of a kind we do not know. */
-enum { HASH_TEXT_MAX = 256, HASHES_MAX = 8, SIGNATURE_TEXT_MAX = 16 * 1024, WORD_MAX = 64 };
+enum { HASH_TEXT_MAX = 256, HASHES_MAX = 8, SIGNATURE_TEXT_MAX = 16 * 1024, WORD_MAX = 64, PREFIXES_MAX = 64 * 1024 };
 
 static const char *const kind_names[] = {"root", "timestamp", "snapshot", "targets", NULL};
 
 /* How many values a file of the kind may have: what bounds the memory that hostile text can make us take. */
 static const size_t values_max[TUF_KINDS] = {
-    [TUF_ROOT] = 8192, [TUF_TIMESTAMP] = 1024, [TUF_SNAPSHOT] = 8192, [TUF_TARGETS] = 16 * 1024};
+    [TUF_ROOT] = 8192, [TUF_TIMESTAMP] = 1024, [TUF_SNAPSHOT] = 8192, [TUF_TARGETS] = 16384};
 
 const char *tuf_kind_name(enum tuf_kind kind)
 {
@@ -142,7 +142,7 @@ static void check_patterns(struct jsonread *role)
         if (pattern != NULL && strchr(pattern, '[') != NULL)
             jsonread_fail(role, "paths", "must have no brackets");
     }
-    count = jsonread_array_or_none(role, "path_hash_prefixes", 64 * 1024, &list);
+    count = jsonread_array_or_none(role, "path_hash_prefixes", PREFIXES_MAX, &list);
     for (size_t i = 0; i < count; i++) {
         const char *prefix = jsonread_item_str(role, "path_hash_prefixes", list, i, 1, 64);
         if (prefix != NULL && !is_hex(prefix, strlen(prefix)))
@@ -207,7 +207,9 @@ static void check_signatures(struct jsonread *r)
         jsonread_item(r, "signatures", list, i, &item);
         seen[i] = jsonread_str(&item, "keyid", 1, TUF_KEYID_MAX);
         (void)jsonread_str(&item, "sig", 0, SIGNATURE_TEXT_MAX);
-        for (size_t k = 0; k < i && seen[i] != NULL; k++)
+        if (seen[i] == NULL)
+            return;
+        for (size_t k = 0; k < i; k++)
             if (strcmp(seen[k], seen[i]) == 0)
                 jsonread_fail(&item, "keyid", "has signed already");
     }
