@@ -9,12 +9,12 @@
 #include "update/kubernetes_api.h"
 
 enum {
-    QUICK_MS = 1000,
+    QUICK_MS = 500,
     SLOW_MS = 5 * 1000,
     QUICK_FOR_MS = 60 * 1000, /* how long after a step the next is expected soon */
     RETRY_AFTER_MAX_S = 60,
-    UNAUTHORIZED_MAX = 5, /* in a row: a token that is just being replaced passes within seconds */
-    CONFLICTS_MAX = 20,   /* in a row: the controllers of a busy workload change it every moment */
+    UNAUTHORIZED_MAX = 10, /* in a row: a token that is just being replaced passes within seconds */
+    CONFLICTS_MAX = 40,    /* in a row: the controllers of a busy workload change it every moment */
 };
 
 struct rollout {
