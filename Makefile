@@ -184,6 +184,10 @@ UNIT_COMMON := $(filter $(UNIT_TESTS),$(patsubst common/%.c,test_%,$(COMMON_SRC)
 UNIT_APP := $(filter-out $(UNIT_COMMON),$(UNIT_TESTS))
 ALLOCFAIL_WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup,--wrap=free
 
+# Releases that the tests publish; what is behind "_" is wrong with them.
+TEST_RELEASES := $(patsubst %,$(BUILD)/$(NATIVE)/releases/%/muster-agent,\
+    0.2.0 0.2.1_crash 0.2.2_hang 0.2.3_exit 0.2.4_deaf 0.2.5_shred)
+
 # unit_tests VARIANT DIRECTORY
 define unit_tests
 $$(BUILD)/$(1)/libcommon.a: $$(patsubst %.c,$$(BUILD)/$(1)/%.o,$$(COMMON_SRC))
@@ -285,7 +289,7 @@ unit: unit-programs ## run the unit tests
 	@tests/run unit
 api: $(BUILD)/muster-app $(BUILD)/www ## run the tests of the API
 	@tests/run api
-agent: agents tuf-client $(UPDATE_DRIVER) $(BUILD)/muster-app $(BUILD)/www ## run the tests of the agent
+agent: agents tuf-client $(UPDATE_DRIVER) $(BUILD)/muster-app $(BUILD)/www $(TEST_RELEASES) ## run the tests of the agent
 	@tests/run agent
 e2e: agent-native $(BUILD)/muster-app $(BUILD)/www ## run the tests from end to end
 	@tests/run e2e

@@ -61,8 +61,8 @@ int api_send(struct http *http, const struct api_request *request, json_t **ret,
 int api_store(struct api *api, const struct http_request *request, struct http_reply *ret,
               struct err *err) MUSTER_NODISCARD;
 
-/* What a connection that shows neither key nor certificate trusts: our CAs; and, when it is to another server than ours,
- * those of STORE_CA_FILE, the roots that public servers use. The caller's to tls_trust_free(). */
+/* What a connection that shows neither key nor certificate trusts: our CAs; and, when it is to another server than
+ * ours, those of STORE_CA_FILE, the roots that public servers use. The caller's to tls_trust_free(). */
 int api_trust_anonymous(const struct agent *agent, bool foreign, struct tls_trust **ret,
                         struct err *err) MUSTER_NODISCARD;
 

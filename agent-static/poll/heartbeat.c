@@ -8,6 +8,8 @@
 #include "common/jsonread.h"
 #include "describe.h"
 #include "poll/poller.h"
+#include "update/root.h"
+#include "update/update.h"
 
 enum { FINAL_MS = 5000, NEXT_POLL_MAX_S = 24 * 60 * 60 };
 
@@ -38,12 +40,21 @@ static json_t *update_report(struct poller *p)
     return NULL;
 }
 
+/* What only the process that polls knows it can do. */
+static bool add_capabilities(const struct poller *p, json_t *body)
+{
+    const char *reason;
+    bool can = update_in_place_possible(p->agent, p->watchdog.fd >= 0, &reason) && root_known(p->agent);
+    return !can || json_array_append_new(json_object_get(body, "capabilities"), json_string("update")) == 0;
+}
+
 static json_t *make_body(struct poller *p, bool final)
 {
     json_t *body = describe_agent(p->agent);
     if (body == NULL)
         return NULL;
-    bool whole = set(body, "bootId", boot_id()) && set(body, "hostname", json_string(p->agent->hostname)) &&
+    bool whole = add_capabilities(p, body) && set(body, "bootId", boot_id()) &&
+                 set(body, "hostname", json_string(p->agent->hostname)) &&
                  set(body, "uptimeS", json_integer(poller_monotonic_ms(p) / 1000)) &&
                  set(body, "eventSeq", json_integer((json_int_t)eventlog_last_seq(p->events))) &&
                  set(body, "error", json_boolean(ledger_last_failed(p->ledger) || updates_failed(p))) &&

@@ -1,9 +1,9 @@
 /* watchdog.h: what the agent tells the launcher that watches it: that it lives, and how far it has come.
  *
  * Lines on a pipe: "tick", "ack" (the server answered a heartbeat), "replayed <epoch> <seq> <current>" (it has our
- * events of that epoch of the event log up to that number, and all before; current is the epoch that the log goes on in,
- * and is left out when that is not known). Epochs are 16 hex digits. The pipe never blocks us: a launcher that does not
- * read is its own problem. */
+ * events of that epoch of the event log up to that number, and all before; current is the epoch that the log goes on
+ * in, and is left out when that is not known). Epochs are 16 hex digits. The pipe never blocks us: a launcher that does
+ * not read is its own problem. */
 #ifndef MUSTER_AGENT_POLL_WATCHDOG_H
 #define MUSTER_AGENT_POLL_WATCHDOG_H
 

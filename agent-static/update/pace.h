@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 struct pace {
-    int64_t rate; /* bytes a second; 0: as fast as it comes */
+    int64_t rate;   /* bytes a second; 0: as fast as it comes */
     int64_t credit; /* in thousandths of a byte, so that no rounding adds up */
     int64_t at_ms;
 };

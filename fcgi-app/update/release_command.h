@@ -34,8 +34,8 @@ int release_audit(struct release_job *job, const char *action, const char *targe
                   struct err *err) MUSTER_NODISCARD;
 
 /* The rest of every command that changes root or targets, either of which may be NULL: signs with the keys at hand,
- * and when that is enough makes it what clients see. Otherwise writes what is to be signed into pending and says what to
- * do with it. *ret_done tells which; NULL: not asked. */
+ * and when that is enough makes it what clients see. Otherwise writes what is to be signed into pending and says what
+ * to do with it. *ret_done tells which; NULL: not asked. */
 int release_propose(struct release_job *job, json_t *root, json_t *targets, bool *ret_done,
                     struct err *err) MUSTER_NODISCARD;
 

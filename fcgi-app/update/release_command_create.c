@@ -55,8 +55,8 @@ static int read_changelog(const struct cli_args *args, json_t **ret, struct err 
     const char *given = cli_option(args, "changelog");
     char *text = NULL;
     size_t len = 0;
-    int rc = file == NULL ? 0
-                          : file_read(strcmp(file, "-") == 0 ? "/dev/stdin" : file, CHANGELOG_MAX, &text, &len, err);
+    int rc =
+        file == NULL ? 0 : file_read(strcmp(file, "-") == 0 ? "/dev/stdin" : file, CHANGELOG_MAX, &text, &len, err);
     if (rc == 0 && (given != NULL && strlen(given) > CHANGELOG_MAX))
         rc = err_set(err, ERR_TOO_BIG, "--changelog: more than %d bytes", CHANGELOG_MAX);
     json_t *json = text != NULL ? json_stringn(text, len) : json_string(given != NULL ? given : "");
@@ -107,9 +107,9 @@ static int read_options(struct release_job *job, json_t *release, struct err *er
     int rc = read_changelog(args, &changelog, err);
     if (rc != 0)
         return rc;
-    json_t *fields = json_pack("{s:s, s:s, s:s, s:o, s:s?, s:I, s:[]}", "version", version, "channel", channel,
-                               "min_version", min, "changelog", changelog, "container_image", image, "eventlog_min",
-                               (json_int_t)eventlog_min, "files");
+    json_t *fields =
+        json_pack("{s:s, s:s, s:s, s:o, s:s?, s:I, s:[]}", "version", version, "channel", channel, "min_version", min,
+                  "changelog", changelog, "container_image", image, "eventlog_min", (json_int_t)eventlog_min, "files");
     rc = fields != NULL && json_object_update(release, fields) == 0 ? 0 : err_set(err, ERR_NOMEM, "out of memory");
     json_decref(fields);
     return rc;
@@ -134,8 +134,8 @@ static int stage_file(struct release_job *job, json_t *release, enum release_arc
         rc = file_write(path, data, len, 0644, err);
     if (rc == 0) {
         digest_sha256_hex(data, len, sha256);
-        json_t *entry = json_pack("{s:s, s:s, s:I}", "arch", release_arch_names[arch], "sha256", sha256, "size",
-                                  (json_int_t)len);
+        json_t *entry =
+            json_pack("{s:s, s:s, s:I}", "arch", release_arch_names[arch], "sha256", sha256, "size", (json_int_t)len);
         (void)json_array_append_new(json_object_get(release, "files"), entry);
         if ((json_int_t)len > json_integer_value(json_object_get(release, "size")))
             (void)json_object_set_new(release, "size", json_integer((json_int_t)len));

@@ -32,19 +32,22 @@ const struct cli_option release_rotate_options[] = {
     {0},
 };
 
-const char release_init_keys_details[] =
-    "Makes the keys of the update repository, and an empty repository in MUSTER_UPDATE_DIR. Root keys say who may sign,\n"
-    "targets keys sign releases; both are only needed when a person signs. Move them off this server, to a medium that\n"
-    "is kept locked away, and give its place with --keys when they are needed. The snapshot and timestamp keys stay in\n"
-    "MUSTER_SECRETS_DIR: the server signs with them by itself.\n"
-    "Repeating it after it was cut short goes on with the keys that are there.";
+const char release_init_keys_details[] = "Makes the keys of the update repository, and an empty repository in "
+                                         "MUSTER_UPDATE_DIR. Root keys say who may sign,\n"
+                                         "targets keys sign releases; both are only needed when a person signs. Move "
+                                         "them off this server, to a medium that\n"
+                                         "is kept locked away, and give its place with --keys when they are needed. "
+                                         "The snapshot and timestamp keys stay in\n"
+                                         "MUSTER_SECRETS_DIR: the server signs with them by itself.\n"
+                                         "Repeating it after it was cut short goes on with the keys that are there.";
 
 const char release_new_key_details[] =
     "ROLE is root or targets. For a key that never was on the server: run it on another machine; it needs neither\n"
     "configuration nor network. Bring only the .pub file to the server, for 'release rotate-key ROLE --public FILE'.";
 
 const char release_rotate_details[] =
-    "ROLE is root, targets, snapshot or timestamp. All keys of the role are replaced by new ones, as many as there are,\n"
+    "ROLE is root, targets, snapshot or timestamp. All keys of the role are replaced by new ones, as many as there "
+    "are,\n"
     "unless --replace names one. The new root has to be signed by the root keys in force and by those that come.\n"
     "Keys that are replaced sign nothing any more as soon as it is published; hosts learn of it with their next check.";
 
@@ -153,11 +156,13 @@ static int init_keys(struct release_job *job, struct err *err)
     if (rc == 0)
         rc = release_propose(job, root, targets, &done, err);
     if (rc == 0 && done) {
-        json_t *said = json_pack("{s:s, s:s}", "repository", job->repo->dir, "root fingerprint", job->repo->fingerprint);
+        json_t *said =
+            json_pack("{s:s, s:s}", "repository", job->repo->dir, "root fingerprint", job->repo->fingerprint);
         (void)json_object_update(said, paths);
         release_print(job, said);
         if (!cli_switch(job->args, "json"))
-            (void)printf("\nMove the root and targets keys off this server, and keep a copy. Hosts pin the fingerprint.\n");
+            (void)printf(
+                "\nMove the root and targets keys off this server, and keep a copy. Hosts pin the fingerprint.\n");
     }
     json_decref(root);
     json_decref(targets);
@@ -203,8 +208,8 @@ int release_command_new_key(const struct cli_args *args, void *ctx)
 
 struct rotation {
     enum tuf_role role;
-    json_t *keys;            /* of the role, afterwards */
-    json_t *paths;           /* of those that were made */
+    json_t *keys;             /* of the role, afterwards */
+    json_t *paths;            /* of those that were made */
     struct tuf_keyring fresh; /* public halves that were given */
     int64_t threshold, count;
 };
@@ -286,8 +291,8 @@ static int make_rotated(struct release_job *job, struct rotation *r, json_t **re
                           : err_set(err, ERR_NOMEM, "out of memory");
     *ret_root = tuf_document_new(root);
     if (r->role == TUF_TARGETS)
-        *ret_targets = tuf_document_new(
-            tuf_signed_next(job->repo->targets, job->now_ms + s->update_targets_life_s * 1000));
+        *ret_targets =
+            tuf_document_new(tuf_signed_next(job->repo->targets, job->now_ms + s->update_targets_life_s * 1000));
     return rc;
 }
 

@@ -34,11 +34,7 @@ const struct cli_option release_withdraw_options[] = {
 };
 
 const struct cli_option release_downgrade_options[] = {
-    COMMAND_OPTION_CONFIG,
-    COMMAND_OPTION_JSON,
-    RELEASE_OPTION_KEYS,
-    {"off", NULL, "take it back"},
-    {0},
+    COMMAND_OPTION_CONFIG, COMMAND_OPTION_JSON, RELEASE_OPTION_KEYS, {"off", NULL, "take it back"}, {0},
 };
 
 const struct cli_option release_refresh_options[] = {
@@ -72,8 +68,8 @@ static json_t *next_targets(const struct release_job *job)
 static int propose_targets(struct release_job *job, json_t *take_signed, bool *ret_done, struct err *err)
 {
     json_t *targets = tuf_document_new(take_signed);
-    int rc = targets != NULL ? release_propose(job, NULL, targets, ret_done, err)
-                             : err_set(err, ERR_NOMEM, "out of memory");
+    int rc =
+        targets != NULL ? release_propose(job, NULL, targets, ret_done, err) : err_set(err, ERR_NOMEM, "out of memory");
     json_decref(targets);
     return rc;
 }
@@ -97,8 +93,8 @@ static int make_patch(struct release_job *job, json_t *signed_part, const struct
     release_targets_path(patch.base, patch.arch, NULL, base_target);
     release_targets_path(patch.version, patch.arch, NULL, target);
     release_targets_path(patch.version, patch.arch, patch.base, patch_target);
-    int rc = repo_target_path(job->repo, base_target, release_targets_find(signed_part, patch.base, patch.arch), base,
-                              err);
+    int rc =
+        repo_target_path(job->repo, base_target, release_targets_find(signed_part, patch.base, patch.arch), base, err);
     if (rc == 0)
         rc = repo_path(job->repo, fresh, err, "staging/%s", target);
     if (rc == 0)
@@ -131,9 +127,8 @@ static int make_patches(struct release_job *job, const json_t *release, json_t *
                  : err_set(err, ERR_INVALID, "--patches takes a number up to %d", PATCHES_MAX);
     json_array_foreach(json_object_get(release, "files"), i, file)
     {
-        struct release_patch patch = {.version = version,
-                                      .base = version,
-                                      .arch = json_string_value(json_object_get(file, "arch"))};
+        struct release_patch patch = {
+            .version = version, .base = version, .arch = json_string_value(json_object_get(file, "arch"))};
         for (uint64_t n = 0; rc == 0 && n < count; n++) {
             patch.base = release_targets_newest(signed_part, channel, patch.arch, patch.base);
             if (patch.base == NULL)

@@ -17,7 +17,8 @@ const struct cli_option release_sign_options[] = {
 };
 
 const char release_sign_details[] =
-    "Shows what FILE says and adds the key's signature to it. Needs neither configuration nor database nor network, so\n"
+    "Shows what FILE says and adds the key's signature to it. Needs neither configuration nor database nor network, "
+    "so\n"
     "that it runs where the key is. 'release import' on the server checks the signatures and takes it.";
 
 const char release_import_details[] =
@@ -49,8 +50,7 @@ static void print_root(const json_t *document)
         json_t *keys = tuf_root_keys(document, (enum tuf_role)i);
         (void)printf("  %-9s %lld of %zu:", tuf_role_names[i],
                      (long long)tuf_root_threshold(document, (enum tuf_role)i), json_object_size(keys));
-        json_object_foreach(keys, id, key)
-            (void)printf(" %.8s", id);
+        json_object_foreach(keys, id, key)(void) printf(" %.8s", id);
         (void)printf("\n");
         json_decref(keys);
     }
@@ -84,8 +84,7 @@ static void print_targets(const json_t *document)
     json_t *info;
     size_t i;
     const json_t *one;
-    json_object_foreach(json_object_get(tuf_document_signed(document), "targets"), path, info)
-        print_target(path, info);
+    json_object_foreach(json_object_get(tuf_document_signed(document), "targets"), path, info) print_target(path, info);
     json_array_foreach(release_targets_withdrawn(tuf_document_signed(document)), i, one)
     {
         print_text("  withdrawn: ", json_object_get(one, "version"));
@@ -112,8 +111,8 @@ static int sign_file(const char *path, const char *key_path, json_t **ret, struc
     struct tuf_key *key = NULL;
     struct buf bytes;
     buf_init(&bytes, TUF_DOCUMENT_MAX);
-    int rc = key_path != NULL ? read_document(path, ret, err)
-                              : err_set(err, ERR_INVALID, "say which key signs: --key FILE");
+    int rc =
+        key_path != NULL ? read_document(path, ret, err) : err_set(err, ERR_INVALID, "say which key signs: --key FILE");
     if (rc == 0 && tuf_document_role(*ret) != TUF_ROOT && tuf_document_role(*ret) != TUF_TARGETS)
         rc = err_set(err, ERR_INVALID, "%.150s: only root and targets are signed by people", path);
     if (rc == 0)

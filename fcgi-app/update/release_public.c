@@ -40,11 +40,10 @@ static json_t *binaries_of(const json_t *signed_part, const char *version)
 int release_public_manifest(const json_t *signed_part, const char *version, struct buf *ret, struct err *err)
 {
     const json_t *custom = custom_of(signed_part, version);
-    json_t *manifest =
-        json_pack("{s:s, s:O, s:o, s:O, s:O, s:O}", "version", version, "released_at",
-                  json_object_get(custom, "released_at"), "binaries", binaries_of(signed_part, version),
-                  "container_image", json_object_get(custom, "container_image"), "min_version",
-                  json_object_get(custom, "min_version"), "changelog", json_object_get(custom, "changelog"));
+    json_t *manifest = json_pack(
+        "{s:s, s:O, s:o, s:O, s:O, s:O}", "version", version, "released_at", json_object_get(custom, "released_at"),
+        "binaries", binaries_of(signed_part, version), "container_image", json_object_get(custom, "container_image"),
+        "min_version", json_object_get(custom, "min_version"), "changelog", json_object_get(custom, "changelog"));
     char *text = manifest != NULL ? json_dumps(manifest, JSON_INDENT(2)) : NULL;
     if (text != NULL) {
         buf_adds(ret, text);

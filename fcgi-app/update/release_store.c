@@ -72,9 +72,9 @@ static int add_patches(struct db *db, const char *version, json_t *release, stru
     json_t *patches = json_array();
     int rc = db_query(db, DB_RELEASE_PATCH_LIST, DB_ARGS(DB_TEXT("version", version)), &rows, err);
     while (rc == 0 && (rc = db_rows_next(&rows, err)) == DB_ROW) {
-        json_t *patch = json_pack("{s:s, s:s, s:s, s:I}", "arch", db_rows_text(&rows, 0), "base_version",
-                                  db_rows_text(&rows, 1), "sha256", db_rows_text(&rows, 2), "size",
-                                  (json_int_t)db_rows_int(&rows, 3, 0));
+        json_t *patch =
+            json_pack("{s:s, s:s, s:s, s:I}", "arch", db_rows_text(&rows, 0), "base_version", db_rows_text(&rows, 1),
+                      "sha256", db_rows_text(&rows, 2), "size", (json_int_t)db_rows_int(&rows, 3, 0));
         rc = json_array_append_new(patches, patch) == 0 ? 0 : err_set(err, ERR_NOMEM, "out of memory");
     }
     db_rows_done(&rows);
@@ -115,10 +115,10 @@ static int64_t number(const json_t *object, const char *key)
 static int set_file(struct db *db, const char *version, const char *arch, const char *sha256, int64_t size,
                     struct err *err)
 {
-    return db_exec(db, DB_RELEASE_FILE_SET,
-                   DB_ARGS(DB_TEXT("version", version), DB_TEXT("arch", arch), DB_TEXT("sha256", sha256),
-                           DB_INT("size", size)),
-                   NULL, err);
+    return db_exec(
+        db, DB_RELEASE_FILE_SET,
+        DB_ARGS(DB_TEXT("version", version), DB_TEXT("arch", arch), DB_TEXT("sha256", sha256), DB_INT("size", size)),
+        NULL, err);
 }
 
 int release_stage(struct db *db, const json_t *release, int64_t now_ms, struct err *err)
@@ -165,16 +165,15 @@ static int sync_agent(struct db *db, const json_t *info, const json_t *custom, i
     const char *released = text(custom, "released_at");
     if (released != NULL)
         (void)clock_parse_rfc3339(released, &released_ms);
-    int rc = db_exec(db, DB_RELEASE_PUBLISH,
-                     DB_ARGS(DB_TEXT("version", text(custom, "version")), DB_TEXT("channel", text(custom, "channel")),
-                             DB_TEXT("min_version", text(custom, "min_version")),
-                             DB_TEXT("changelog", text(custom, "changelog")),
-                             DB_TEXT("container_image", text(custom, "container_image")),
-                             DB_INT("eventlog_min", number(custom, "eventlog_min")),
-                             DB_INT("size", number(info, "length")),
-                             DB_INT("downgrade", json_is_true(json_object_get(custom, "downgrade"))),
-                             DB_INT("released", released_ms)),
-                     NULL, err);
+    int rc = db_exec(
+        db, DB_RELEASE_PUBLISH,
+        DB_ARGS(DB_TEXT("version", text(custom, "version")), DB_TEXT("channel", text(custom, "channel")),
+                DB_TEXT("min_version", text(custom, "min_version")), DB_TEXT("changelog", text(custom, "changelog")),
+                DB_TEXT("container_image", text(custom, "container_image")),
+                DB_INT("eventlog_min", number(custom, "eventlog_min")), DB_INT("size", number(info, "length")),
+                DB_INT("downgrade", json_is_true(json_object_get(custom, "downgrade"))),
+                DB_INT("released", released_ms)),
+        NULL, err);
     return rc == 0 ? set_file(db, text(custom, "version"), text(custom, "arch"),
                               text(json_object_get(info, "hashes"), "sha256"), number(info, "length"), err)
                    : rc;

@@ -69,8 +69,8 @@ const char *release_targets_newest(const json_t *signed_part, const char *channe
 static int add(json_t *signed_part, const char *path, const char *sha256, int64_t size, json_t *take_custom,
                struct err *err)
 {
-    json_t *info = json_pack("{s:I, s:{s:s}, s:o}", "length", (json_int_t)size, "hashes", "sha256", sha256, "custom",
-                             take_custom);
+    json_t *info =
+        json_pack("{s:I, s:{s:s}, s:o}", "length", (json_int_t)size, "hashes", "sha256", sha256, "custom", take_custom);
     return json_object_set_new(json_object_get(signed_part, "targets"), path, info) == 0
                ? 0
                : err_set(err, ERR_NOMEM, "out of memory");
@@ -86,13 +86,12 @@ int release_targets_add(json_t *signed_part, const json_t *release, int64_t now_
     (void)snprintf(released + 19, sizeof released - 19, "Z"); /* as in the manifest's shape */
     json_array_foreach(json_object_get(release, "files"), i, file)
     {
-        json_t *custom =
-            json_pack("{s:s, s:s, s:s, s:O, s:O, s:O, s:O, s:O, s:O, s:s, s:b}", "product", RELEASE_PRODUCT, "os",
-                      "linux", "arch", text(file, "arch"), "version", json_object_get(release, "version"),
-                      "min_version", json_object_get(release, "min_version"), "channel",
-                      json_object_get(release, "channel"), "changelog", json_object_get(release, "changelog"),
-                      "eventlog_min", json_object_get(release, "eventlog_min"), "container_image",
-                      json_object_get(release, "container_image"), "released_at", released, "downgrade", 0);
+        json_t *custom = json_pack(
+            "{s:s, s:s, s:s, s:O, s:O, s:O, s:O, s:O, s:O, s:s, s:b}", "product", RELEASE_PRODUCT, "os", "linux",
+            "arch", text(file, "arch"), "version", json_object_get(release, "version"), "min_version",
+            json_object_get(release, "min_version"), "channel", json_object_get(release, "channel"), "changelog",
+            json_object_get(release, "changelog"), "eventlog_min", json_object_get(release, "eventlog_min"),
+            "container_image", json_object_get(release, "container_image"), "released_at", released, "downgrade", 0);
         release_targets_path(text(release, "version"), text(file, "arch"), NULL, path);
         if (rc == 0)
             rc = add(signed_part, path, text(file, "sha256"), json_integer_value(json_object_get(file, "size")), custom,

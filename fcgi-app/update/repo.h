@@ -23,8 +23,8 @@ enum { REPO_PATH_SIZE = 4096, REPO_TARGET_MAX = 256 << 20 };
 
 struct repo {
     char dir[REPO_PATH_SIZE / 2];
-    int lock;                          /* -1 when it was opened to be read */
-    char fingerprint[7 + DIGEST_HEX_SIZE]; /* "sha256:…" of 1.root.json: what hosts pin */
+    int lock;                                      /* -1 when it was opened to be read */
+    char fingerprint[7 + DIGEST_HEX_SIZE];         /* "sha256:…" of 1.root.json: what hosts pin */
     json_t *root, *targets, *snapshot, *timestamp; /* the newest; NULL in one that is being made */
 };
 
@@ -42,10 +42,10 @@ void repo_close(struct repo *repo); /* NULL does nothing */
 
 /* What to change. Whatever is given must be signed already; snapshot and timestamp are made and signed here. */
 struct repo_change {
-    const json_t *root;                /* the next root, or NULL */
-    const json_t *targets;             /* the next targets, or NULL */
-    bool timestamp_only;               /* neither of them, and the snapshot stays */
-    const struct tuf_keyring *server;  /* snapshot and timestamp keys */
+    const json_t *root;               /* the next root, or NULL */
+    const json_t *targets;            /* the next targets, or NULL */
+    bool timestamp_only;              /* neither of them, and the snapshot stays */
+    const struct tuf_keyring *server; /* snapshot and timestamp keys */
     int64_t now_ms, snapshot_life_s, timestamp_life_s;
 };
 

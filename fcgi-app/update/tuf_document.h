@@ -1,8 +1,8 @@
-/* tuf_document.h: the four kinds of metadata of The Update Framework (specification 1.0) as documents: a signed part and
- * signatures over its canonical JSON. Without I/O.
+/* tuf_document.h: the four kinds of metadata of The Update Framework (specification 1.0) as documents: a signed part
+ * and signatures over its canonical JSON. Without I/O.
  *
- * A document is the JSON object {"signatures": [{"keyid", "sig"}], "signed": {…}}. Who may sign what, and how many must,
- * stands in the root document. */
+ * A document is the JSON object {"signatures": [{"keyid", "sig"}], "signed": {…}}. Who may sign what, and how many
+ * must, stands in the root document. */
 #ifndef MUSTER_UPDATE_TUF_DOCUMENT_H
 #define MUSTER_UPDATE_TUF_DOCUMENT_H
 

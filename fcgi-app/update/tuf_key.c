@@ -84,9 +84,9 @@ static int key_new(EVP_PKEY *pkey, bool is_private, const char *path, struct tuf
     key->path = strdup(path);
     key->pem = is_p256(pkey) ? public_pem(pkey) : NULL;
     json_t *json = key->pem != NULL ? tuf_key_json(key) : NULL;
-    int rc = !is_p256(pkey)                       ? err_set(err, ERR_INVALID, "not an EC key on P-256")
+    int rc = !is_p256(pkey)                      ? err_set(err, ERR_INVALID, "not an EC key on P-256")
              : json == NULL || key->path == NULL ? err_set(err, ERR_NOMEM, "out of memory")
-                                                  : id_of_json(json, key->id, err);
+                                                 : id_of_json(json, key->id, err);
     json_decref(json);
     if (rc != 0)
         tuf_key_free(key);
@@ -211,8 +211,7 @@ int tuf_key_write(const struct tuf_key *key, const char *dir, const char *name, 
 
 /* --- signatures --- */
 
-int tuf_key_sign(const struct tuf_key *key, const void *data, size_t len, char ret[TUF_SIGNATURE_SIZE],
-                 struct err *err)
+int tuf_key_sign(const struct tuf_key *key, const void *data, size_t len, char ret[TUF_SIGNATURE_SIZE], struct err *err)
 {
     unsigned char der[TUF_SIGNATURE_SIZE / 2];
     size_t der_len = sizeof der;

@@ -35,8 +35,8 @@ void tuf_key_free(struct tuf_key *key); /* NULL does nothing */
 int tuf_key_write(const struct tuf_key *key, const char *dir, const char *name, bool with_public, char *ret_path,
                   size_t size, struct err *err) MUSTER_NODISCARD;
 
-const char *tuf_key_id(const struct tuf_key *key);  /* 64 hex digits */
-json_t *tuf_key_json(const struct tuf_key *key);    /* a new reference; NULL when memory is out */
+const char *tuf_key_id(const struct tuf_key *key);   /* 64 hex digits */
+json_t *tuf_key_json(const struct tuf_key *key);     /* a new reference; NULL when memory is out */
 const char *tuf_key_path(const struct tuf_key *key); /* the file it was read from; "" when from none */
 
 /* ERR_INTERNAL when only the public half is there. */

@@ -11,5 +11,5 @@ def wait_until(condition, seconds, what):
         if result:
             return result
         if time.monotonic() > deadline:
-            raise AssertionError(f"waited {seconds} s, but not: {what}")
+            raise AssertionError(f"waited {seconds} s, but not: {what() if callable(what) else what}")
         time.sleep(0.05)
