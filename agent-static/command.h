@@ -29,6 +29,7 @@ const char *command_config_path(const struct cli_args *args);
 
 extern const struct cli_option command_enroll_options[];
 extern const struct cli_option command_run_options[];
+extern const struct cli_option command_status_options[];
 extern const struct cli_option command_backup_options[];
 extern const struct cli_option command_restore_options[];
 extern const struct cli_option command_k8s_rollout_options[];

@@ -16,6 +16,13 @@
 
 enum { PEM_MAX = 64 * 1024 };
 
+const struct cli_option command_status_options[] = {
+    {"connected", NULL, "print nothing; exit 1 unless the agent runs and its last try reached the server"},
+    COMMAND_OPTION_CONFIG,
+    COMMAND_OPTION_JSON,
+    {0},
+};
+
 struct facts {
     struct status status;
     bool running;
@@ -136,6 +143,23 @@ static void print_text(const struct agent *agent, const struct facts *f)
     (void)printf("%-14s %s\n", "state", agent->state_dir);
 }
 
+/* For probes and scripts. */
+static int check_connected(const struct agent *agent, struct err *err)
+{
+    char path[PATH_MAX];
+    struct status status;
+    int rc = agent_state_path(agent, "status.json", path, err);
+    if (rc != 0)
+        return rc;
+    status_load(path, &status);
+    if (!is_running(agent))
+        return err_set(err, ERR_UNAVAILABLE, "the agent does not run");
+    if (!status.connected)
+        return err_set(err, ERR_UNAVAILABLE, "no contact with the server%s%s", status.error[0] != '\0' ? ": " : "",
+                       status.error);
+    return 0;
+}
+
 int command_status(const struct cli_args *args, void *ctx)
 {
     struct agent *agent = NULL;
@@ -145,10 +169,11 @@ int command_status(const struct cli_args *args, void *ctx)
     int code = command_open_agent(args, false, &agent);
     if (code != CLI_OK)
         return code;
-    int rc = gather(agent, &facts, &err);
-    if (rc == 0 && cli_switch(args, "json"))
+    bool quiet = cli_switch(args, "connected");
+    int rc = quiet ? check_connected(agent, &err) : gather(agent, &facts, &err);
+    if (rc == 0 && !quiet && cli_switch(args, "json"))
         print_json(agent, &facts);
-    else if (rc == 0)
+    else if (rc == 0 && !quiet)
         print_text(agent, &facts);
     agent_close(agent);
     return rc == 0 ? CLI_OK : cli_fail(args, CLI_FAILED, &err);

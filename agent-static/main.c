@@ -12,7 +12,7 @@ static const struct cli_command commands[] = {
     {"enroll",  NULL, 0, 0, "make this host known to a server, with a one-time password", command_enroll_details, command_enroll_options, command_enroll},
     {"run",     NULL, 0, 0, "poll the server until stopped",                               NULL,                  command_run_options,    command_run},
     {"once",    NULL, 0, 0, "one round of polling in the foreground",                      NULL,                  CONFIG_ONLY,            command_once},
-    {"status",  NULL, 0, 0, "who this host is, and how the polling goes",                  NULL,                  CONFIG_AND_JSON,        command_status},
+    {"status",  NULL, 0, 0, "who this host is, and how the polling goes",                  NULL,                  command_status_options, command_status},
     {"backup",  NULL, 0, 0, "run a backup now",                                            command_backup_details, command_backup_options, command_backup},
     {"restore", NULL, 0, 0, "put a backup back",                                           command_restore_details, command_restore_options, command_restore},
     {"events",  NULL, 0, 0, "what this host has said and is still on its disk",            NULL,                  CONFIG_AND_JSON,        command_events},

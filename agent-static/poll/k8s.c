@@ -14,9 +14,6 @@
 #include "update/k8s_state.h"
 #include "update/kubernetes.h"
 
-/* How long an end stays in heartbeats, so that a lost reply heals. */
-#define TOLD_FOR_MS (INT64_C(24) * 60 * 60 * 1000)
-
 static const char *workload_of(const struct poller *p)
 {
     const char *text = config_text(p->agent->config, "UPDATE_K8S_WORKLOAD");
@@ -142,10 +139,8 @@ bool k8s_report(struct poller *p, json_t *update)
     struct k8s_state state = {.phase = K8S_NONE};
     if (workload_of(p)[0] == '\0')
         return true;
-    if (json_object_set_new(update, "workload", json_string(workload_of(p))) != 0)
-        return false;
     if (state_path(p, path, &err) == 0)
         k8s_state_load(path, &state);
-    bool old = !k8s_state_under_way(&state) && poller_now_ms(p) - state.since_ms > TOLD_FOR_MS;
-    return state.phase == K8S_NONE || old || json_object_set_new(update, "rollout", k8s_state_json(&state)) == 0;
+    return json_object_set_new(update, "workload", json_string(workload_of(p))) == 0 &&
+           k8s_state_tell(&state, poller_now_ms(p), update);
 }

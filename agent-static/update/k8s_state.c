@@ -7,7 +7,7 @@
 #include "common/file.h"
 #include "common/jsonread.h"
 
-enum { FILE_MAX = 4096 };
+enum { FILE_MAX = 4096, FAILED_TOLD_MS = 24 * 60 * 60 * 1000 };
 
 /* In the order of the enum. */
 static const char *const names[] = {"none", "starting", "rolling", "done", "failed", NULL};
@@ -42,25 +42,39 @@ void k8s_state_load(const char *path, struct k8s_state *ret)
     json_decref(root);
 }
 
-json_t *k8s_state_json(const struct k8s_state *s)
+/* It may hold anything that a file or a cluster says. */
+static json_t *reason_text(const struct k8s_state *s)
 {
-    json_t *reason = json_string(s->reason);
-    if (reason == NULL) /* it may hold anything that a file or a cluster says */
-        reason = json_string("(a reason that is no text)");
-    return json_pack("{s:s, s:s, s:I, s:I, s:o}", "version", s->version, "phase", names[s->phase], "updated",
-                     (json_int_t)s->updated, "total", (json_int_t)s->total, "reason", reason);
+    json_t *text = json_string(s->reason);
+    return text != NULL ? text : json_string("(a reason that is no text)");
 }
 
 int k8s_state_save(const char *path, const struct k8s_state *s, struct err *err)
 {
-    json_t *root = k8s_state_json(s);
-    char *text = NULL;
-    if (root != NULL && json_object_set_new(root, "since_ms", json_integer(s->since_ms)) == 0 &&
-        json_object_set_new(root, "commandId", json_string(s->command_id)) == 0 &&
-        json_object_set_new(root, "workload", json_string(s->workload)) == 0)
-        text = json_dumps(root, JSON_COMPACT);
+    json_t *root =
+        json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:o, s:I}", "phase", names[s->phase], "commandId", s->command_id,
+                  "version", s->version, "workload", s->workload, "updated", (json_int_t)s->updated, "total",
+                  (json_int_t)s->total, "reason", reason_text(s), "since_ms", (json_int_t)s->since_ms);
+    char *text = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
     json_decref(root);
     int rc = text != NULL ? file_write(path, text, strlen(text), 0600, err) : err_set(err, ERR_NOMEM, "out of memory");
     free(text);
     return rc;
+}
+
+bool k8s_state_tell(const struct k8s_state *s, int64_t now_ms, json_t *update)
+{
+    const char *state = json_string_value(json_object_get(update, "state"));
+    bool under_way = k8s_state_under_way(s);
+    bool failed = s->phase == K8S_FAILED && now_ms - s->since_ms < FAILED_TOLD_MS;
+    bool free_to_tell = state != NULL && (strcmp(state, "idle") == 0 || strcmp(state, "available") == 0);
+    if (!free_to_tell || (!under_way && !failed))
+        return true;
+    int percent = s->total > 0 ? (int)(s->updated * 100 / s->total) : 0;
+    json_t *told = json_pack("{s:s, s:s, s:o}", "state", under_way ? "available" : "failed", "version", s->version,
+                             "reason", reason_text(s));
+    bool whole = told != NULL && (!under_way || json_object_set_new(told, "percent", json_integer(percent)) == 0) &&
+                 json_object_update(update, told) == 0;
+    json_decref(told);
+    return whole;
 }

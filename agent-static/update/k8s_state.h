@@ -7,6 +7,7 @@
 #define MUSTER_AGENT_UPDATE_K8S_STATE_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/err.h"
@@ -39,7 +40,9 @@ int k8s_state_save(const char *path, const struct k8s_state *s, struct err *err)
 /* Whether it goes on by itself. */
 bool k8s_state_under_way(const struct k8s_state *s);
 
-/* {"version","phase","updated","total","reason"} for heartbeats. NULL: no memory. */
-json_t *k8s_state_json(const struct k8s_state *s);
+/* Lets the "update" object of a heartbeat tell how the roll-out goes, unless an update of this host has more to say:
+ * state "available" with a percentage while it goes on, "failed" with the reason for a day after it went wrong. False:
+ * no memory. */
+bool k8s_state_tell(const struct k8s_state *s, int64_t now_ms, json_t *update) MUSTER_NODISCARD;
 
 #endif

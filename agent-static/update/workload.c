@@ -68,6 +68,8 @@ int workload_id_parse(const char *text, struct workload_id *ret, struct err *err
     struct cursor c;
     struct span space;
     struct span kind;
+    if (strlen(text) > WORKLOAD_TEXT_MAX)
+        return err_set(err, ERR_INVALID, "must be namespace/kind/name of at most %d bytes", WORKLOAD_TEXT_MAX);
     cursor_init(&c, span_of(text));
     if (!cursor_until(&c, '/', &space) || !cursor_until(&c, '/', &kind))
         return err_set(err, ERR_INVALID, "must be namespace/kind/name");

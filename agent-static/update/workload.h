@@ -23,8 +23,9 @@
 
 enum {
     WORKLOAD_LABEL_SIZE = 64, /* a DNS label of RFC 1123: namespaces, containers */
-    WORKLOAD_NAME_SIZE = 254, /* a DNS subdomain */
-    WORKLOAD_TEXT_SIZE = 340,
+    WORKLOAD_TEXT_MAX = 200,  /* what heartbeats have room for; Kubernetes alone would allow 100 more */
+    WORKLOAD_NAME_SIZE = WORKLOAD_TEXT_MAX + 1,
+    WORKLOAD_TEXT_SIZE = WORKLOAD_LABEL_SIZE + WORKLOAD_NAME_SIZE + 16,
     WORKLOAD_PATH_SIZE = 400,
     WORKLOAD_REASON_SIZE = 200,
 };
@@ -39,8 +40,10 @@ struct workload_id {
     char name[WORKLOAD_NAME_SIZE];
 };
 
-/* "namespace/kind/name", the kind in any case, as kubectl has it: DaemonSet. Names are checked, so that none can leave
- * its place in a URL. ERR_INVALID with what is wrong. */
+/* "namespace/kind/name", the kind in any case, as kubectl has it: DaemonSet. Names are checked (a DNS
+ * subdomain of RFC 1123), so that none can leave its place in a URL. At most
+ * WORKLOAD_TEXT_MAX bytes. ERR_INVALID with what is wrong.
+ */
 int workload_id_parse(const char *text, struct workload_id *ret, struct err *err) MUSTER_NODISCARD;
 
 const char *workload_kind_name(enum workload_kind kind);   /* "daemonset" */

@@ -184,3 +184,20 @@ def test_no_secret_is_in_the_hosts_log(running):
     key = next(v for v in identity.values() if isinstance(v, str) and v.startswith("msk_"))
     assert key not in running.log_text()
     assert "X-Amz-Signature=" not in running.log_text()
+
+
+def test_a_probe_learns_whether_the_agent_is_in_touch(host):
+    """What a rollout in Kubernetes waits for: that a new pod has reached the server, not that its process is there."""
+    def connected():
+        return host.run("status", "--connected").returncode == 0
+
+    assert host.run("status", "--connected").stderr.endswith("the agent does not run\n")
+    host.start()
+    host.wait_online()
+    wait_until(connected, 10, "the probe says so")
+    host.stop(signal.SIGKILL)
+    wait_until(lambda: not connected(), 10, "the agent died with its launcher")
+    host.write_conf(SERVER_URL="https://localhost:1")
+    host.start("run", program="muster-agent")
+    wait_until(lambda: "no contact" in host.run("status", "--connected").stderr, 20, "it says why not")
+    assert host.run("status", "--connected").returncode == 1

@@ -76,11 +76,11 @@ static void names_have_the_limits_of_kubernetes(void **state)
     char text[600];
     char label[65];
     memset(label, 'a', sizeof label);
-    (void)snprintf(text, sizeof text, "%.63s/deployment/%.63s.%.63s.%.63s.%.61s", label, label, label, label, label);
+    (void)snprintf(text, sizeof text, "%.63s/deployment/%.63s.%.61s", label, label, label);
     assert_int_equal(workload_id_parse(text, &id, &err), 0);
     (void)snprintf(text, sizeof text, "%.64s/deployment/b", label);
     assert_int_equal(workload_id_parse(text, &id, &err), ERR_INVALID);
-    (void)snprintf(text, sizeof text, "a/deployment/%.63s.%.63s.%.63s.%.62s", label, label, label, label);
+    (void)snprintf(text, sizeof text, "%.63s/deployment/%.63s.%.62s", label, label, label);
     assert_int_equal(workload_id_parse(text, &id, &err), ERR_INVALID);
 }
 
