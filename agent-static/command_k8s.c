@@ -6,10 +6,12 @@
 #include "command.h"
 #include "common/cursor.h"
 #include "common/log.h"
+#include "common/version.h"
 #include "poll/ledger.h"
 #include "update/k8s_state.h"
 #include "update/kubernetes.h"
 #include "update/update.h"
+#include "version.h"
 
 enum { STALL_S = 10 * 60, STALL_MAX_S = 24 * 60 * 60 };
 
@@ -86,11 +88,21 @@ static int find_image(struct k8s_command *c, struct err *err)
     if (version != NULL) {
         if (snprintf(c->state.version, sizeof c->state.version, "%s", version) >= (int)sizeof c->state.version)
             return err_set(err, ERR_INVALID, "--version: too long");
-        return update_signed_image(c->agent, version, c->image, sizeof c->image, err);
+        return update_signed_image(c->agent, version, agent_version, c->image, sizeof c->image, err);
     }
     if (snprintf(c->image, sizeof c->image, "%s", image) >= (int)sizeof c->image)
         return err_set(err, ERR_INVALID, "--image: too long");
     return 0;
+}
+
+/* The agent that gives the order may be older than the pods it is about: no way back for them either. */
+static int allow(void *ctx, const struct image *running, struct err *err)
+{
+    const struct k8s_command *c = ctx;
+    char image[IMAGE_SIZE];
+    if (c->state.version[0] == '\0' || !version_valid(running->tag))
+        return 0;
+    return update_signed_image(c->agent, c->state.version, running->tag, image, sizeof image, err);
 }
 
 static int roll_out(struct k8s_command *c, struct err *err)
@@ -111,8 +123,9 @@ static int roll_out(struct k8s_command *c, struct err *err)
         .container = container != NULL && container[0] != '\0' ? container : NULL,
         .clock = c->agent->clock,
         .stall_ms = c->stall_ms,
+        .allow = allow,
         .progress = on_progress,
-        .progress_ctx = c,
+        .ctx = c,
     };
     return rc == 0 ? kubernetes_rollout(&o, err) : rc;
 }

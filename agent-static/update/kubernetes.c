@@ -46,14 +46,19 @@ static void tell(struct rollout *r, const struct workload_progress *now)
         .patched = r->patched, .updated = now->updated, .total = now->total, .text = now->text};
     r->now = *now;
     if (r->o->progress != NULL)
-        r->o->progress(r->o->progress_ctx, &p);
+        r->o->progress(r->o->ctx, &p);
 }
 
 static int put_image(struct rollout *r, const struct workload *w, const struct workload_container *container,
                      struct err *err)
 {
     char *patch = NULL;
+    struct image running;
     int rc = workload_check_rolls(w, err);
+    if (rc == 0)
+        rc = image_parse(container->image, &running, err);
+    if (rc == 0 && r->o->allow != NULL)
+        rc = r->o->allow(r->o->ctx, &running, err);
     if (rc == 0)
         rc = workload_patch(w, container, r->o->image, &patch, err);
     if (rc == 0)

@@ -30,10 +30,12 @@ struct kubernetes_rollout {
     const char *image;     /* from signed metadata */
     const char *container; /* its name; NULL: the one whose image comes from the same repository */
     const struct clock *clock;
+    /* Asked before the image that runs is replaced: what it returns other than 0 ends the roll-out. May be NULL. */
+    int (*allow)(void *ctx, const struct image *running, struct err *err);
     int64_t stall_ms; /* how long nothing may change before it counts as stuck */
     /* Called whenever something has changed; may be NULL. */
     void (*progress)(void *ctx, const struct kubernetes_progress *progress);
-    void *progress_ctx;
+    void *ctx;
 };
 
 /* 0: every pod runs the image and works. Does what is left to do: after one that was cut off, or when the image is

@@ -111,7 +111,8 @@ int stage_check(const struct agent *agent, struct release *ret, bool *ret_requir
     return rc;
 }
 
-int stage_find(const struct agent *agent, const char *version, struct release *ret, struct err *err)
+int stage_find(const struct agent *agent, const char *version, const char *own_version, struct release *ret,
+               struct err *err)
 {
     struct source *source = NULL;
     struct metadata *metadata = NULL;
@@ -125,7 +126,7 @@ int stage_find(const struct agent *agent, const char *version, struct release *r
     if (rc == 0)
         rc = release_find(metadata, version, &found, err);
     if (rc == 0)
-        rc = release_allowed(metadata, &found, agent_version, config_text(agent->config, "UPDATE_CHANNEL"), err);
+        rc = release_allowed(metadata, &found, own_version, config_text(agent->config, "UPDATE_CHANNEL"), err);
     if (rc == 0)
         *ret = found;
     metadata_free(metadata);

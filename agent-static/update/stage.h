@@ -42,10 +42,11 @@ int stage_note_save(const char *path, const struct stage_note *note, struct err 
  * success; ERR_NOT_FOUND: no TUF root, or no release. */
 int stage_check(const struct agent *agent, struct release *ret, bool *ret_required, struct err *err) MUSTER_NODISCARD;
 
-/* Refreshes the metadata and looks for a release that this host may take (release_allowed). Blocks; ERR_CONFLICT at
- * once while another process is at it. ERR_NOT_FOUND: no TUF root, or no such release; ERR_DENIED also: it may not be
- * taken. */
-int stage_find(const struct agent *agent, const char *version, struct release *ret, struct err *err) MUSTER_NODISCARD;
+/* Refreshes the metadata and looks for a release that may come after own_version here (release_allowed). Blocks;
+ * ERR_CONFLICT at once while another process is at it. ERR_NOT_FOUND: no TUF root, or no such release; ERR_DENIED also:
+ * it may not be taken. */
+int stage_find(const struct agent *agent, const char *version, const char *own_version, struct release *ret,
+               struct err *err) MUSTER_NODISCARD;
 
 /* From a version to A.new. downgrade: an operator means to go back. Calls tell with every step and percent. cancel_fd
  * readable: stop (ERR_UNAVAILABLE). Blocks, for as long as the download takes. */

@@ -334,6 +334,8 @@ def pod(stack, host, cluster, monkeypatch):
     repository = Repository()
     repository.add("0.2.0", NATIVE, NEW)
     repository.add("0.3.0", NATIVE, None)
+    repository.add("0.1.5", NATIVE, "registry.example/muster-agent:0.1.5")
+    repository.add("0.1.6", NATIVE, "registry.example/muster-agent:0.1.6", downgrade=True)
     repository.add("0.4.0", NATIVE, "evil.example/muster-agent:0.4.0")
     cluster.files.update(repository.files())
     (host.dir / "root.json").write_bytes(repository.root())
@@ -415,6 +417,16 @@ def test_only_an_image_that_is_signed_and_ours_is_set(pod, cluster, version, why
     status, detail = outcome(pod, command)
     assert status == "failed" and why in detail
     assert not cluster.of("PATCH") and cluster.images["agent"] == OLD
+
+
+@pytest.mark.parametrize("version, status", [("0.1.5", "failed"), ("0.1.6", "done")])
+def test_pods_go_back_only_where_that_is_signed(pod, cluster, version, status):
+    """Judged by what they run, which may be newer than the agent that is told to do it."""
+    cluster.set_image("agent", NEW)
+    command = order(pod, {"version": version})
+    pod.ok("once")
+    assert outcome(pod, command)[0] == status
+    assert cluster.images["agent"] == (NEW if status == "failed" else f"registry.example/muster-agent:{version}")
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=["asked to end", "killed"])
