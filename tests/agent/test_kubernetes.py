@@ -2,14 +2,17 @@
 
 import json
 import os
+import re
 import signal
 import time
 
 import pytest
+import yaml
 
 from host import NATIVE, Host
 from kubernetes import PATCH_TYPE, Cluster, certificate, PEM
-from tuf import Repository
+from routes import ROOT
+from tufrepo import Repository
 from wait import wait_until
 
 OLD = "registry.example/muster-agent:0.1.0"
@@ -326,19 +329,25 @@ def test_a_workload_that_is_none_is_a_mistake_in_the_configuration(fresh, worklo
 # --- ordered by the server ---
 
 
+def release(repository, version, image, **custom):
+    repository.add(f"{version}/agent-linux-{NATIVE}", b"an agent", product="muster-agent", version=version, os="linux",
+                   arch=NATIVE, channel="stable", min_version="0.1.0", eventlog_min=1, container_image=image, **custom)
+
+
 @pytest.fixture
 def pod(stack, host, cluster, monkeypatch):
     """An enrolled agent in the cluster, with a release 0.2.0 that has an image."""
     for name, value in cluster.env.items():
         monkeypatch.setenv(name, value)
     repository = Repository()
-    repository.add("0.2.0", NATIVE, NEW)
-    repository.add("0.3.0", NATIVE, None)
-    repository.add("0.1.5", NATIVE, "registry.example/muster-agent:0.1.5")
-    repository.add("0.1.6", NATIVE, "registry.example/muster-agent:0.1.6", downgrade=True)
-    repository.add("0.4.0", NATIVE, "evil.example/muster-agent:0.4.0")
-    cluster.files.update(repository.files())
-    (host.dir / "root.json").write_bytes(repository.root())
+    release(repository, "0.1.5", "registry.example/muster-agent:0.1.5")
+    release(repository, "0.1.6", "registry.example/muster-agent:0.1.6", downgrade=True)
+    release(repository, "0.2.0", NEW)
+    release(repository, "0.3.0", None)
+    release(repository, "0.4.0", "evil.example/muster-agent:0.4.0")
+    repository.publish("targets", "snapshot", "timestamp")
+    cluster.files.update({f"/updates/tuf/{name}": data for name, data in repository.files.items()})
+    (host.dir / "root.json").write_bytes(repository.files["1.root.json"])
     configure(host, cluster, UPDATE_SERVER=f"https://127.0.0.1:{cluster.port}",
               STORE_CA_FILE=cluster.credentials / "ca.crt")
     host.ok("update", "pin", "--tuf-root", host.dir / "root.json")
@@ -372,6 +381,48 @@ def test_the_server_orders_a_version_and_hears_of_its_end(pod, cluster):
     wait_until(lambda: [e for e in pod.stored_events() if e[2] == "update" and "is complete" in e[4]], 20,
                "the end is an event")
     assert "k8s-rollout" in json.dumps(pod.stack.query("SELECT capabilities FROM agents WHERE id = ?", pod.id))
+
+
+@pytest.fixture
+def published(stack):
+    """0.2.0, as far as the server's pages know."""
+    stack.change("INSERT INTO releases (version, channel, min_version, eventlog_min, status, size_bytes, created_ms,"
+                 " published_ms, container_image) VALUES ('0.2.0', 'stable', '', 1, 'published', 1, 1, 1, ?)", NEW,
+                 topic="releases")
+    yield "0.2.0"
+    stack.change("DELETE FROM releases WHERE version = '0.2.0'", topic="releases")
+
+
+def test_a_person_rolls_out_and_sees_how_far_it_is(pod, cluster, published):
+    boss = pod.stack.boss
+    cluster.stuck_at = 1
+    pod.start("run", program="muster-agent")
+    pod.wait_online()
+
+    def shown():
+        return next((c for c in boss.ok("GET", "/api/containers")["items"] if c["agentId"] == pod.id), {})
+
+    wait_until(lambda: shown().get("canRollOut"), 20, "the page has a button")
+    assert shown()["workload"] == cluster.workload and shown()["availableVersion"] == published
+    command = boss.ok("POST", f"/api/agents/{pod.id}/k8s-rollout", {"version": published})["commandId"]
+    wait_until(lambda: shown()["percent"] == 33, 30, "a third of the pods")
+    assert "1 of 3 pods are updated" in shown()["reason"] and shown()["state"] == "available"
+    cluster.stuck_at = None
+    assert outcome(pod, command) == ("done", NEW)
+    wait_until(lambda: shown()["percent"] is None, 20, "it is over")
+
+
+def test_a_person_sees_why_it_has_failed(pod, cluster, published):
+    cluster.refuse("PATCH", 403)
+    pod.start("run", program="muster-agent")
+    pod.wait_online()
+    order(pod, {"version": published})
+
+    def shown():
+        return pod.stack.boss.ok("GET", f"/api/agents/{pod.id}/updates")["update"]
+
+    wait_until(lambda: shown() and shown()["state"] == "failed", 30, "the report says so")
+    assert "lacks the verb patch" in shown()["reason"] and shown()["version"] == published
 
 
 def test_what_was_ordered_is_done_once_however_often_it_is_delivered(pod, cluster):
@@ -468,6 +519,46 @@ def test_a_roll_out_whose_process_dies_has_failed(pod, cluster):
     [child] = [pid for pid in pod.children() if b"k8s-rollout" in open(f"/proc/{pid}/cmdline", "rb").read()]
     os.kill(child, signal.SIGKILL)
     assert outcome(pod, command) == ("failed", "the roll-out was killed by signal 9")
+
+
+# --- the manifests of docs/kubernetes.md ---
+
+
+def manifests():
+    text = (ROOT / "docs/kubernetes.md").read_text()
+    blocks = re.findall(r"```yaml\n(.*?)```", text, re.S)
+    return {(d["kind"], d["metadata"]["name"]): d for block in blocks for d in yaml.safe_load_all(block)}
+
+
+def test_the_documented_role_is_all_it_takes_and_no_more(fresh, cluster):
+    found = manifests()
+    [rule] = found["Role", "muster-rollout"]["rules"]
+    [container] = found["Deployment", "muster-rollout"]["spec"]["template"]["spec"]["containers"]
+    env = {e["name"]: e["value"] for e in container["env"]}
+    assert env["UPDATE_K8S_WORKLOAD"] == cluster.workload
+    roll_out(fresh, cluster)
+    assert {r[0].lower() for r in cluster.requests} == set(rule["verbs"])
+    wanted = {tuple(r[1].split("?")[0].split("/")[2:]) for r in cluster.requests}
+    assert wanted == {("apps", "v1", "namespaces", found["Role", "muster-rollout"]["metadata"]["namespace"],
+                       rule["resources"][0], rule["resourceNames"][0])}
+    assert rule["apiGroups"] == ["apps"]
+    assert found["DaemonSet", "muster-agent"]["spec"]["template"]["spec"]["automountServiceAccountToken"] is False
+
+
+@pytest.mark.parametrize("key", [("DaemonSet", "muster-agent"), ("Deployment", "muster-rollout")])
+def test_the_documented_commands_are_understood(fresh, key):
+    """Every option of the manifests exists; what they name is on a volume that they mount."""
+    pod = manifests()[key]["spec"]["template"]["spec"]
+    volumes = {v["name"] for v in pod["volumes"]}
+    for container in pod["initContainers"] + pod["containers"]:
+        assert {m["name"] for m in container["volumeMounts"]} == volumes
+        assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    [enrol], [agent] = pod["initContainers"], pod["containers"]
+    arguments = [a if "…" not in a else "sha256:" + "0" * 64 for a in enrol["args"]]
+    done = fresh.run(*arguments, timeout=30)
+    assert "/run/enrol/otp" in done.stderr and "unknown option" not in done.stderr
+    probe = agent["readinessProbe"]["exec"]["command"]
+    assert fresh.run(*probe[1:]).stderr.endswith("the agent does not run\n")
 
 
 # --- pods become agents ---
