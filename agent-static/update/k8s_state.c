@@ -38,7 +38,9 @@ void k8s_state_load(const char *path, struct k8s_state *ret)
     keep(read.version, sizeof read.version, jsonread_str_or(&r, "version", 0, sizeof read.version - 1, ""));
     keep(read.workload, sizeof read.workload, jsonread_str_or(&r, "workload", 0, sizeof read.workload - 1, ""));
     keep(read.reason, sizeof read.reason, jsonread_str_or(&r, "reason", 0, sizeof read.reason - 1, ""));
-    *ret = wrong.failed ? (struct k8s_state){.phase = K8S_NONE} : read;
+    if (wrong.failed)
+        read = (struct k8s_state){.phase = K8S_NONE};
+    *ret = read;
     json_decref(root);
 }
 

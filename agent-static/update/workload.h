@@ -40,10 +40,9 @@ struct workload_id {
     char name[WORKLOAD_NAME_SIZE];
 };
 
-/* "namespace/kind/name", the kind in any case, as kubectl has it: DaemonSet. Names are checked (a DNS
- * subdomain of RFC 1123), so that none can leave its place in a URL. At most
- * WORKLOAD_TEXT_MAX bytes. ERR_INVALID with what is wrong.
- */
+/* "namespace/kind/name", the kind in any case, as kubectl has it: DaemonSet. At most WORKLOAD_TEXT_MAX bytes. The name
+ * is checked to be a DNS subdomain (RFC 1123), the namespace a label of one, so that neither can leave its place in a
+ * URL. ERR_INVALID with what is wrong. */
 int workload_id_parse(const char *text, struct workload_id *ret, struct err *err) MUSTER_NODISCARD;
 
 const char *workload_kind_name(enum workload_kind kind);   /* "daemonset" */
