@@ -279,17 +279,19 @@ def test_endless_chunks_end_where_they_should(place, tmp_path):
 
 
 def test_chunks_of_which_nothing_but_wrapping_comes_take_no_longer_than_allowed(place, tmp_path):
-    """One byte, and a thousand of extension around it, never pausing."""
+    """One byte, and thousands of extension around it, faster than they are read: there is never a wait to cut short."""
+    block = (b"1;" + b"x" * 8000 + b"\r\ny\r\n") * 2000
+
     def wrapped(handler, files):
         handler.close_connection = True
         handler.reply(200, Content_Length=None, Transfer_Encoding="chunked")
         with contextlib.suppress(OSError):
             while True:
-                handler.wfile.write((b"1;" + b"x" * 8000 + b"\r\ny\r\n") * 8)
+                handler.wfile.write(block)
 
     with Files(tmp_path, CONTENT, wrapped) as files:
         started = time.monotonic()
-        report = download(place, files, least_rate=1 << 20, window_ms=1000, give_up_ms=1500)
+        report = download(place, files, least_rate=1 << 20, give_up_ms=1500)
         assert report["rc"] == TIMEOUT and time.monotonic() - started < 10, report
 
 
@@ -570,3 +572,18 @@ def test_a_name_that_leads_elsewhere_is_none(fleet, name):
     own, _, env = fleet
     assert run(DRIVER, "fetch", name, 100, env=env)["rc"] == INVALID
     assert own.paths == []
+
+
+def test_a_targets_digest_stands_in_front_of_its_name(fleet):
+    own, mirror, env = fleet
+    env["UPDATE_SERVER"] = mirror.origin + "/a/"
+    report = run(DRIVER, "url", "0.2.0/agent-linux-amd64", "f00d", env=env)
+    assert report["stderr"] == f"{mirror.origin}/a/updates/tuf/targets/0.2.0/f00d.agent-linux-amd64"
+    assert run(DRIVER, "url", "plain", "f00d", env=env)["stderr"].endswith("/targets/f00d.plain")
+
+
+@pytest.mark.parametrize("path", ["", "/", "/etc/passwd", "a//b", "a/", "../a", "a/../b", "a/%2E%2e/b", "a?b", "a/b#c",
+                                  "a b", "x" * 300, "a/" * 300 + "b"])
+def test_a_target_that_leads_elsewhere_is_none(fleet, path):
+    report = run(DRIVER, "url", path, "f00d", env=fleet[2])
+    assert report["rc"] == INVALID and report["stderr"] == ""

@@ -7,6 +7,7 @@
  *   space DIRECTORY BYTES RESERVE
  *   selftest BINARY VERSION [CONFIG]
  *   fetch NAME MAX            of UPDATE_SERVER, with the environment as configuration
+ *   url PATH SHA256           of that target there
  *
  * Prints {"rc": 0, "error": "", "errno": 0, "percents": [...], "peak_kib": …}; SIGTERM cancels a download. */
 #include <fcntl.h>
@@ -20,6 +21,7 @@
 #include "common/clock.h"
 #include "common/file.h"
 #include "net/tls.h"
+#include "net/url.h"
 #include "poll/signals.h"
 #include "update/binary.h"
 #include "update/download.h"
@@ -116,6 +118,13 @@ static int selftest(int argc, char **argv, struct err *err)
     return selftest_run(&s, err);
 }
 
+/* With the environment as configuration. */
+static int open_source(struct agent **ret_agent, struct source **ret, struct err *err)
+{
+    int rc = agent_look(NULL, ret_agent, err);
+    return rc == 0 ? source_open(*ret_agent, ret, err) : rc;
+}
+
 static int fetch(int argc, char **argv, struct err *err)
 {
     struct agent *agent = NULL;
@@ -123,14 +132,28 @@ static int fetch(int argc, char **argv, struct err *err)
     struct buf body;
     size_t max = (size_t)number(argv, argc, 3);
     buf_init(&body, max);
-    int rc = agent_look(NULL, &agent, err);
-    if (rc == 0)
-        rc = source_open(agent, &source, err);
+    int rc = open_source(&agent, &source, err);
     if (rc == 0)
         rc = source_fetch(source, argv[2], max, &body, err);
     if (rc == 0)
         (void)fprintf(stderr, "%s", buf_str(&body));
     buf_done(&body);
+    source_close(source);
+    agent_close(agent);
+    return rc;
+}
+
+static int target_url(int argc, char **argv, struct err *err)
+{
+    struct agent *agent = NULL;
+    struct source *source = NULL;
+    char url[URL_MAX];
+    (void)argc;
+    int rc = open_source(&agent, &source, err);
+    if (rc == 0)
+        rc = source_target_url(source, argv[2], argv[3], url, err);
+    if (rc == 0)
+        (void)fprintf(stderr, "%s", url);
     source_close(source);
     agent_close(agent);
     return rc;
@@ -158,7 +181,7 @@ int main(int argc, char **argv)
         int (*run)(int argc, char **argv, struct err *err);
     } steps[] = {
         {"download", 8, download}, {"patch", 8, patch},       {"open", 3, open_binary}, {"finish", 3, finish},
-        {"space", 5, space},       {"selftest", 4, selftest}, {"fetch", 4, fetch},
+        {"space", 5, space},       {"selftest", 4, selftest}, {"fetch", 4, fetch},      {"url", 4, target_url},
     };
     struct err err = {0};
     int rc = 1;
