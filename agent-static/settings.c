@@ -12,7 +12,7 @@
 #include "update/window.h"
 #include "update/workload.h"
 
-enum { DAY_S = 24 * 60 * 60, MONTH_S = 30 * DAY_S };
+enum { DAY_S = 24 * 60 * 60, MONTH_S = 30 * DAY_S, MEBI = 1024 * 1024 };
 
 /* clang-format off */
 static const struct config_key keys[] = {
@@ -35,9 +35,9 @@ static const struct config_key keys[] = {
     {.name = "UPDATE_CHANNEL", .fallback = "stable", .help = "whose releases are taken"},
     {.name = "UPDATE_PIN", .help = "the one version that is taken [any]"},
     {.name = "UPDATE_WINDOW", .help = "when to install, in local time: mon-fri 02:00-05:00, sat,sun 00:00-24:00 [always]"},
-    {.name = "UPDATE_RATE_KBPS", .type = CONFIG_INT, .fallback = "0", .max = 1024 * 1024, .help = "most KiB a second of a download; 0: no limit"},
+    {.name = "UPDATE_RATE_KBPS", .type = CONFIG_INT, .fallback = "0", .max = MEBI, .help = "most KiB a second of a download; 0: no limit"},
     {.name = "UPDATE_TRIAL_S", .type = CONFIG_INT, .fallback = "120", .min = 10, .max = 3600, .help = "seconds a new version has to prove itself"},
-    {.name = "UPDATE_RESERVE_MB", .type = CONFIG_INT, .fallback = "16", .max = 1024 * 1024, .help = "MiB an update leaves free"},
+    {.name = "UPDATE_RESERVE_MB", .type = CONFIG_INT, .fallback = "16", .max = MEBI, .help = "MiB an update leaves free"},
     {.name = "UPDATE_K8S_WORKLOAD", .help = "the workload whose image this agent may change: namespace/kind/name"},
     {.name = "LOG_LEVEL", .type = CONFIG_ENUM, .fallback = "info", .choices = "debug|info|warning|error", .help = "least level logged"},
     {.name = "LOG_FORMAT", .type = CONFIG_ENUM, .fallback = "text", .choices = "text|json", .help = "form of log lines"},

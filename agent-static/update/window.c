@@ -6,7 +6,9 @@
 
 #include "common/cursor.h"
 
-enum { DAYS = 7, EVERY_DAY = 0x7f, MINUTE_MS = 60 * 1000 };
+enum { DAYS = 7, EVERY_DAY = 0x7f };
+
+static const int64_t second_ms = 1000, minute_ms = 60000;
 
 /* --- reading ----------------------------------------------------------------------------------------------------- */
 
@@ -157,11 +159,11 @@ bool window_is_open(const struct window *w, int minute)
 static bool local_minute(int64_t ms, int *ret, int64_t *ret_into_ms)
 {
     struct tm tm;
-    time_t s = (time_t)(ms / 1000);
+    time_t s = (time_t)(ms / second_ms);
     if (localtime_r(&s, &tm) == NULL)
         return false;
     *ret = (tm.tm_wday + DAYS - 1) % DAYS * WINDOW_DAY_MIN + tm.tm_hour * 60 + tm.tm_min;
-    *ret_into_ms = tm.tm_sec % 60 * 1000 + ms % 1000;
+    *ret_into_ms = tm.tm_sec % 60 * second_ms + ms % second_ms;
     return true;
 }
 
@@ -187,7 +189,7 @@ int64_t window_next_open_ms(const struct window *w, int64_t now_ms)
         if (wait == 0)
             break;
         int step = wait > CHANGE_MIN + STEP_MIN ? wait - CHANGE_MIN : wait < STEP_MIN ? wait : STEP_MIN;
-        at_ms += (int64_t)step * (int64_t)MINUTE_MS - into_ms;
+        at_ms += step * minute_ms - into_ms;
     }
     return at_ms;
 }
