@@ -35,23 +35,28 @@ static bool is_worth_telling(enum update_step step)
     return step != UPDATE_IDLE && step != UPDATE_WAITING && step != UPDATE_DOWNLOADING && step != UPDATE_VERIFYING;
 }
 
+/* The rollout that a step with this version belongs to: of the offer, or, without one, of the steps before. */
+static const char *rollout_of(const struct updates *u, const char *version)
+{
+    if (u->offer.version[0] != '\0' && strcmp(u->offer.version, version) == 0)
+        return u->offer.rollout_id;
+    return strcmp(u->state.version, version) == 0 ? u->state.rollout_id : "";
+}
+
 /* A step that is reported: on disk, and said aloud when it is news. */
 static void enter(struct poller *p, enum update_step step, const char *version, const char *reason)
 {
     struct update_state *s = &p->updates.state;
+    struct update_state next = {.step = step, .since_ms = poller_now_ms(p)};
     char path[PATH_MAX];
     struct err err = {0};
-    if (s->step == step && strcmp(s->version, version) == 0 && strcmp(s->reason, reason) == 0)
+    (void)snprintf(next.version, sizeof next.version, "%s", version);
+    (void)snprintf(next.reason, sizeof next.reason, "%s", reason);
+    (void)snprintf(next.rollout_id, sizeof next.rollout_id, "%s", rollout_of(&p->updates, version));
+    if (s->step == step && strcmp(s->version, next.version) == 0 && strcmp(s->reason, next.reason) == 0 &&
+        strcmp(s->rollout_id, next.rollout_id) == 0)
         return;
-    if (strcmp(s->version, version) != 0)
-        s->rollout_id[0] = '\0';
-    s->step = step;
-    s->percent = 0;
-    s->since_ms = poller_now_ms(p);
-    (void)snprintf(s->version, sizeof s->version, "%s", version);
-    (void)snprintf(s->reason, sizeof s->reason, "%s", reason);
-    if (strcmp(p->updates.offer.version, version) == 0)
-        (void)snprintf(s->rollout_id, sizeof s->rollout_id, "%s", p->updates.offer.rollout_id);
+    *s = next;
     int rc = agent_state_path(p->agent, "update/state.json", path, &err);
     if (rc == 0)
         rc = update_state_save(path, s, &err);
@@ -166,6 +171,7 @@ void updates_open(struct poller *p)
 
 void updates_look_again(struct poller *p)
 {
+    p->updates.check_ms = poller_monotonic_ms(p);
     if (settle(p) && strcmp(p->updates.state.version, agent_version) != 0 && p->updates.state.reason[0] == '\0')
         p->updates.restart = true;
 }
@@ -383,6 +389,22 @@ static void try_swap(struct poller *p, bool in_touch)
     }
 }
 
+/* Whether the state tells already what became of this very offer, so that it must stand until the server has heard. */
+static bool is_answered(const struct updates *u, const struct policy_offer *offer)
+{
+    return (u->state.step == UPDATE_RESTORED || u->state.step == UPDATE_COMMITTED) &&
+           strcmp(u->state.version, offer->version) == 0 && strcmp(u->state.rollout_id, offer->rollout_id) == 0;
+}
+
+/* Nothing is offered, or what is offered runs already, which is news to a rollout that does not know. */
+static void rest(struct poller *p, const struct policy_offer *offer)
+{
+    if (offer->version[0] != '\0')
+        enter(p, UPDATE_COMMITTED, offer->version, "");
+    else if (!update_step_is_final(p->updates.state.step) || p->updates.state.step == UPDATE_AVAILABLE)
+        enter(p, UPDATE_IDLE, "", "");
+}
+
 void updates_step(struct poller *p, bool in_touch)
 {
     struct updates *u = &p->updates;
@@ -399,12 +421,12 @@ void updates_step(struct poller *p, bool in_touch)
     const struct policy_offer *offer = choose(p);
     struct policy_decision d = decide(p, offer);
     switch (d.act) {
-    case POLICY_NOTHING:
-        if (!update_step_is_final(u->state.step) || u->state.step == UPDATE_AVAILABLE)
-            enter(p, UPDATE_IDLE, "", "");
-        break;
+    case POLICY_NOTHING: rest(p, offer); break;
     case POLICY_REPORT: enter(p, UPDATE_AVAILABLE, offer->version, d.reason); break;
-    case POLICY_SKIP: enter(p, UPDATE_SKIPPED, offer->version, d.reason); break;
+    case POLICY_SKIP:
+        if (!is_answered(u, offer))
+            enter(p, UPDATE_SKIPPED, offer->version, d.reason);
+        break;
     case POLICY_WAIT: enter(p, UPDATE_WAITING, offer->version, d.reason); break;
     case POLICY_INSTALL:
         if (in_touch || offer->minimum)

@@ -42,7 +42,7 @@ void updates_step(struct poller *p, bool in_touch);
 /* The child of jobs_start_update has ended. */
 void updates_child_ended(struct poller *p, int status);
 
-/* After SIGHUP: whether a new binary waits for this process to end. */
+/* After SIGHUP: whether a new binary waits for this process to end; and a check for updates is due at once. */
 void updates_look_again(struct poller *p);
 
 /* Whether this process should end, so that the launcher starts the binary that is on trial. */

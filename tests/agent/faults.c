@@ -1,6 +1,7 @@
 /* What is wrong with a release that the tests publish: -DFAULT_<name>. Only `muster-agent run` has the fault, so that a
  * self-test before the update does not see it. */
 #include <fcntl.h>
+#include <glob.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,18 +61,24 @@ static void fail(void)
     (void)setenv("SERVER_URL", "https://localhost:1", 1);
 }
 #elif defined(FAULT_shred)
-/* Damages the event log before it starts. */
+/* Writes over every segment of the event log before it starts. */
 static void fail(void)
 {
     const char *state = getenv("MUSTER_TEST_STATE_DIR");
     char path[4096];
+    glob_t files;
     if (state == NULL)
         abort();
-    (void)snprintf(path, sizeof path, "%s/events/acked", state);
-    int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
-    if (fd < 0 || write(fd, "shredded", 8) != 8)
+    (void)snprintf(path, sizeof path, "%s/events/[0-9]*", state);
+    if (glob(path, 0, NULL, &files) != 0)
         abort();
-    (void)close(fd);
+    for (size_t i = 0; i < files.gl_pathc; i++) {
+        int fd = open(files.gl_pathv[i], O_WRONLY | O_CLOEXEC);
+        if (fd < 0 || write(fd, "shredded", 8) != 8)
+            abort();
+        (void)close(fd);
+    }
+    globfree(&files);
 }
 #else
 #error "no such fault"

@@ -8,7 +8,10 @@ import time
 import pytest
 
 import releases
+from client import Person
 from releases import UpdatableHost
+from spec import Spec
+from stack import Stack
 from wait import wait_until
 
 
@@ -118,20 +121,50 @@ def test_a_version_that_failed_is_skipped_until_somebody_says_otherwise(running)
     running.wait_reported("committed", newer)
 
 
-def test_an_outage_rolls_nothing_back(running):
-    """The server goes down when the trial begins, for longer than the trial takes."""
-    version = releases.publish(running.stack, releases.GOOD)
-    running.offer(version)
-    wait_until(lambda: "on trial" in running.log_text(), 30, "the trial begins")
-    running.stack.kill_app()
-    wait_until(lambda: "putting 0.1.0 back" in running.log_text(), 60, "the old version is asked whether it can")
-    wait_until(lambda: "outage" in running.log_text() or "another trial" in running.log_text(), 60,
-               "the launcher sees that it is an outage")
-    running.stack.up()
-    running.stack.wait_ready()
-    running.wait_reported("committed", version, 120)
-    assert running.version() == version
-    assert running.json("update", "status")["skipped"] == []
+# --- the server is away ---
+
+
+@pytest.fixture
+def apart():
+    """A server of its own, since it goes down, with a release that says that what runs is too old."""
+    with Stack("apart", MUSTER_POLL_INTERVAL="1s") as stack:
+        env = stack.admin_env()
+        stack.boss = Person(stack, Spec(), env["MUSTER_ADMIN_EMAIL"], env["MUSTER_ADMIN_PASSWORD"])
+        with UpdatableHost(stack) as host:
+            host.enrol()
+            host.start()
+            host.wait_version_known()
+            stack.kill_app()
+            yield host
+
+
+def publish_minimum(host, name):
+    """The command line works while the server is down."""
+    return releases.publish(host.stack, name, "--min-version", releases.version_of(name))
+
+
+def test_what_is_too_old_to_run_is_replaced_without_the_server_and_an_outage_rolls_nothing_back(apart):
+    """Longer than two trials: the old version cannot reach the server either, so it is not the new one's fault."""
+    version = publish_minimum(apart, releases.GOOD)
+    apart.daemon.send_signal(signal.SIGHUP)
+    wait_until(lambda: f"{version} is on trial" in apart.log_text(), 30, "the update begins with nginx alone")
+    wait_until(lambda: apart.log_text().count("0.2.0 is on trial") >= 2, 90, "an outage gives it another trial")
+    assert apart.json("update", "status")["skipped"] == []
+    apart.stack.up()
+    apart.stack.wait_ready()
+    apart.wait_reported("committed", version, 120)
+    assert apart.version() == version and apart.json("update", "status")["skipped"] == []
+    apart.stop()
+    apart.assert_events_whole()
+
+
+def test_without_the_server_a_release_that_is_only_newer_waits_for_an_offer(apart):
+    version = releases.publish(apart.stack, releases.GOOD)
+    apart.daemon.send_signal(signal.SIGHUP)
+    checked = apart.state / "update/progress.json"
+    wait_until(lambda: checked.exists() and version in checked.read_text(), 30, "the agent has seen the release")
+    assert apart.json("update", "check")["newest"] == version
+    assert "on trial" not in apart.log_text() and apart.version() == "0.1.0"
 
 
 # --- the host's own word ---
