@@ -223,10 +223,29 @@ $(BUILD)/$(NATIVE)/libagent.a: $(filter-out $(BUILD)/$(NATIVE)/agent-static/main
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 $(BUILD)/$(NATIVE)/tests/%.o: AGENT_CPPFLAGS += -I$(CMOCKA)/include
 $(AGENT_UNIT_TESTS:%=$(BUILD)/$(NATIVE)/tests/unit/agent/%.o): | $(CMOCKA)/lib/libcmocka.a
-$(AGENT_UNIT_PROGRAMS): $(BUILD)/unit/agent/%: $(BUILD)/$(NATIVE)/tests/unit/agent/%.o $(BUILD)/$(NATIVE)/libagent.a
+$(BUILD)/$(NATIVE)/liblauncher.a: $(patsubst %.c,$(BUILD)/$(NATIVE)/%.o,$(filter-out %/launcher.c,$(LAUNCHER_SRC)))
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+$(AGENT_UNIT_PROGRAMS): $(BUILD)/unit/agent/%: $(BUILD)/$(NATIVE)/tests/unit/agent/%.o $(BUILD)/$(NATIVE)/libagent.a \
+		$(BUILD)/$(NATIVE)/liblauncher.a
 	@mkdir -p $(@D)
 	$(call step,LINK,$@)
-	$(Q)$(DEPS)/$(NATIVE)/bin/muster-cc $(AGENT_LDFLAGS) $(LDFLAGS_COMMON) -o $@ $^ -L$(CMOCKA)/lib -lcmocka $(AGENT_LIBS)
+	$(Q)$(DEPS)/$(NATIVE)/bin/muster-cc $(AGENT_LDFLAGS) $(LDFLAGS_COMMON) $(AGENT_TEST_LDFLAGS) -o $@ $^ -L$(CMOCKA)/lib -lcmocka $(AGENT_LIBS)
+
+$(BUILD)/unit/agent/test_powercut: AGENT_TEST_LDFLAGS := -Wl,--wrap=open,--wrap=write,--wrap=fsync,--wrap=fchmod \
+    -Wl,--wrap=link,--wrap=rename,--wrap=unlink
+
+# For the tests of the launcher: an agent that does as it is told, and a launcher that can be killed at every step.
+FAKES := $(BUILD)/fakes/fake-agent $(BUILD)/fakes/muster-launcher
+FAKE_CC = $(DEPS)/$(NATIVE)/bin/muster-cc $(AGENT_CPPFLAGS) $(CFLAGS_COMMON) $(AGENT_FLAGS) $(AGENT_LDFLAGS) -Wl,-s -MF $@.d
+$(BUILD)/fakes/fake-agent: tests/agent/fake_agent.c $(BUILD)/$(NATIVE)/libagent.a
+	@mkdir -p $(@D)
+	$(call step,LINK,$@)
+	$(Q)$(FAKE_CC) -o $@ $< $(filter %.a,$^) $(AGENT_LIBS)
+$(BUILD)/fakes/muster-launcher: tests/agent/launcher_steps.c \
+		$(patsubst %.c,$(BUILD)/$(NATIVE)/%.o,$(filter-out %/store.c,$(LAUNCHER_SRC)))
+	@mkdir -p $(@D)
+	$(call step,LINK,$@)
+	$(Q)$(FAKE_CC) -o $@ $< $(filter %.o,$^)
 
 # The steps of an update one by one, for tests/agent.
 UPDATE_DRIVER := $(BUILD)/$(NATIVE)/tests/update_driver
@@ -249,7 +268,7 @@ $(BUILD)/fuzz/libmuster.a: $(fuzz_OBJ)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 # The agent's TUF client, with a stand-in for the cryptography that random bytes would never come past.
 FUZZ_TUF := fuzz_tuf_meta fuzz_tuf_trust
-$(filter-out %/fuzz_restore $(FUZZ_TUF:%=$(BUILD)/fuzz/%),$(FUZZ_PROGRAMS)): $(BUILD)/fuzz/%: $(BUILD)/fuzz/tests/fuzz/%.o $(BUILD)/fuzz/libmuster.a
+$(filter-out %/fuzz_restore %/fuzz_trial $(FUZZ_TUF:%=$(BUILD)/fuzz/%),$(FUZZ_PROGRAMS)): $(BUILD)/fuzz/%: $(BUILD)/fuzz/tests/fuzz/%.o $(BUILD)/fuzz/libmuster.a
 	$(call step,LINK,$@)
 	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(APP_LIBS) $(FUZZ_LIBS)
 $(BUILD)/fuzz/fuzz_patch: FUZZ_LIBS := -lzstd # this machine's
@@ -258,7 +277,7 @@ FUZZ_RESTORE := $(patsubst %.c,$(BUILD)/fuzz/%.o,tests/fuzz/fuzz_restore.c $(COM
                 $(addprefix agent-static/backup/,extract.c disk.c place.c attrs.c report.c progress.c))
 FUZZ_TUF_CORE := $(patsubst %.c,$(BUILD)/fuzz/%.o,tests/fuzz/tuf_standin.c $(COMMON_SRC) \
                  $(filter-out %/tuf_crypto.c,$(wildcard agent-static/update/tuf_*.c)))
-$(BUILD)/fuzz/agent-static/%.o $(addprefix $(BUILD)/fuzz/tests/fuzz/,fuzz_restore.o tuf_standin.o $(FUZZ_TUF:%=%.o)): \
+$(BUILD)/fuzz/agent-static/%.o $(addprefix $(BUILD)/fuzz/tests/fuzz/,fuzz_restore.o fuzz_trial.o tuf_standin.o $(FUZZ_TUF:%=%.o)): \
     APP_CPPFLAGS = $(AGENT_CPPFLAGS)
 $(FUZZ_TUF:%=$(BUILD)/fuzz/%): $(BUILD)/fuzz/%: $(BUILD)/fuzz/tests/fuzz/%.o $(FUZZ_TUF_CORE)
 	$(call step,LINK,$@)
@@ -266,6 +285,11 @@ $(FUZZ_TUF:%=$(BUILD)/fuzz/%): $(BUILD)/fuzz/%: $(BUILD)/fuzz/tests/fuzz/%.o $(F
 $(BUILD)/fuzz/fuzz_restore: $(FUZZ_RESTORE)
 	$(call step,LINK,$@)
 	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^ -larchive -ljansson -lpthread
+FUZZ_TRIAL := $(patsubst %.c,$(BUILD)/fuzz/%.o,tests/fuzz/fuzz_trial.c $(COMMON_SRC) \
+              agent-static/launcher/state.c agent-static/update/swap_text.c)
+$(BUILD)/fuzz/fuzz_trial: $(FUZZ_TRIAL)
+	$(call step,LINK,$@)
+	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^ -ljansson
 
 # Debian packages that the tests take beside those of running.
 TEST_PACKAGES = libcmocka-dev python3-pytest python3-cryptography python3-yaml python3-jsonschema python3-requests \

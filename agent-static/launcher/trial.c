@@ -63,7 +63,7 @@ static unsigned change_over(struct trial *t, enum state_phase phase, unsigned en
 
 /* The new one has failed. final: whatever the server does, it is bad; else the old one is to show whether it was the
  * server's fault. */
-static unsigned fail(struct trial *t, bool final, unsigned end)
+static unsigned give_up(struct trial *t, bool final, unsigned end)
 {
     return change_over(t, final ? STATE_REJECTED : STATE_RESTORED, end) | TRIAL_EVIDENCE;
 }
@@ -114,7 +114,7 @@ static unsigned commit_if_good(struct trial *t, int64_t now_ms)
 static unsigned log_damaged(struct trial *t, const char *why)
 {
     because(t, "event log: %s", why);
-    return fail(t, true, TRIAL_KILL); /* it would only do more damage */
+    return give_up(t, true, TRIAL_KILL); /* it would only do more damage */
 }
 
 static unsigned new_replayed(struct trial *t, const struct rules_replayed *r)
@@ -153,14 +153,14 @@ static unsigned new_ended(struct trial *t, const struct trial_input *in)
         because(t, "cannot be started");
     else
         because(t, "exited: code %d", in->code);
-    return fail(t, true, 0);
+    return give_up(t, true, 0);
 }
 
 static unsigned new_starting(struct trial *t)
 {
     if (t->state.starts >= TRIAL_STARTS_MAX) {
         because(t, "started %d times", TRIAL_STARTS_MAX + 1);
-        return fail(t, true, 0);
+        return give_up(t, true, 0);
     }
     t->state.starts++;
     return TRIAL_SAVE | TRIAL_PLACE;
@@ -171,7 +171,7 @@ static unsigned new_late(struct trial *t, int64_t now_ms)
     if (now_ms < trial_due(t))
         return 0;
     because(t, "%s within %u s", t->acknowledged ? "event log: not replayed" : "not acknowledged", t->state.trial_s);
-    return fail(t, false, TRIAL_END);
+    return give_up(t, false, TRIAL_END);
 }
 
 static unsigned step_new(struct trial *t, const struct trial_input *in, int64_t now_ms)
@@ -181,7 +181,7 @@ static unsigned step_new(struct trial *t, const struct trial_input *in, int64_t 
     case TRIAL_STARTING: return new_starting(t);
     case TRIAL_ENDED: return new_ended(t, in);
     case TRIAL_TIME: return new_late(t, now_ms);
-    case TRIAL_UNPLACED: because(t, "cannot be put in place: %s", in->why); return fail(t, true, 0);
+    case TRIAL_UNPLACED: because(t, "cannot be put in place: %s", in->why); return give_up(t, true, 0);
     case TRIAL_REPLAYED: todo = new_replayed(t, &in->replayed); break;
     case TRIAL_STARTED:
     case TRIAL_SIGN:

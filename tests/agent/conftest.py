@@ -1,5 +1,6 @@
 """One server for the whole suite; a host for each test."""
 
+import concurrent.futures
 import pathlib
 import sys
 
@@ -34,3 +35,13 @@ def fresh(stack):
     with Host(stack) as host:
         host.write_conf()
         yield host
+
+
+@pytest.fixture
+def together():
+    """Runs a function over many arguments side by side: for what mostly waits."""
+    def run(function, arguments):
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            return list(pool.map(function, arguments))
+
+    return run
