@@ -10,7 +10,6 @@
 #include "db/writer.h"
 #include "update/release_public.h"
 #include "update/release_store.h"
-#include "update/release_targets.h"
 
 /* --- opening and closing --- */
 
@@ -113,31 +112,13 @@ static int write_sync(struct db *db, void *ctx, struct err *err)
     return release_sync(db, w->job->repo->targets, w->job->now_ms, err);
 }
 
-/* What was put aside for releases that are published is of no more use. */
-static int drop_staging(const struct release_job *job, struct err *err)
-{
-    char dir[REPO_PATH_SIZE];
-    const char *path;
-    json_t *info;
-    int rc = 0;
-    json_object_foreach(json_object_get(tuf_document_signed(job->repo->targets), "targets"), path, info)
-    {
-        const json_t *custom = json_object_get(info, "custom");
-        if (rc == 0 && release_targets_is(custom, RELEASE_PRODUCT))
-            rc = repo_path(job->repo, dir, err, "staging/%s", json_string_value(json_object_get(custom, "version")));
-        if (rc == 0 && release_targets_is(custom, RELEASE_PRODUCT))
-            rc = repo_remove_dir(dir, err);
-    }
-    return rc;
-}
-
 int release_follow(struct release_job *job, struct err *err)
 {
     struct sync_write w = {job};
     int rc = db_write(job->c.app->writer, write_sync, &w, err);
     if (rc == 0)
         rc = release_public_write(job->repo, err);
-    return rc == 0 ? drop_staging(job, err) : rc;
+    return rc == 0 ? repo_drop_staged(job->repo, err) : rc;
 }
 
 static int forget_pending(const struct release_job *job, const json_t *document, struct err *err)

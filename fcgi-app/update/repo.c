@@ -52,6 +52,8 @@ int repo_load(const struct repo *repo, const char *name, json_t **ret, struct bu
     rc = tuf_document_parse((struct span){text, len}, ret, err);
     if (rc != 0)
         (void)err_prefix(err, "%.100s", name);
+    if (rc == ERR_INVALID) /* what stands here was checked before it was written */
+        rc = ERR_CORRUPT;
     if (ret_bytes != NULL)
         buf_add(ret_bytes, text, len);
     free(text);
@@ -151,8 +153,11 @@ static int load_all(struct repo *repo, struct err *err)
         rc = load_named(repo, repo->timestamp, TUF_SNAPSHOT, &repo->snapshot, err);
     if (rc == 0)
         rc = load_named(repo, repo->snapshot, TUF_TARGETS, &repo->targets, err);
-    /* Not found means that there is no repository; here half of one is. */
-    return rc == ERR_NOT_FOUND ? err_set(err, ERR_CORRUPT, "the update repository lacks a file: %.200s", err->msg) : rc;
+    if (rc == ERR_NOT_FOUND) { /* which means that there is no repository; here half of one is */
+        (void)err_prefix(err, "the update repository lacks a file");
+        rc = ERR_CORRUPT;
+    }
+    return rc;
 }
 
 static int prepare_new(struct repo *repo, struct err *err)

@@ -63,6 +63,9 @@ int repo_check(const struct repo *repo, int64_t now_ms, struct err *err) MUSTER_
 int repo_prune_metadata(const struct repo *repo, int64_t before_ms, struct err *err) MUSTER_NODISCARD;
 int repo_prune_version(const struct repo *repo, const char *version, struct err *err) MUSTER_NODISCARD;
 
+/* Removes from staging the versions that targets lists: their files are in public by now. */
+int repo_drop_staged(const struct repo *repo, struct err *err) MUSTER_NODISCARD;
+
 /* --- for the files around it --- */
 
 /* "dir/<formatted>". ERR_INVALID when it is too long. */

@@ -185,3 +185,33 @@ int repo_prune_metadata(const struct repo *repo, int64_t before_ms, struct err *
     int rc = repo_path(repo, path, err, "public/tuf");
     return rc == 0 ? each_file(path, prune_document, &p, err) : rc;
 }
+
+static bool lists_version(const struct repo *repo, const char *version)
+{
+    const char *target;
+    json_t *info;
+    size_t len = strlen(version);
+    json_object_foreach(json_object_get(tuf_document_signed(repo->targets), "targets"), target, info)
+    {
+        if (strncmp(target, version, len) == 0 && target[len] == '/')
+            return true;
+    }
+    return false;
+}
+
+static int drop_staged(void *ctx, const char *dir, const char *name, struct err *err)
+{
+    char path[REPO_PATH_SIZE];
+    if (!lists_version(ctx, name))
+        return 0;
+    if ((size_t)snprintf(path, sizeof path, "%s/%s", dir, name) >= sizeof path)
+        return err_set(err, ERR_INVALID, "a path is too long");
+    return repo_remove_dir(path, err);
+}
+
+int repo_drop_staged(const struct repo *repo, struct err *err)
+{
+    char path[REPO_PATH_SIZE];
+    int rc = repo_path(repo, path, err, "staging");
+    return rc == 0 ? each_file(path, drop_staged, (void *)(uintptr_t)repo, err) : rc;
+}

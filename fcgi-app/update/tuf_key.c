@@ -244,9 +244,9 @@ bool tuf_key_verify(const struct tuf_key *key, const void *data, size_t len, con
 
 int tuf_keyring_take(struct tuf_keyring *ring, struct tuf_key *take, struct err *err)
 {
-    if (ring->count == TUF_KEYS_MAX) {
+    if (ring->count == TUF_KEYRING_MAX) {
         tuf_key_free(take);
-        return err_set(err, ERR_TOO_BIG, "more than %d keys", TUF_KEYS_MAX);
+        return err_set(err, ERR_TOO_BIG, "more than %d keys: take away those that are replaced", TUF_KEYRING_MAX);
     }
     ring->keys[ring->count++] = take;
     return 0;

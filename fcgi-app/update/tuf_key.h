@@ -13,7 +13,9 @@
 #include "auth/digest.h"
 #include "common/err.h"
 
-enum { TUF_KEYS_MAX = 32, TUF_SIGNATURE_SIZE = 2 * 80 + 1 };
+/* Of a role; and of a directory, where those lie too that are used no more. */
+enum { TUF_KEYS_MAX = 32, TUF_KEYRING_MAX = 256 };
+enum { TUF_SIGNATURE_SIZE = 2 * 80 + 1 };
 
 struct tuf_key;
 
@@ -47,7 +49,7 @@ bool tuf_key_verify(const struct tuf_key *key, const void *data, size_t len, con
 /* The private keys of a directory: files "<prefix>….pem". A directory that is not there has none; a file that is no
  * key, or that others can read, is an error that names it. */
 struct tuf_keyring {
-    struct tuf_key *keys[TUF_KEYS_MAX];
+    struct tuf_key *keys[TUF_KEYRING_MAX];
     size_t count;
 };
 int tuf_keyring_load(const char *dir, const char *prefix, struct tuf_keyring *ring, struct err *err) MUSTER_NODISCARD;

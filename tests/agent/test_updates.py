@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-import releases
+import updatable as releases
 from client import Person
-from releases import UpdatableHost
+from updatable import UpdatableHost
 from spec import Spec
 from stack import Stack
 from wait import wait_until

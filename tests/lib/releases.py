@@ -1,103 +1,200 @@
-"""Releases of the agent that the tests publish: real binaries, which differ from the one that was built in their
-version and, where a test wants it, in a fault (tests/agent/faults.c)."""
+"""Publishing releases, and a client of the repository that shares no code with ours: python3-securesystemslib checks
+the signatures, the rest follows the specification's workflow (TUF 1.0, 5.3 to 5.7)."""
 
+import datetime
+import hashlib
+import json
+import os
+import pathlib
 import shutil
+import struct
 import subprocess
 
-from host import NATIVE, Host
+import securesystemslib.formats
+import securesystemslib.keys
+
+from host import NATIVE
 from routes import ROOT
-from wait import wait_until
 
-# What `make build-test` links; see TEST_RELEASES in the Makefile.
-GOOD, CRASH, HANG, EXIT, DEAF, SHRED = ("0.2.0", "0.2.1_crash", "0.2.2_hang", "0.2.3_exit", "0.2.4_deaf",
-                                        "0.2.5_shred")
+FOREIGN = {"amd64": "arm64", "arm64": "amd64"}[NATIVE]
+MACHINES = {"amd64": 62, "arm64": 183}
 
 
-def binary(name, arch=NATIVE):
-    return ROOT / "build" / arch / "releases" / name / "muster-agent"
+class Refused(Exception):
+    """What a client says of metadata that it does not take."""
 
 
-def version_of(name):
-    return name.split("_")[0]
+def need(condition, what):
+    if not condition:
+        raise Refused(what)
 
 
-def init_keys(stack):
-    if not (stack.var / "updates/public/tuf/1.root.json").exists():
-        stack.app("release", "init-keys")
+def canonical(value):
+    return securesystemslib.formats.encode_canonical(value).encode()
 
 
-def publish(stack, name, *options, arches=(NATIVE,)):
-    """Publishes it, unless that was done; its version."""
-    version = version_of(name)
-    init_keys(stack)
-    shown = stack.app("release", "show", version, "--json", check=False)
-    if shown.returncode == 0 and '"published"' in shown.stdout:
-        return version
-    files = [word for arch in arches for word in ("--" + arch, binary(name, arch))]
-    stack.app("release", "create", version, *files, *options)
-    stack.app("release", "publish", version)
-    return version
+class TufClient:
+    """A client that trusts the first root. read(name) gives the bytes of a file below tuf/, or None."""
+
+    def __init__(self, read):
+        self.read = read
+        self.first = read("1.root.json")
+        self.root = json.loads(self.first)
+        self.seen = {"timestamp": 0, "snapshot": 0, "targets": 0}
+
+    @classmethod
+    def of_directory(cls, public):
+        def read(name):
+            path = pathlib.Path(public) / "tuf" / name
+            return path.read_bytes() if path.exists() else None
+
+        return cls(read)
+
+    @classmethod
+    def of_server(cls, client):
+        def read(name):
+            reply = client.get(f"/updates/tuf/{name}", judge=False)
+            assert reply.status_code in (200, 404), reply.text
+            return reply.content if reply.status_code == 200 else None
+
+        return cls(read)
+
+    @staticmethod
+    def verify(document, role, root):
+        entry, keys, good = root["signed"]["roles"][role], root["signed"]["keys"], set()
+        for signature in document["signatures"]:
+            key_id = signature["keyid"]
+            if key_id not in entry["keyids"]:
+                continue
+            key = {**keys[key_id], "keyid": key_id}
+            if securesystemslib.keys.verify_signature(key, signature, canonical(document["signed"])):
+                good.add(key_id)
+        need(len(good) >= entry["threshold"], f"{role} has {len(good)} of {entry['threshold']} signatures")
+
+    @staticmethod
+    def check_expiry(document, now):
+        text = document["signed"]["expires"]
+        expires = datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.timezone.utc)
+        need(expires > now, f"{document['signed']['_type']} has expired at {text}")
+
+    def update_root(self, now):
+        while data := self.read(f"{self.root['signed']['version'] + 1}.root.json"):
+            new = json.loads(data)
+            need(new["signed"]["version"] == self.root["signed"]["version"] + 1, "a root out of turn")
+            self.verify(new, "root", self.root)
+            self.verify(new, "root", new)
+            self.root = new
+        self.check_expiry(self.root, now)
+
+    def load(self, role, data, meta, now):
+        need(data is not None, f"{role} is missing")
+        if meta:
+            need(len(data) == meta["length"], f"{role} has another length")
+            need(hashlib.sha256(data).hexdigest() == meta["hashes"]["sha256"], f"{role} has another hash")
+        document = json.loads(data)
+        need(document["signed"]["_type"] == role, f"{role} is something else")
+        self.verify(document, role, self.root)
+        self.check_expiry(document, now)
+        version = document["signed"]["version"]
+        need(meta is None or version == meta["version"], f"{role} is another version")
+        need(version >= self.seen[role], f"{role} was rolled back")
+        self.seen[role] = version
+        return document["signed"]
+
+    def refresh(self, now=None):
+        """The signed part of targets, after everything on the way to it was found right."""
+        now = now or datetime.datetime.now(datetime.timezone.utc)
+        self.update_root(now)
+        self.timestamp = self.load("timestamp", self.read("timestamp.json"), None, now)
+        meta = self.timestamp["meta"]["snapshot.json"]
+        self.snapshot = self.load("snapshot", self.read(f"{meta['version']}.snapshot.json"), meta, now)
+        meta = self.snapshot["meta"]["targets.json"]
+        self.targets = self.load("targets", self.read(f"{meta['version']}.targets.json"), meta, now)
+        return self.targets
+
+    def target(self, path):
+        """The bytes of a target, checked."""
+        info = self.targets["targets"][path]
+        directory, name = path.split("/")
+        data = self.read(f"targets/{directory}/{info['hashes']['sha256']}.{name}")
+        need(data is not None, f"{path} is missing")
+        need(len(data) == info["length"], f"{path} has another length")
+        need(hashlib.sha256(data).hexdigest() == info["hashes"]["sha256"], f"{path} has another hash")
+        return data
+
+    def everything(self):
+        """Refreshes and fetches every target."""
+        return {path: self.target(path) for path in self.refresh()["targets"]}
+
+    def versions(self):
+        return {path.split("/")[0] for path in self.refresh()["targets"] if path.endswith(("-amd64", "-arm64"))}
 
 
-class UpdatableHost(Host):
-    """A host whose agent has a binary of its own, which it may replace. start() starts that one's launcher."""
+def fake_binary(path, version, arch=FOREIGN, size=4096, body=b""):
+    """What passes for an agent of an architecture that this machine cannot run."""
+    header = b"\x7fELF\x02\x01\x01" + bytes(9) + struct.pack("<HHIQQQIHHHHHH", 3, MACHINES[arch], 1, 0, 0, 0, 0, 64, 0, 0,
+                                                             0, 0, 0)
+    data = header + b"\0" + version.encode() + b"\0" + body
+    path = pathlib.Path(path)
+    path.write_bytes(data + bytes(max(0, size - len(data))))
+    path.chmod(0o755)
+    return path
 
-    def __init__(self, stack, **kwargs):
-        super().__init__(stack, **kwargs)
-        self.bin = self.dir / "bin"
-        self.bin.mkdir()
-        for program in ("muster-agent", "muster-launcher"):
-            shutil.copy(ROOT / "build" / self.arch / program, self.bin / program)
-        self.agent = self.bin / "muster-agent"
 
-    def command(self, *args, program="muster-agent"):
-        return [str(self.bin / program), *map(str, args), "--config", str(self.conf)]
+def native_binary(path, version, says=None):
+    """A program that answers `version --json`; says: what it claims to be."""
+    source = pathlib.Path(f"{path}.c")
+    source.write_text(f'#include <stdio.h>\nconst char version[] = "{version}";\n'
+                      f'int main(void) {{ printf("{{\\"version\\":\\"%s\\"}}\\n", "{says or version}"); return version[0] == 0; }}\n')
+    subprocess.run(["cc", "-o", path, source], check=True)
+    return pathlib.Path(path)
 
-    def write_conf(self, **settings):
-        super().write_conf(**{"DEPLOYMENT_MODE": "vm", "UPDATE_TRIAL_S": "10", **settings})
 
-    def enrol(self, minted=None, **settings):
-        init_keys(self.stack)
-        self.write_conf(**settings)
-        minted = minted or self.mint()
-        self.ok("enroll", "--server", self.stack.agent_url, "--ca-fingerprint", minted["caFingerprint"],
-                "--tuf-root", self.stack.var / "updates/public/tuf/1.root.json", "--otp", minted["otp"])
-        return self
+class Publisher:
+    """An installation of its own without a server: database, secrets, and a place for updates."""
 
-    def version(self):
-        """Of the file, whoever runs."""
-        return subprocess.run([self.agent, "version"], capture_output=True, text=True, check=True).stdout.split()[1]
+    def __init__(self, stack, directory, **settings):
+        self.bin, self.dir = stack.bin, pathlib.Path(directory)
+        self.updates, self.keys, self.secrets = self.dir / "updates", self.dir / "update-keys", self.dir / "secrets"
+        self.conf = self.dir / "app.conf"
+        places = {"MUSTER_DB": self.dir / "muster.db", "MUSTER_SECRETS_DIR": self.secrets,
+                  "MUSTER_STORE_DIR": self.dir / "store", "MUSTER_DB_BACKUP_DIR": self.dir / "db-backups",
+                  "MUSTER_UPDATE_DIR": self.updates, **settings}
+        self.conf.write_text("".join(f'{key}="{value}"\n' for key, value in places.items()))
+        self.run("init")
 
-    def wait_version_known(self):
-        """The server offers nothing to a host it has not heard of."""
-        def known():
-            return self.shown()["state"] == "online" and '"update"' in self.capabilities()
-        wait_until(known, 30, "the server knows what the agent can do")
-        return self
+    def run(self, *args, check=True, env=None, config=True, before=()):
+        command = [*before, self.bin, *map(str, args), *(["--config", self.conf] if config else [])]
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("MUSTER_")}
+        done = subprocess.run(command, env={**clean, **(env or {})}, capture_output=True, text=True, timeout=120)
+        assert not check or done.returncode == 0, f"muster-app {args}: {done.stdout}{done.stderr}"
+        return done
 
-    def capabilities(self):
-        return self.stack.query("SELECT capabilities FROM agents WHERE id = ?", self.id)[0][0]
+    def json(self, *args):
+        return json.loads(self.run(*args, "--json").stdout)
 
-    def offer(self, version):
-        return self.stack.boss.ok("POST", f"/api/agents/{self.id}/update", {"version": version})
+    def create(self, version, *options, body=b"", **kwargs):
+        file = fake_binary(self.dir / f"agent-{version}", version, body=body)
+        return self.run("release", "create", version, f"--{FOREIGN}", file, *options, **kwargs)
 
-    def reported(self):
-        """As the server knows it: state, version, reason."""
-        rows = self.stack.query("SELECT state, version, reason FROM agent_updates WHERE agent_id = ?", self.id)
-        return rows[0] if rows else ("", "", "")
+    def release(self, version, *options, **kwargs):
+        self.create(version, *options, **kwargs)
+        self.run("release", "publish", version)
 
-    def wait_reported(self, state, version, seconds=60):
-        wait_until(lambda: self.reported()[:2] == (state, version), seconds,
-                   lambda: f"the server knows of {state} {version}, not {self.reported()}")
-        return self.reported()
+    def client(self):
+        return TufClient.of_directory(self.updates / "public")
 
-    def litter(self):
-        """What an update leaves beside the binary."""
-        return sorted(p.name for p in self.bin.iterdir() if p.name not in ("muster-agent", "muster-launcher"))
+    def offline(self, name="offline"):
+        """Moves the root and targets keys away; gives them by role."""
+        away = self.dir / name
+        away.mkdir()
+        for key in self.keys.glob("*.pem"):
+            shutil.move(key, away / key.name)
+        return {role: sorted(away.glob(f"{role}-*.pem")) for role in ("root", "targets")}
 
-    def assert_events_whole(self):
-        """None is missing and none is double, whatever happened to the process."""
-        stored = [(e[0], e[1]) for e in self.stored_events()]
-        for epoch in {e for e, _ in stored}:
-            seqs = [s for e, s in stored if e == epoch]
-            assert seqs == list(range(1, len(seqs) + 1)), f"events of {epoch}: {seqs}"
+    def sign(self, file, key, **kwargs):
+        """As on another machine: without configuration."""
+        return self.run("release", "sign", file, "--key", key, config=False, **kwargs)
+
+
+CUT = ROOT / "tests/lib/cut.c"
