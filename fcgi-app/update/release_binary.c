@@ -3,6 +3,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -60,8 +61,10 @@ static int check_string(const char *data, size_t len, const char *version, struc
 
 static void run_child(const char *path, int out)
 {
-    char *const argv[] = {(char *)(uintptr_t)path, (char *)(uintptr_t) "version", (char *)(uintptr_t) "--json", NULL};
+    char program[PATH_MAX], version[] = "version", json[] = "--json";
+    char *const argv[] = {program, version, json, NULL};
     char *const env[] = {NULL};
+    (void)snprintf(program, sizeof program, "%s", path);
     int null = open("/dev/null", O_RDWR);
     if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 || dup2(null, STDERR_FILENO) < 0)
         _exit(126);

@@ -216,10 +216,15 @@ static int ask_for_signatures(const struct release_job *job, const json_t *root,
     } else if (rc == 0) {
         (void)printf("Nothing is changed yet: %s lacks keys that must sign. Where they are, run for each of them\n",
                      job->keys_dir);
-        json_array_foreach(files, i, file)(void)
-            printf("    muster-app release sign %s --key KEY.pem\n", json_string_value(file));
+        json_array_foreach(files, i, file)
+        {
+            (void)printf("    muster-app release sign %s --key KEY.pem\n", json_string_value(file));
+        }
         (void)printf("and bring what was signed back with\n    muster-app release import");
-        json_array_foreach(files, i, file)(void) printf(" %s", json_string_value(file));
+        json_array_foreach(files, i, file)
+        {
+            (void)printf(" %s", json_string_value(file));
+        }
         (void)printf("\n");
     }
     json_decref(files);

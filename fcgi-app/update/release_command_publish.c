@@ -204,14 +204,20 @@ int release_command_publish(const struct cli_args *args, void *ctx)
 
 /* --- withdraw --- */
 
+struct discard_write {
+    const char *version;
+};
+
 static int write_discard(struct db *db, void *ctx, struct err *err)
 {
-    return release_discard(db, ctx, err);
+    const struct discard_write *w = ctx;
+    return release_discard(db, w->version, err);
 }
 
 static int discard(struct release_job *job, const char *version, struct err *err)
 {
-    int rc = db_write(job->c.app->writer, write_discard, (void *)(uintptr_t)version, err);
+    struct discard_write w = {version};
+    int rc = db_write(job->c.app->writer, write_discard, &w, err);
     if (rc == 0)
         rc = drop_staging(job, version, err);
     if (rc == 0)

@@ -79,12 +79,17 @@ static void print_release(const json_t *r)
     (void)printf("least       %s\nimage       %s\ndowngrade   %s\nagents      %lld\n", text(r, "min_version"),
                  text(r, "container_image"), json_is_true(json_object_get(r, "downgrade")) ? "allowed" : "not allowed",
                  (long long)json_integer_value(json_object_get(r, "agents")));
-    json_array_foreach(json_object_get(r, "files"), i, one)(void)
-        printf("%-11s %10lld bytes  %s\n", text(one, "arch"),
-               (long long)json_integer_value(json_object_get(one, "size")), text(one, "sha256"));
-    json_array_foreach(json_object_get(r, "patches"), i, one)(void)
-        printf("patch       %10lld bytes  %s from %s\n", (long long)json_integer_value(json_object_get(one, "size")),
-               text(one, "arch"), text(one, "base_version"));
+    json_array_foreach(json_object_get(r, "files"), i, one)
+    {
+        (void)printf("%-11s %10lld bytes  %s\n", text(one, "arch"),
+                     (long long)json_integer_value(json_object_get(one, "size")), text(one, "sha256"));
+    }
+    json_array_foreach(json_object_get(r, "patches"), i, one)
+    {
+        (void)printf("patch       %10lld bytes  %s from %s\n",
+                     (long long)json_integer_value(json_object_get(one, "size")), text(one, "arch"),
+                     text(one, "base_version"));
+    }
     (void)printf("\n%s\n", text(r, "changelog"));
 }
 
@@ -117,7 +122,10 @@ static json_t *describe(const struct repo *repo, const json_t *document)
     json_t *ids = json_array();
     json_t *keys = tuf_root_keys(repo->root, role);
     clock_format_rfc3339(tuf_document_expires_ms(document), expires);
-    json_object_foreach(keys, id, key)(void) json_array_append_new(ids, json_string(id));
+    json_object_foreach(keys, id, key)
+    {
+        (void)json_array_append_new(ids, json_string(id));
+    }
     json_decref(keys);
     return json_pack("{s:I, s:s, s:I, s:o}", "version", (json_int_t)tuf_document_version(document), "expires", expires,
                      "threshold", (json_int_t)tuf_root_threshold(repo->root, role), "keys", ids);
@@ -132,7 +140,10 @@ static void print_role(const struct repo *repo, const json_t *document)
                  (long long)json_integer_value(json_object_get(d, "version")), text(d, "expires"),
                  (long long)json_integer_value(json_object_get(d, "threshold")),
                  json_array_size(json_object_get(d, "keys")));
-    json_array_foreach(json_object_get(d, "keys"), i, id)(void) printf(" %.8s", json_string_value(id));
+    json_array_foreach(json_object_get(d, "keys"), i, id)
+    {
+        (void)printf(" %.8s", json_string_value(id));
+    }
     (void)printf("\n");
     json_decref(d);
 }

@@ -50,7 +50,10 @@ static void print_root(const json_t *document)
         json_t *keys = tuf_root_keys(document, (enum tuf_role)i);
         (void)printf("  %-9s %lld of %zu:", tuf_role_names[i],
                      (long long)tuf_root_threshold(document, (enum tuf_role)i), json_object_size(keys));
-        json_object_foreach(keys, id, key)(void) printf(" %.8s", id);
+        json_object_foreach(keys, id, key)
+        {
+            (void)printf(" %.8s", id);
+        }
         (void)printf("\n");
         json_decref(keys);
     }
@@ -84,7 +87,10 @@ static void print_targets(const json_t *document)
     json_t *info;
     size_t i;
     const json_t *one;
-    json_object_foreach(json_object_get(tuf_document_signed(document), "targets"), path, info) print_target(path, info);
+    json_object_foreach(json_object_get(tuf_document_signed(document), "targets"), path, info)
+    {
+        print_target(path, info);
+    }
     json_array_foreach(release_targets_withdrawn(tuf_document_signed(document)), i, one)
     {
         print_text("  withdrawn: ", json_object_get(one, "version"));

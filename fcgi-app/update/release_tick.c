@@ -27,8 +27,9 @@ int update_root_fingerprint(const struct settings *settings, char ret[UPDATE_FIN
         return err_set(err, ERR_INVALID, "MUSTER_UPDATE_DIR is too long");
     int rc = file_read(path, TUF_DOCUMENT_MAX, &text, &len, err);
     if (rc == 0) {
-        memcpy(ret, "sha256:", 7);
-        digest_sha256_hex(text, len, ret + 7);
+        char hex[DIGEST_HEX_SIZE];
+        digest_sha256_hex(text, len, hex);
+        (void)snprintf(ret, UPDATE_FINGERPRINT_SIZE, "sha256:%s", hex);
     }
     free(text);
     return rc;

@@ -69,8 +69,9 @@ static int expect(const json_t *document, enum tuf_role role, int64_t version, s
 
 void repo_set_fingerprint(struct repo *repo, const struct buf *root)
 {
-    memcpy(repo->fingerprint, "sha256:", 7);
-    digest_sha256_hex(root->data, root->len, repo->fingerprint + 7);
+    char hex[DIGEST_HEX_SIZE];
+    digest_sha256_hex(root->data, root->len, hex);
+    (void)snprintf(repo->fingerprint, sizeof repo->fingerprint, "sha256:%s", hex);
 }
 
 /* The next root after the one that is held; ERR_NOT_FOUND when it is the newest. */
@@ -236,7 +237,7 @@ int repo_path(const struct repo *repo, char ret[REPO_PATH_SIZE], struct err *err
     va_start(args, fmt);
     int len = vsnprintf(ret + at, REPO_PATH_SIZE - (size_t)at, fmt, args);
     va_end(args);
-    return len >= 0 && (size_t)(at + len) < REPO_PATH_SIZE ? 0 : err_set(err, ERR_INVALID, "a path is too long");
+    return len >= 0 && (size_t)at + (size_t)len < REPO_PATH_SIZE ? 0 : err_set(err, ERR_INVALID, "a path is too long");
 }
 
 static bool is_plain(const char *s, size_t len)

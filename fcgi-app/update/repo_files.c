@@ -89,8 +89,8 @@ int repo_file_check(const char *path, const json_t *info, struct err *err)
 /* --- removing --- */
 
 /* Calls visit for every file of a directory; one that is not there has none. */
-typedef int visit_fn(void *ctx, const char *dir, const char *name, struct err *err);
-static int each_file(const char *dir, visit_fn *visit, void *ctx, struct err *err)
+typedef int visit_fn(const void *ctx, const char *dir, const char *name, struct err *err);
+static int each_file(const char *dir, visit_fn *visit, const void *ctx, struct err *err)
 {
     DIR *d = opendir(dir);
     if (d == NULL)
@@ -103,7 +103,7 @@ static int each_file(const char *dir, visit_fn *visit, void *ctx, struct err *er
     return rc;
 }
 
-static int remove_one(void *ctx, const char *dir, const char *name, struct err *err)
+static int remove_one(const void *ctx, const char *dir, const char *name, struct err *err)
 {
     char path[REPO_PATH_SIZE];
     (void)ctx;
@@ -140,7 +140,7 @@ static bool is_listed(const struct prune *p, const char *path)
     return false;
 }
 
-static int prune_target(void *ctx, const char *dir, const char *name, struct err *err)
+static int prune_target(const void *ctx, const char *dir, const char *name, struct err *err)
 {
     char path[REPO_PATH_SIZE];
     if ((size_t)snprintf(path, sizeof path, "%s/%s", dir, name) >= sizeof path)
@@ -161,7 +161,7 @@ int repo_prune_version(const struct repo *repo, const char *version, struct err 
 }
 
 /* "17.snapshot.json" that is not the one in force and is old. Roots stay: clients walk along them. */
-static int prune_document(void *ctx, const char *dir, const char *name, struct err *err)
+static int prune_document(const void *ctx, const char *dir, const char *name, struct err *err)
 {
     const struct prune *p = ctx;
     char path[REPO_PATH_SIZE];
@@ -199,7 +199,7 @@ static bool lists_version(const struct repo *repo, const char *version)
     return false;
 }
 
-static int drop_staged(void *ctx, const char *dir, const char *name, struct err *err)
+static int drop_staged(const void *ctx, const char *dir, const char *name, struct err *err)
 {
     char path[REPO_PATH_SIZE];
     if (!lists_version(ctx, name))
@@ -213,5 +213,5 @@ int repo_drop_staged(const struct repo *repo, struct err *err)
 {
     char path[REPO_PATH_SIZE];
     int rc = repo_path(repo, path, err, "staging");
-    return rc == 0 ? each_file(path, drop_staged, (void *)(uintptr_t)repo, err) : rc;
+    return rc == 0 ? each_file(path, drop_staged, repo, err) : rc;
 }

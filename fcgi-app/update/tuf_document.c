@@ -10,6 +10,8 @@
 
 #define SPEC_VERSION "1.0.31"
 
+enum { SIGNATURES_MAX = 2 * TUF_KEYS_MAX }; /* of the roots before and after */
+
 const char *const tuf_role_names[TUF_ROLES + 1] = {"root", "targets", "snapshot", "timestamp", NULL};
 
 bool tuf_role_parse(const char *name, enum tuf_role *ret)
@@ -74,7 +76,7 @@ static int check_signatures(const json_t *list, struct err *err)
 {
     size_t i;
     const json_t *one;
-    if (!json_is_array(list) || json_array_size(list) > 2 * TUF_KEYS_MAX)
+    if (!json_is_array(list) || json_array_size(list) > SIGNATURES_MAX)
         return err_set(err, ERR_INVALID, "signatures: not a list of a reasonable length");
     json_array_foreach(list, i, one)
     {

@@ -67,7 +67,7 @@ int tuf_document_verify(const json_t *document, const json_t *root, struct err *
 
 /* Gives a role of a root's signed part these keys, an object of id to key; keys no role has are dropped. ERR_INVALID
  * when the threshold is not 1 to the number of keys. */
-int tuf_root_set_role(json_t *root_signed, enum tuf_role role, const json_t *keys, int64_t threshold,
+int tuf_root_set_role(json_t *root_signed, enum tuf_role role, json_t *keys, int64_t threshold,
                       struct err *err) MUSTER_NODISCARD;
 
 /* The role's keys as such an object, a new reference; NULL when memory is out. */

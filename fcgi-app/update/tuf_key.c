@@ -14,7 +14,7 @@
 #include "common/file.h"
 #include "common/wipe.h"
 
-enum { KEY_FILE_MAX = 16 * 1024, PUBLIC_PEM_MAX = 1024, SHOWN_ID = 8, PATH_SIZE = 4096 };
+enum { KEY_FILE_MAX = 16 * 1024, PUBLIC_PEM_MAX = 1024, CANONICAL_MAX = 8 * 1024, SHOWN_ID = 8, PATH_SIZE = 4096 };
 
 struct tuf_key {
     EVP_PKEY *pkey;
@@ -63,7 +63,7 @@ json_t *tuf_key_json(const struct tuf_key *key)
 static int id_of_json(const json_t *json, char ret[DIGEST_HEX_SIZE], struct err *err)
 {
     struct buf canonical;
-    buf_init(&canonical, 8 * PUBLIC_PEM_MAX);
+    buf_init(&canonical, CANONICAL_MAX);
     int rc = canonjson_encode(json, &canonical, err);
     if (rc == 0)
         digest_sha256_hex(canonical.data, canonical.len, ret);

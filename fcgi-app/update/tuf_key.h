@@ -28,7 +28,7 @@ int tuf_key_read(const char *path, struct tuf_key **ret, struct err *err) MUSTER
 int tuf_key_read_public(const char *path, struct tuf_key **ret, struct err *err) MUSTER_NODISCARD;
 
 /* The public half, from metadata. ERR_INVALID: another kind of key. */
-int tuf_key_from_json(const json_t *key, struct tuf_key **ret, struct err *err) MUSTER_NODISCARD;
+int tuf_key_from_json(const json_t *json, struct tuf_key **ret, struct err *err) MUSTER_NODISCARD;
 
 void tuf_key_free(struct tuf_key *key); /* NULL does nothing */
 

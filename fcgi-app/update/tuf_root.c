@@ -69,7 +69,7 @@ static json_t *member(json_t *object, const char *name)
     return json_object_get(object, name);
 }
 
-int tuf_root_set_role(json_t *root_signed, enum tuf_role role, const json_t *keys, int64_t threshold, struct err *err)
+int tuf_root_set_role(json_t *root_signed, enum tuf_role role, json_t *keys, int64_t threshold, struct err *err)
 {
     json_t *ids = json_array();
     const char *id;
@@ -80,7 +80,7 @@ int tuf_root_set_role(json_t *root_signed, enum tuf_role role, const json_t *key
         return err_set(err, ERR_INVALID, "%s: a threshold of %lld with %zu keys; it must be 1 to their number",
                        tuf_role_names[role], (long long)threshold, json_object_size(keys));
     }
-    json_object_foreach((json_t *)(uintptr_t)keys, id, key) /* jansson iterates over no const object */
+    json_object_foreach(keys, id, key)
     {
         ok = ok && json_array_append_new(ids, json_string(id)) == 0 &&
              json_object_set(member(root_signed, "keys"), id, key) == 0;

@@ -105,10 +105,10 @@ static void the_manifest_has_the_original_shape(void **state)
     buf_init(&text, 4096);
     expect_ok(release_public_manifest(t, "0.5.0", &text, &err), &err);
     json_t *got = json_loads(buf_str(&text), 0, NULL);
-    json_t *want = json_pack("{s:s, s:s, s:{s:{s:s, s:s, s:i}}, s:s, s:s, s:s}", "version", "0.5.0", "released_at",
-                             "2026-02-15T20:00:00Z", "binaries", "linux-arm64", "url", "/updates/agent-linux-arm64",
-                             "sha256", SHA, "size", 100, "container_image", "i:1", "min_version", "0.1.0", "changelog",
-                             "c");
+    json_t *want =
+        json_pack("{s:s, s:s, s:{s:{s:s, s:s, s:i}}, s:s, s:s, s:s}", "version", "0.5.0", "released_at",
+                  "2026-02-15T20:00:00Z", "binaries", "linux-arm64", "url", "/updates/agent-linux-arm64", "sha256", SHA,
+                  "size", 100, "container_image", "i:1", "min_version", "0.1.0", "changelog", "c");
     assert_true(json_equal(got, want));
     json_decref(got);
     json_decref(want);

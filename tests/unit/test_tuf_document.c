@@ -165,8 +165,8 @@ static void one_key_counts_once_however_often_it_signed(void **state)
     assert_int_equal(json_array_size(signatures), 1);
     assert_int_equal(json_array_append_new(signatures, json_deep_copy(json_array_get(signatures, 0))), 0);
     /* Nor when the root lists it twice. */
-    json_t *ids = json_object_get(
-        json_object_get(json_object_get(tuf_document_signed(root), "roles"), "targets"), "keyids");
+    json_t *ids =
+        json_object_get(json_object_get(json_object_get(tuf_document_signed(root), "roles"), "targets"), "keyids");
     assert_int_equal(json_array_append(ids, json_array_get(ids, 0)), 0);
     assert_int_equal(tuf_document_verify(targets, root, &err), ERR_DENIED);
     json_decref(root);
