@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from client import Client, Person, problem
-from releases import FOREIGN, Refused, TufClient, fake_binary
+from releases import FOREIGN, PRELOADED, Refused, TufClient, fake_binary
 from stack import Stack
 from wait import wait_until
 
@@ -37,7 +37,8 @@ def own(spec, tmp_path_factory):
 
 
 def release(stack, version, *options, **kwargs):
-    stack.app("release", "create", version, f"--{FOREIGN}", fake_binary(stack.files / version, version, **kwargs), *options)
+    file = fake_binary(stack.files / version, version, **kwargs)
+    stack.app("release", "create", version, f"--{FOREIGN}", file, *options)
     stack.app("release", "publish", version)
 
 
@@ -219,7 +220,7 @@ def at(own):
         own.kill_app(signal.SIGTERM)
         running.append(subprocess.Popen(
             ["faketime", "-f", offset, own.bin, "serve", "--config", own.var / "app.conf"],
-            env={**own.env, "DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"},
+            env={**own.env, "DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1", **PRELOADED},
             stdout=subprocess.DEVNULL, stderr=open(own.var / "log/app.log", "a")))
         own.wait_ready()
 

@@ -18,6 +18,10 @@ from routes import ROOT
 
 FOREIGN = {"amd64": "arm64", "arm64": "amd64"}[NATIVE]
 MACHINES = {"amd64": 62, "arm64": 183}
+CUT = ROOT / "tests/lib/cut.c"
+
+# Libraries that are loaded into the program come before AddressSanitizer's, which otherwise takes that for a mistake.
+PRELOADED = {"ASAN_OPTIONS": "verify_asan_link_order=0"}
 
 
 class Refused(Exception):
@@ -132,8 +136,8 @@ class TufClient:
 
 def fake_binary(path, version, arch=FOREIGN, size=4096, body=b""):
     """What passes for an agent of an architecture that this machine cannot run."""
-    header = b"\x7fELF\x02\x01\x01" + bytes(9) + struct.pack("<HHIQQQIHHHHHH", 3, MACHINES[arch], 1, 0, 0, 0, 0, 64, 0, 0,
-                                                             0, 0, 0)
+    header = b"\x7fELF\x02\x01\x01" + bytes(9)
+    header += struct.pack("<HHIQQQIHHHHHH", 3, MACHINES[arch], 1, 0, 0, 0, 0, 64, 0, 0, 0, 0, 0)
     data = header + b"\0" + version.encode() + b"\0" + body
     path = pathlib.Path(path)
     path.write_bytes(data + bytes(max(0, size - len(data))))
@@ -144,8 +148,9 @@ def fake_binary(path, version, arch=FOREIGN, size=4096, body=b""):
 def native_binary(path, version, says=None):
     """A program that answers `version --json`; says: what it claims to be."""
     source = pathlib.Path(f"{path}.c")
+    answer = '{\\"version\\":\\"%s\\"}\\n'
     source.write_text(f'#include <stdio.h>\nconst char version[] = "{version}";\n'
-                      f'int main(void) {{ printf("{{\\"version\\":\\"%s\\"}}\\n", "{says or version}"); return version[0] == 0; }}\n')
+                      f'int main(void) {{ printf("{answer}", "{says or version}"); return version[0] == 0; }}\n')
     subprocess.run(["cc", "-o", path, source], check=True)
     return pathlib.Path(path)
 
@@ -195,6 +200,3 @@ class Publisher:
     def sign(self, file, key, **kwargs):
         """As on another machine: without configuration."""
         return self.run("release", "sign", file, "--key", key, config=False, **kwargs)
-
-
-CUT = ROOT / "tests/lib/cut.c"
