@@ -13,7 +13,7 @@
 #include "update/rollout.h"
 #include "update/update.h"
 
-enum { QUICK_S = 1, SLOW_S = 10 };
+enum { QUICK_MS = 1000, SLOW_MS = 10 * 1000, ROLLOUT_MS = 250 };
 
 struct housekeeping {
     struct app *app;
@@ -28,11 +28,13 @@ struct housekeeping {
 };
 
 /* False when it is time to end. */
-static bool pause_s(struct housekeeping *h, int seconds)
+static bool pause_ms(struct housekeeping *h, int ms)
 {
     struct timespec until;
     (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += seconds;
+    until.tv_nsec += ms % 1000 * 1000000L;
+    until.tv_sec += ms / 1000 + until.tv_nsec / 1000000000L;
+    until.tv_nsec %= 1000000000L;
     (void)pthread_mutex_lock(&h->mutex);
     while (!h->stopping && pthread_cond_timedwait(&h->stop, &h->mutex, &until) == 0)
         continue;
@@ -47,7 +49,7 @@ static void *quick_main(void *arg)
     do {
         fleet_tick(h->app);
         auth_tick(h->app);
-    } while (pause_s(h, QUICK_S));
+    } while (pause_ms(h, QUICK_MS));
     return NULL;
 }
 
@@ -58,7 +60,7 @@ static void *slow_main(void *arg)
         backup_tick(h->app);
         ops_tick(h->app, &h->schedule);
         update_tick(h->app, &h->updates);
-    } while (pause_s(h, SLOW_S));
+    } while (pause_ms(h, SLOW_MS));
     return NULL;
 }
 
@@ -68,7 +70,7 @@ static void *rollout_main(void *arg)
     struct housekeeping *h = arg;
     do {
         rollout_tick(h->app, &h->rollouts);
-    } while (pause_s(h, QUICK_S));
+    } while (pause_ms(h, ROLLOUT_MS));
     rollout_tick_end(&h->rollouts);
     return NULL;
 }

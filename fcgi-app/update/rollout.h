@@ -91,7 +91,7 @@ struct rollout_schedule {
     bool failing;
 };
 
-/* Every second, on a thread of its own. Any number of processes may do it: each step is one write transaction that
+/* A few times a second, on a thread of its own; with nothing to do it is two small reads. Any number of processes may do it: each step is one write transaction that
  * reads what it decides by. */
 void rollout_tick(struct app *app, struct rollout_schedule *schedule);
 void rollout_tick_end(struct rollout_schedule *schedule);

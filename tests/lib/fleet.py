@@ -33,23 +33,23 @@ class SimulatedAgent:
     def hear(self, reply, faults):
         """What the next heartbeat will say after this reply."""
         self.offer = reply.get("update")
-        if self.offer is None:
-            if self.job and self.report["state"] in ("offered", "downloading", "verifying"):
-                self.report, self.job = {"state": "idle"}, None  # stopped
-            return
-        job = (self.offer["rolloutId"], self.offer["version"])
-        if job != self.job:
+        state, job = self.report["state"], self.offer and (self.offer["rolloutId"], self.offer["version"])
+        if state == "trial":  # ends by itself, whatever the server says
+            self.step(faults)
+        elif job and job != self.job:
             self.job = job
             self.say("offered")
-        elif self.report["state"] not in ENDED:
-            self.step(faults.get(self.offer["version"], {}).get(self.index))
+        elif job and state not in ENDED:
+            self.step(faults)
+        elif not job and state in ("offered", "downloading", "verifying"):
+            self.report, self.job = {"state": "idle"}, None  # stopped
 
     def say(self, state, **more):
         self.report = {"state": state, "version": self.job[1], "rolloutId": self.job[0], "current": self.version,
                        **more}
 
-    def step(self, fault):
-        state = self.report["state"]
+    def step(self, faults):
+        state, fault = self.report["state"], faults.get(self.job[1], {}).get(self.index)
         if state == "offered" and not self.offer["force"] and self.offer["notBefore_ms"] > time.time() * 1000:
             return
         following = STEPS[0] if state == "offered" else STEPS[STEPS.index(state) + 1]
@@ -70,10 +70,11 @@ class SimulatedAgent:
 
 
 class Fleet:
-    """with Fleet(stack, person, 500, interval=1) as fleet: … every agent sends a heartbeat an interval."""
+    """with Fleet(stack, person, 500) as fleet: … every agent sends a heartbeat an interval; those that have nothing to do
+    let most of them pass."""
 
-    def __init__(self, stack, person, count, interval=1.0, version="0.1.0", **fields):
-        self.stack, self.interval, self.faults = stack, interval, {}
+    def __init__(self, stack, person, count, interval=0.3, idle_every=2, version="0.1.0", **fields):
+        self.stack, self.interval, self.idle_every, self.faults = stack, interval, idle_every, {}
         self.beats = self.refused = 0
         self.peaks = {}  # rolloutId: most agents that had its offer at the same moment
         self.working = {}  # rolloutId: {agent index}
@@ -95,13 +96,13 @@ class Fleet:
             thread.join()
 
     def run(self, agents):
-        connection = None
+        connection, turn = None, 0
         while not self.stopping.is_set():
-            started = time.monotonic()
+            started, turn = time.monotonic(), turn + 1
             for agent in agents:
                 if self.stopping.is_set():
                     break
-                if agent.away:
+                if agent.away or (agent.offer is None and (turn + agent.index) % self.idle_every):
                     continue
                 connection = self.beat(connection, agent)
             self.stopping.wait(max(0.0, self.interval - (time.monotonic() - started)))
