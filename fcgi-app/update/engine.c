@@ -188,7 +188,7 @@ static int set_stage(struct engine *e, struct rollout *r, size_t stage, int64_t 
 {
     r->stage = stage;
     r->stage_done_ms = done_ms;
-    engine_again(e, ENGINE_SOON_MS);
+    engine_again(e, 0); /* what follows may follow at once */
     return db_exec(e->db, DB_ROLLOUT_SET_STAGE,
                    DB_ARGS(DB_TEXT("id", r->id), DB_INT("stage", (int64_t)stage),
                            done_ms != 0 ? DB_INT("done", done_ms) : DB_NULL("done"), DB_INT("now", e->now_ms)),

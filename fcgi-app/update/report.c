@@ -28,6 +28,15 @@ static void copy(char *ret, size_t size, const char *text)
 
 /* --- reading --- */
 
+/* A reason may quote a path or what a program printed: that is no cause to refuse a heartbeat. */
+static void read_reason(struct jsonread *r, char ret[UPDATE_REASON_SIZE])
+{
+    copy(ret, UPDATE_REASON_SIZE, jsonread_text_or(r, "reason", 0, UPDATE_REASON_SIZE - 1, ""));
+    for (char *c = ret; *c != '\0'; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            *c = '?';
+}
+
 void update_report_read(struct jsonread *body, struct update_report *ret)
 {
     struct jsonread r;
@@ -40,7 +49,7 @@ void update_report_read(struct jsonread *body, struct update_report *ret)
     copy(ret->version, sizeof ret->version, jsonread_str_or(&r, "version", 0, sizeof ret->version - 1, ""));
     copy(ret->rollout_id, sizeof ret->rollout_id, jsonread_str_or(&r, "rolloutId", 0, sizeof ret->rollout_id - 1, ""));
     copy(ret->workload, sizeof ret->workload, jsonread_str_or(&r, "workload", 0, sizeof ret->workload - 1, ""));
-    copy(ret->reason, sizeof ret->reason, jsonread_str_or(&r, "reason", 0, sizeof ret->reason - 1, ""));
+    read_reason(&r, ret->reason);
     /* Told by the heartbeat itself; one that is wrong shall be heard of all the same. */
     (void)jsonread_str_or(&r, "current", 0, UPDATE_VERSION_SIZE - 1, "");
 }
@@ -103,15 +112,18 @@ static int add_history(struct db *db, const struct update_write *write, const ch
     return rc != 0 ? rc : db_exec(db, DB_UPDATE_HISTORY_TRIM, DB_ARGS(DB_TEXT("agent", agent_id)), NULL, err);
 }
 
-/* What was written before; an agent that never said anything is idle. */
-static int read_before(struct db *db, const char *agent_id, struct update_report *ret, struct err *err)
+/* What was written before, and what it is offered; an agent that never said anything is idle. */
+static int read_before(struct db *db, const char *agent_id, struct update_report *ret, struct update_offer *ret_offer,
+                       struct err *err)
 {
     struct db_rows rows;
     *ret = (struct update_report){.state = UPDATE_IDLE, .percent = UPDATE_NO_PERCENT};
+    *ret_offer = (struct update_offer){.not_before_ms = 0};
     int rc = db_query_one(db, DB_UPDATE_OF_AGENT, DB_ARGS(DB_TEXT("agent", agent_id)), &rows, err);
     if (rc != DB_ROW)
         return rc;
     update_report_of_row(&rows, 0, ret);
+    (void)update_offer_of_row(&rows, 7, ret_offer);
     db_rows_done(&rows);
     return 0;
 }
@@ -148,8 +160,9 @@ static bool find_member(struct db *db, const char *agent_id, const struct update
     return ok;
 }
 
+/* begin_ms: when it may begin; silence counts from then. */
 static int move_member(struct db *db, struct update_write *write, const char *agent_id,
-                       const struct update_report *report, struct err *err)
+                       const struct update_report *report, int64_t begin_ms, struct err *err)
 {
     struct member m;
     enum member_state to;
@@ -157,7 +170,7 @@ static int move_member(struct db *db, struct update_write *write, const char *ag
     if (!find_member(db, agent_id, report, &m, &rc, err))
         return rc;
     struct offer_member who = {report->rollout_id, agent_id};
-    int64_t deadline_ms = write->now_ms + m.silence_ms;
+    int64_t deadline_ms = (begin_ms > write->now_ms ? begin_ms : write->now_ms) + m.silence_ms;
     if (!member_after_report(m.state, report->state, &to))
         return member_in_flight(m.state) && m.state != MEMBER_OFFERED
                    ? db_exec(db, DB_ROLLOUT_MEMBER_MOVE_DEADLINE,
@@ -175,9 +188,10 @@ int update_report_store(struct db *db, struct update_write *write, const char *a
                         const struct update_report *report, struct err *err)
 {
     struct update_report before;
+    struct update_offer offer;
     struct db_arg percent =
         report->percent == UPDATE_NO_PERCENT ? DB_NULL("percent") : DB_INT("percent", report->percent);
-    int rc = read_before(db, agent_id, &before, err);
+    int rc = read_before(db, agent_id, &before, &offer, err);
     if (rc == 0)
         rc = db_exec(db, DB_UPDATE_REPORT,
                      DB_ARGS(DB_TEXT("agent", agent_id), DB_TEXT("state", update_state_name(report->state)),
@@ -187,5 +201,5 @@ int update_report_store(struct db *db, struct update_write *write, const char *a
                      NULL, err);
     if (rc == 0 && !says_the_same(&before, report))
         rc = add_history(db, write, agent_id, current_version, report, err);
-    return rc != 0 ? rc : move_member(db, write, agent_id, report, err);
+    return rc != 0 ? rc : move_member(db, write, agent_id, report, offer.not_before_ms, err);
 }

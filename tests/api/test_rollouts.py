@@ -168,28 +168,16 @@ def test_a_bad_release_halts_at_its_canaries_with_a_reason_and_an_alert(boss, fl
                {m["agentId"] for m in members(boss, rollout, "restored") + members(boss, rollout, "trial")})
 
 
-def test_a_release_that_fails_on_some_hosts_halts_within_its_threshold(boss, fleet, release):
+def test_a_release_that_fails_on_some_hosts_halts_within_its_threshold_and_resuming_forgives(boss, fleet, release):
     version = release()
     fleet.faults[version] = {a.index: "fail" for a in fleet.agents if a.index % 3 == 0}
     rollout = begin(boss, version, pace={"maxInFlight": 40}, thresholds={"failedPercent": 10, "failedCount": None})
     wait_state(boss, rollout, "paused")
-    wait_until(lambda: not any(a.report["state"] == "trial" for a in fleet.agents), 20, "trials ended")
-    shown = wait_until(lambda: (now := look(boss, rollout)["members"])["trial"] == 0 and now, 10, "trials were heard of")
-    offered = AGENTS - shown["pending"] - shown["current"]
+    shown = wait_until(lambda: (now := look(boss, rollout)["members"])["trial"] == 0 and now, 10, "trials have ended")
     # Of forty under way thirteen fail at once; what was offered meanwhile comes on top.
-    assert shown["failed"] <= 2 * 40 / 3 + 1 and offered <= 80, shown
-
-
-def test_failures_that_were_looked_at_are_forgiven_by_resuming(boss, fleet, release):
-    version = release()
-    agents = fleet.agents[:40]
-    bad = {a.index: "fail" for a in agents[:6]}
-    fleet.faults[version] = bad
-    rollout = begin(boss, version, agents, thresholds={"failedPercent": 10})
-    assert wait_state(boss, rollout, "paused")["members"]["failed"] > 4
+    assert shown["failed"] <= 2 * 40 / 3 + 1 and AGENTS - shown["pending"] <= 80, shown
     assert act(boss, rollout, "resume")["state"] == "running"
-    done = wait_state(boss, rollout, "done")
-    assert done["members"]["failed"] == 6 and done["members"]["committed"] == 34
+    wait_until(lambda: look(boss, rollout)["members"]["committed"] > shown["committed"], 10, "it went on")
 
 
 def test_an_agent_that_falls_silent_has_failed_and_is_believed_when_it_comes_back(own, boss, fleet, release):
@@ -227,7 +215,7 @@ def test_a_host_with_many_more_errors_than_before_is_a_failure(own, boss, fleet,
         now = int(time.time() * 1000)
         db.executemany("INSERT INTO agent_logs (agent_id, epoch, seq, level, kind, message, timestamp_ms, received_ms)"
                        " VALUES (?, 'aa', ?, 3, 'log', 'failed', ?, ?)", [(noisy.id, i, now, now) for i in range(20)])
-        db.execute("UPDATE rollouts SET judge_due_ms = 0")
+    own.change("UPDATE rollouts SET judge_due_ms = 0", topic="rollouts")
     wait_state(boss, rollout, "paused")
     member = members(boss, rollout, "unhealthy")
     assert [m["agentId"] for m in member] == [noisy.id] and "20 errors since the update" in member[0]["reason"]
@@ -325,7 +313,7 @@ def test_an_order_for_one_agent_goes_before_stages_windows_and_other_offers(boss
     problem(boss.post(f"/api/agents/{agent.id}/update", {"version": "0.0.1"}), 409, "conflict")
     assert sum(a.version == version for a in fleet.agents[:10]) == 1, "the window is closed for the others"
     boss.ok("PATCH", f"/api/rollouts/{rollout['id']}", {"windows": []})
-    assert wait_state(boss, rollout, "done")["members"]["current"] == 1
+    wait_until(lambda: sum(offered(a, rollout) for a in fleet.agents[:10]) == 9, 10, "it is open for the others")
 
 
 def test_offers_a_minute_are_counted(boss, fleet, release):
@@ -473,9 +461,9 @@ def test_the_command_line_begins_waits_and_ends(own, boss, fleet, release):
     version = release()
     agents = fleet.agents[:12]
     options = [word for agent in agents for word in ("--agent", agent.id)]
-    done = own.app("rollout", "create", "--version", version, "--stage", "2,100%", "--soak", "0s", "--wait", *options)
+    done = own.app("rollout", "create", "--version", version, "--stage", "100%", "--soak", "0s", "--wait", *options)
     assert "done" in done.stdout and "12 of 12 updated" in done.stdout
-    assert "stage 1 of 2 (2 agents)" in done.stderr and "stage 2 of 2 (100 %)" in done.stderr
+    assert "stage 1 of 1 (100 %): 0 of 12 updated" in done.stderr
     assert version in [r["version"] for r in own.app_json("rollout", "list")]
     bad = release()
     fleet.faults[bad] = {a.index: "restore" for a in agents}
@@ -529,6 +517,13 @@ def test_a_report_that_is_none_is_422(boss, update, pointer):
     told = problem(agent.post("/api/agent/heartbeat", {"version": "0.1.0", "platform": "linux", "update": update}), 422,
                    "invalid-field")
     assert told["pointer"] == pointer
+
+
+def test_a_reason_may_hold_what_a_path_may_hold(own, boss):
+    agent = boss.register("odd")
+    agent.beat(update={"state": "failed", "version": "0.2.0", "reason": "open /a\nb\tü: No such file"})
+    wait_until(lambda: own.query("SELECT reason FROM agent_updates WHERE agent_id = ?", agent.id) ==
+               [("open /a?b?ü: No such file",)], 5, "it was written")
 
 
 def test_a_report_about_somebody_elses_rollout_changes_nothing(boss, fleet, release):

@@ -144,6 +144,22 @@ static void one_that_is_there_but_does_not_move_on_has_failed_or_waits(void **st
     assert_int_equal(count_state(f, "offered"), 1);
 }
 
+static void one_that_waits_for_its_slot_is_not_late(void **state)
+{
+    struct fleet *f = *state;
+    struct rollout_plan plan = plan_of(100, 10);
+    char text[160];
+    add_agents(f, 0, 1, "0.1.0");
+    add_release(f, "0.2.0", "");
+    const char *id = begin(f, "0.2.0", &plan);
+    tick(f);
+    int64_t slot_ms = f->clock.now_ms + 2 * 3600 * 1000;
+    (void)snprintf(text, sizeof text, "UPDATE agent_updates SET offer_not_before_ms = %" PRId64, slot_ms);
+    sql(f, text);
+    say(f, agent_id(0), id, UPDATE_WAITING, "0.2.0", "");
+    assert_int_equal(number(f, "SELECT deadline_ms FROM rollout_members"), slot_ms + 900 * 1000);
+}
+
 static void the_servers_own_absence_is_nobodys_silence(void **state)
 {
     struct fleet *f = *state;
@@ -333,6 +349,7 @@ int main(void)
         WITH_FLEET(those_who_are_away_or_not_able_are_not_offered_anything),
         WITH_FLEET(silence_until_the_deadline_is_a_failure_that_says_so),
         WITH_FLEET(one_that_is_there_but_does_not_move_on_has_failed_or_waits),
+        WITH_FLEET(one_that_waits_for_its_slot_is_not_late),
         WITH_FLEET(the_servers_own_absence_is_nobodys_silence),
         WITH_FLEET(a_server_that_hears_nobody_judges_nobody),
         WITH_FLEET(too_many_failures_pause_it_with_an_alert_and_take_offers_back),
