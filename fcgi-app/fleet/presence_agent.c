@@ -139,6 +139,8 @@ void presence_beat(struct presence_entry *e, const struct presence_beat *beat, i
     int next_s = jittered(e, poll_interval_s);
     if (says_something_new(&live->beat, beat) || live->poll_interval_s != poll_interval_s)
         e->changed = true;
+    if (live->status == presence_offline || live->offline_after_ms <= now_ms)
+        e->back = true;
     live->beat = *beat;
     live->status = beat->final ? presence_offline : beat->error ? presence_error : presence_online;
     live->last_seen_ms = now_ms;

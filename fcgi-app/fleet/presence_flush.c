@@ -16,7 +16,7 @@ enum { FLUSH_CHUNK = 100 }; /* rows of one write: about a millisecond */
 struct flush_row {
     struct presence_entry *entry; /* held */
     struct live live;
-    bool changed;
+    bool changed, back;
     struct update_report *report; /* owned; NULL: nothing new */
 };
 
@@ -55,6 +55,8 @@ static int write_flush(struct db *db, void *ctx, struct err *err)
     for (size_t i = 0; rc == 0 && i < flush->count; i++) {
         const struct flush_row *row = &flush->rows[i];
         rc = write_row(db, row, err);
+        if (rc == 0 && row->back)
+            rc = update_agent_back(db, &updates, row->entry->id, err);
         if (rc == 0 && row->report != NULL)
             rc = update_report_store(db, &updates, row->entry->id, row->live.beat.version, row->report, err);
     }
@@ -70,6 +72,7 @@ static int flush_chunk(struct app *app, struct flush *flush, struct err *err)
             presence_lock(e);
             e->dirty = true; /* again at the next flush */
             e->changed = e->changed || flush->rows[i].changed;
+            e->back = e->back || flush->rows[i].back;
             if (e->updates.report == NULL) { /* nothing newer was said meanwhile */
                 e->updates.report = flush->rows[i].report;
                 flush->rows[i].report = NULL;
@@ -135,10 +138,10 @@ static int by_id(const void *a, const void *b)
 static void take(struct presence_entry *e, struct flush_row *ret)
 {
     presence_lock(e);
-    *ret = (struct flush_row){e, e->live, e->changed, e->updates.report};
+    *ret = (struct flush_row){e, e->live, e->changed, e->back, e->updates.report};
     e->updates.report = NULL;
     e->dirty = false;
-    e->changed = false;
+    e->changed = e->back = false;
     presence_unlock(e);
 }
 

@@ -63,6 +63,7 @@ struct presence_entry {
     struct updates updates;
     bool dirty;
     bool changed; /* since the last flush: more than the time and the uptime */
+    bool back;    /* since the last flush: it was offline before */
     int polls;
     struct ratelimit requests, parts, event_bytes, renewals;
     bool certificate_known;

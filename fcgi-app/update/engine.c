@@ -55,7 +55,7 @@ int engine_pause(struct engine *e, struct rollout *r, const char *reason, struct
 struct candidate {
     char id[UUID_SIZE];
     char version[UPDATE_VERSION_SIZE];
-    bool container, can_update;
+    bool container, can_update, there, busy;
 };
 
 struct candidates {
@@ -82,6 +82,8 @@ static int read_candidates(struct engine *e, enum db_statement statement, struct
         copy(c->version, sizeof c->version, &rows, 1);
         c->container = mode != NULL && strcmp(mode, "container") == 0;
         c->can_update = member_capable(db_rows_text(&rows, 3), "update");
+        c->there = db_rows_int(&rows, 4, 0) != 0;
+        c->busy = db_rows_int(&rows, 5, 0) != 0;
         rc = 0;
     }
     db_rows_done(&rows);
@@ -98,21 +100,33 @@ struct drive {
     bool candidates; /* there were some in this stage, offered or not */
 };
 
-static int offer_one(struct engine *e, struct drive *d, const struct candidate *c, int stage, int64_t members,
-                     struct err *err)
+/* What one in turn becomes that is not offered anything; 0 or an error. *ret: it is to be offered it. */
+static int sort_out(struct engine *e, struct drive *d, const struct candidate *c, bool *ret, struct err *err)
 {
     const char *reason = "";
+    struct offer_member who = {d->r->id, c->id};
     struct member_facts facts = {.version = c->version,
                                  .target = d->target,
                                  .downgrade = d->back,
                                  .container = c->container,
                                  .can_update = c->can_update};
+    *ret = false;
+    if (!c->there || c->busy)
+        return offer_defer(e->db, &who, c->there ? "another rollout updates it" : "it is offline", 0, e->now_ms, NULL,
+                           err);
+    enum member_state state = member_first_state(&facts, true, &reason);
+    *ret = state == MEMBER_PENDING;
+    if (*ret)
+        return 0;
+    return offer_move(e->db, &who, state == MEMBER_CURRENT && d->back ? MEMBER_COMMITTED : state, reason, 0, e->now_ms,
+                      &e->rev, err);
+}
+
+static int offer_one(struct engine *e, struct drive *d, const struct candidate *c, int stage, int64_t members,
+                     struct err *err)
+{
     struct offer_new offer = {
         .who = {d->r->id, c->id}, .version = d->target, .stage = stage, .downgrade = d->back, .now_ms = e->now_ms};
-    enum member_state state = member_first_state(&facts, true, &reason);
-    if (state != MEMBER_PENDING)
-        return offer_move(e->db, &offer.who, state == MEMBER_CURRENT && d->back ? MEMBER_COMMITTED : state, reason, 0,
-                          e->now_ms, &e->rev, err);
     offer.not_before_ms = rollout_slot_ms(c->id, e->now_ms, members, d->release.size_bytes, e->uplink_mbps);
     offer.deadline_ms = offer.not_before_ms + d->r->plan.silence_s * INT64_C(1000);
     int rc = offer_make(e->db, &offer, &e->rev, err);
@@ -124,31 +138,40 @@ static int offer_one(struct engine *e, struct drive *d, const struct candidate *
     return rc;
 }
 
-static int offer_all(struct engine *e, struct drive *d, const struct candidates *list, int stage, struct err *err)
-{
-    int rc = 0;
-    int64_t members = d->in_flight + (int64_t)list->count;
-    for (size_t i = 0; rc == 0 && i < list->count; i++)
-        rc = offer_one(e, d, &list->list[i], stage, members, err);
-    if (list->count > 0)
-        engine_again(e, ENGINE_SOON_MS);
-    return rc;
-}
-
 static int64_t least(int64_t a, int64_t b)
 {
     return a < b ? a : b;
+}
+
+/* Offers to so many of the list at most. The others of it that are not to be offered anything leave the queue, so that
+ * it is short next time. */
+static int offer_all(struct engine *e, struct drive *d, const struct candidates *list, int stage, int64_t limit,
+                     struct err *err)
+{
+    int rc = 0;
+    int64_t members = d->in_flight + least(least((int64_t)list->count, limit), d->room);
+    for (size_t i = 0; rc == 0 && i < list->count && d->room > 0 && limit > 0; i++) {
+        bool offer = false;
+        rc = sort_out(e, d, &list->list[i], &offer, err);
+        if (rc == 0 && offer) {
+            rc = offer_one(e, d, &list->list[i], stage, members, err);
+            limit--;
+        }
+    }
+    if (list->count > 0)
+        engine_again(e, d->room > 0 && limit > 0 ? 0 : d->r->plan.max_per_minute > 0 ? ENGINE_SOON_MS : ENGINE_IDLE_MS);
+    return rc;
 }
 
 static int offer_urgent(struct engine *e, struct drive *d, struct candidates *list, struct err *err)
 {
     if (d->room == 0 || d->back)
         return 0;
-    int rc = read_candidates(e, DB_ROLLOUT_CANDIDATES_URGENT,
-                             DB_ARGS(DB_TEXT("rollout", d->r->id), DB_INT("now", e->now_ms),
-                                     DB_INT("limit", least(d->room, ENGINE_MEMBERS_MAX))),
-                             list, err);
-    return rc == 0 ? offer_all(e, d, list, ROLLOUT_NO_LIMIT, err) : rc;
+    int rc = read_candidates(
+        e, DB_ROLLOUT_CANDIDATES_URGENT,
+        DB_ARGS(DB_TEXT("rollout", d->r->id), DB_INT("now", e->now_ms), DB_INT("limit", ENGINE_MEMBERS_MAX)), list,
+        err);
+    return rc == 0 ? offer_all(e, d, list, ROLLOUT_NO_LIMIT, INT64_MAX, err) : rc;
 }
 
 /* Those of the stage; when nothing may be offered now, only whether there are any. */
@@ -166,12 +189,12 @@ static int offer_stage(struct engine *e, struct drive *d, struct candidates *lis
     int rc = read_candidates(e, DB_ROLLOUT_CANDIDATES,
                              DB_ARGS(DB_TEXT("rollout", d->r->id), DB_TEXT("direction", d->back ? "back" : "forward"),
                                      DB_INT("below", below), DB_INT("now", e->now_ms),
-                                     DB_INT("limit", offering ? least(least(d->room, limit), ENGINE_MEMBERS_MAX) : 1)),
+                                     DB_INT("limit", offering ? ENGINE_MEMBERS_MAX : 1)),
                              list, err);
     d->candidates = list->count > 0;
-    if (d->candidates && may_offer)
+    if (d->candidates && d->r->plan.max_per_minute > 0)
         engine_again(e, ENGINE_SOON_MS);
-    return rc == 0 && offering ? offer_all(e, d, list, stage, err) : rc;
+    return rc == 0 && offering ? offer_all(e, d, list, stage, limit, err) : rc;
 }
 
 /* --- stages --- */

@@ -114,7 +114,7 @@ static int end_overdue(struct engine *e, const struct overdue *o, struct err *er
     char reason[160] = "";
     struct offer_member who = {o->rollout_id, o->agent_id};
     enum member_state to = member_after_deadline(&o->facts);
-    if (to == MEMBER_PENDING)
+    if (to == MEMBER_AWAY)
         return offer_defer(e->db, &who, "it waits for its own window", e->now_ms + o->silence_s * 1000, e->now_ms,
                            &e->rev, err);
     if (to == MEMBER_COMMITTED && !o->back && o->rollout == ROLLOUT_ROLLING_BACK)

@@ -6,11 +6,22 @@
 #include "common/version.h"
 
 static const char *const names[MEMBER_STATE_COUNT] = {
-    [MEMBER_PENDING] = "pending",         [MEMBER_OFFERED] = "offered",     [MEMBER_WAITING] = "waiting",
-    [MEMBER_DOWNLOADING] = "downloading", [MEMBER_VERIFYING] = "verifying", [MEMBER_TRIAL] = "trial",
-    [MEMBER_COMMITTED] = "committed",     [MEMBER_RESTORED] = "restored",   [MEMBER_FAILED] = "failed",
-    [MEMBER_SILENT] = "silent",           [MEMBER_UNHEALTHY] = "unhealthy", [MEMBER_SKIPPED] = "skipped",
-    [MEMBER_CURRENT] = "current",         [MEMBER_AVAILABLE] = "available", [MEMBER_CANCELLED] = "cancelled",
+    [MEMBER_PENDING] = "pending",
+    [MEMBER_AWAY] = "away",
+    [MEMBER_OFFERED] = "offered",
+    [MEMBER_WAITING] = "waiting",
+    [MEMBER_DOWNLOADING] = "downloading",
+    [MEMBER_VERIFYING] = "verifying",
+    [MEMBER_TRIAL] = "trial",
+    [MEMBER_COMMITTED] = "committed",
+    [MEMBER_RESTORED] = "restored",
+    [MEMBER_FAILED] = "failed",
+    [MEMBER_SILENT] = "silent",
+    [MEMBER_UNHEALTHY] = "unhealthy",
+    [MEMBER_SKIPPED] = "skipped",
+    [MEMBER_CURRENT] = "current",
+    [MEMBER_AVAILABLE] = "available",
+    [MEMBER_CANCELLED] = "cancelled",
 };
 
 const char *member_state_name(enum member_state state)
@@ -38,6 +49,11 @@ bool member_has_failed(enum member_state state)
     return state >= MEMBER_RESTORED && state <= MEMBER_UNHEALTHY;
 }
 
+static bool waits(enum member_state state)
+{
+    return state == MEMBER_PENDING || state == MEMBER_AWAY;
+}
+
 bool member_after_report(enum member_state member, enum update_state report, enum member_state *ret)
 {
     static const enum member_state said[UPDATE_STATE_COUNT] = {
@@ -49,12 +65,11 @@ bool member_after_report(enum member_state member, enum update_state report, enu
         [UPDATE_AVAILABLE] = MEMBER_AVAILABLE,
     };
     enum member_state to = said[report];
-    bool open =
-        member_in_flight(member) || member == MEMBER_SILENT || member == MEMBER_PENDING || member == MEMBER_CANCELLED;
+    bool open = member_in_flight(member) || member == MEMBER_SILENT || waits(member) || member == MEMBER_CANCELLED;
     /* One that is not offered anything says what is left over from before, until it hears so. Only what cannot be
      * stopped any more counts. */
     bool unstoppable = to == MEMBER_TRIAL || to == MEMBER_COMMITTED || to == MEMBER_RESTORED;
-    if ((member == MEMBER_PENDING || member == MEMBER_CANCELLED) && !unstoppable)
+    if ((waits(member) || member == MEMBER_CANCELLED) && !unstoppable)
         open = false;
     /* "failed" may be the server's own word, for one that did not move on. */
     if (member == MEMBER_FAILED && (to == MEMBER_COMMITTED || to == MEMBER_RESTORED))
@@ -93,7 +108,7 @@ enum member_state member_after_deadline(const struct member_overdue *overdue)
     /* On trial it runs the new version too, and may still go back. */
     if (overdue->state != MEMBER_TRIAL && strcmp(overdue->version, overdue->target) == 0)
         return MEMBER_COMMITTED;
-    return overdue->state == MEMBER_WAITING ? MEMBER_PENDING : MEMBER_FAILED;
+    return overdue->state == MEMBER_WAITING ? MEMBER_AWAY : MEMBER_FAILED;
 }
 
 bool member_capable(const char *capabilities, const char *name)

@@ -9,6 +9,7 @@
 
 enum member_state {
     MEMBER_PENDING,
+    MEMBER_AWAY,    /* pending, but not there or not free when it was its turn; people see it as pending */
     MEMBER_OFFERED, /* these five are under way: they have a deadline and count against the pace */
     MEMBER_WAITING,
     MEMBER_DOWNLOADING,
@@ -47,8 +48,7 @@ struct member_facts {
 /* MEMBER_PENDING: offer it. Else what it is instead, and why. */
 enum member_state member_first_state(const struct member_facts *facts, bool judge_ability, const char **ret_reason);
 
-/* What becomes of one whose deadline is over. MEMBER_PENDING: it waits for a window of its own and is put back to the
- * queue. */
+/* What becomes of one whose deadline is over. MEMBER_AWAY: it waits for a window of its own. */
 struct member_overdue {
     enum member_state state;
     bool heard;          /* its heartbeats go on */

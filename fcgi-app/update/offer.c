@@ -57,7 +57,7 @@ int offer_defer(struct db *db, const struct offer_member *who, const char *reaso
                      DB_ARGS(DB_TEXT("rollout", who->rollout_id), DB_TEXT("agent", who->agent_id),
                              DB_TEXT("reason", reason), DB_INT("retry", retry_ms), DB_INT("now", now_ms)),
                      NULL, err);
-    return rc != 0 ? rc : offer_end(db, who, rev, err);
+    return rc != 0 || rev == NULL ? rc : offer_end(db, who, rev, err);
 }
 
 int offer_turn_back(struct db *db, const struct offer_member *who, int64_t now_ms, int64_t *rev, struct err *err)

@@ -30,7 +30,7 @@ int offer_end(struct db *db, const struct offer_member *who, int64_t *rev, struc
 int offer_move(struct db *db, const struct offer_member *who, enum member_state to, const char *reason,
                int64_t deadline_ms, int64_t now_ms, int64_t *rev, struct err *err) MUSTER_NODISCARD;
 
-/* Back to the queue, not before retry_ms. */
+/* Out of the way, until retry_ms at least. rev NULL: it was not offered anything. */
 int offer_defer(struct db *db, const struct offer_member *who, const char *reason, int64_t retry_ms, int64_t now_ms,
                 int64_t *rev, struct err *err) MUSTER_NODISCARD;
 

@@ -203,3 +203,11 @@ int update_report_store(struct db *db, struct update_write *write, const char *a
         rc = add_history(db, write, agent_id, current_version, report, err);
     return rc != 0 ? rc : move_member(db, write, agent_id, report, offer.not_before_ms, err);
 }
+
+int update_agent_back(struct db *db, struct update_write *write, const char *agent_id, struct err *err)
+{
+    int64_t changes = 0;
+    int rc = db_exec(db, DB_ROLLOUT_MEMBERS_BACK, DB_ARGS(DB_TEXT("agent", agent_id), DB_INT("now", write->now_ms)),
+                     &changes, err);
+    return rc == 0 && changes > 0 ? offer_rev(db, &write->rev, err) : rc;
+}

@@ -68,6 +68,11 @@ struct update_write {
 int update_report_store(struct db *db, struct update_write *write, const char *agent_id, const char *current_version,
                         const struct update_report *report, struct err *err) MUSTER_NODISCARD;
 
+/* Inside a write closure: an agent is heard of again that was offline. Rollouts that would have offered it something
+ * meanwhile come back to it. */
+int update_agent_back(struct db *db, struct update_write *write, const char *agent_id,
+                      struct err *err) MUSTER_NODISCARD;
+
 /* --- what agents are told --- */
 
 struct update_offer {
@@ -91,8 +96,8 @@ struct rollout_schedule {
     bool failing;
 };
 
-/* A few times a second, on a thread of its own; with nothing to do it is two small reads. Any number of processes may do it: each step is one write transaction that
- * reads what it decides by. */
+/* A few times a second, on a thread of its own; with nothing to do it is two small reads. Any number of processes may
+ * do it: each step is one write transaction that reads what it decides by. */
 void rollout_tick(struct app *app, struct rollout_schedule *schedule);
 void rollout_tick_end(struct rollout_schedule *schedule);
 

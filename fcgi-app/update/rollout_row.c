@@ -193,7 +193,7 @@ int rollout_counts_get(struct db *db, const char *id, const char *viewer, struct
         if (!member_state_parse(db_rows_text(&rows, 0), &state))
             continue;
         counts.total += count;
-        counts.by_state[state] += count;
+        counts.by_state[state == MEMBER_AWAY ? MEMBER_PENDING : state] += count;
         if (state == MEMBER_COMMITTED && direction != NULL && strcmp(direction, "back") == 0)
             counts.rolled_back += count;
     }
@@ -220,8 +220,9 @@ static json_t *counts_json(const struct rollout_counts *counts)
     json_t *json =
         json_pack("{s:I,s:I}", "total", (json_int_t)counts->total, "rolledBack", (json_int_t)counts->rolled_back);
     for (int i = 0; i < MEMBER_STATE_COUNT; i++)
-        (void)json_object_set_new(json, member_state_name((enum member_state)i),
-                                  json_integer((json_int_t)counts->by_state[i]));
+        if (i != MEMBER_AWAY)
+            (void)json_object_set_new(json, member_state_name((enum member_state)i),
+                                      json_integer((json_int_t)counts->by_state[i]));
     return json;
 }
 

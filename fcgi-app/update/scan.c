@@ -87,6 +87,11 @@ int engine_scan(struct engine *e, struct rollout *r, struct err *err)
         rc = chunk_end(e, r->scan_after, until, err);
     if (rc == 0)
         rc = add_chunk(e, r, until, newest.min_version, err);
+    if (rc == 0)
+        rc = db_exec(e->db, DB_ROLLOUT_MEMBERS_FREE,
+                     DB_ARGS(DB_TEXT("rollout", r->id), DB_TEXT("after", r->scan_after), DB_TEXT("until", until),
+                             DB_INT("now", e->now_ms)),
+                     NULL, err);
     if (rc != 0)
         return rc;
     bool last = until[0] == '\0';

@@ -34,7 +34,7 @@ CREATE TABLE rollouts (
 CREATE INDEX rollouts_by_state ON rollouts (state, created_ms);
 CREATE INDEX rollouts_by_user ON rollouts (user_id, channel, created_ms);
 
--- pending -> offered -> waiting, downloading, verifying, trial -> committed, restored, failed, skipped; silent: nothing
+-- pending (away: but not there, or not free, when it was its turn) -> offered -> waiting, downloading, verifying, trial -> committed, restored, failed, skipped; silent: nothing
 -- was heard until the deadline; unhealthy: committed, and then too many errors; current: needs nothing; available: a
 -- container, which is never offered in place; cancelled: was not begun when the rollout ended.
 CREATE TABLE rollout_members (
@@ -43,13 +43,13 @@ CREATE TABLE rollout_members (
     bucket INTEGER NOT NULL,                    -- FNV-1a 32 of salt and id, mod 100
     stage INTEGER,                              -- the one it was offered in; NULL: not offered, or outside the stages
     direction TEXT NOT NULL DEFAULT 'forward' CHECK (direction IN ('forward', 'back')),
-    state TEXT NOT NULL CHECK (state IN ('pending', 'offered', 'waiting', 'downloading', 'verifying', 'trial',
+    state TEXT NOT NULL CHECK (state IN ('pending', 'away', 'offered', 'waiting', 'downloading', 'verifying', 'trial',
         'committed', 'restored', 'failed', 'skipped', 'silent', 'unhealthy', 'current', 'available', 'cancelled')),
     reason TEXT NOT NULL DEFAULT '',
     forced INTEGER NOT NULL DEFAULT 0,          -- 1: an operator's order, outside stages, pace and windows
     urgent INTEGER NOT NULL DEFAULT 0,          -- 1: below the channel's min_version, outside stages
     signalled INTEGER NOT NULL DEFAULT 0,       -- 1: a container whose workload was told to roll out
-    retry_ms BIGINT NOT NULL DEFAULT 0,         -- a pending one is not offered before
+    retry_ms BIGINT NOT NULL DEFAULT 0,         -- one that is away for another reason than silence comes back then
     offered_ms BIGINT,
     deadline_ms BIGINT,                         -- of those under way
     state_ms BIGINT NOT NULL,

@@ -114,10 +114,6 @@ ORDER BY a.id LIMIT :limit;
 SELECT a.version, a.deployment_mode, a.labels, a.capabilities, a.offline_after_ms, a.status FROM agents a
 WHERE a.id = :agent;
 
--- name: rollout_agent_below_version
--- Whether any agent runs this version.
-SELECT 1 FROM agents WHERE version = :version LIMIT 1;
-
 -- name: rollout_agent_versions
 SELECT DISTINCT version FROM agents ORDER BY version;
 
@@ -137,30 +133,31 @@ FROM rollout_members m JOIN rollouts r ON r.id = m.rollout_id
 WHERE m.rollout_id = :rollout AND m.agent_id = :agent;
 
 -- name: rollout_candidates
-SELECT m.agent_id, a.version, a.deployment_mode, a.capabilities
+-- The next in turn, whether they are there or not: those that are not become away, and are not in the way next time.
+SELECT m.agent_id, a.version, a.deployment_mode, a.capabilities,
+    CASE WHEN a.offline_after_ms > :now AND a.status <> 'offline' AND a.deactivated_ms IS NULL
+              AND a.quarantined_ms IS NULL THEN 1 ELSE 0 END,
+    (SELECT COUNT(*) FROM agent_updates u WHERE u.agent_id = m.agent_id AND u.offer_rollout_id IS NOT NULL)
 FROM rollout_members m JOIN agents a ON a.id = m.agent_id
 WHERE m.rollout_id = :rollout AND m.state = 'pending' AND m.direction = :direction AND m.bucket < :below
-    AND m.retry_ms <= :now AND a.offline_after_ms > :now AND a.status <> 'offline'
-    AND a.deactivated_ms IS NULL AND a.quarantined_ms IS NULL
-    AND NOT EXISTS (SELECT 1 FROM agent_updates u WHERE u.agent_id = m.agent_id AND u.offer_rollout_id IS NOT NULL)
 ORDER BY m.bucket, m.agent_id LIMIT :limit;
 
 -- name: rollout_candidates_urgent
-SELECT m.agent_id, a.version, a.deployment_mode, a.capabilities
+SELECT m.agent_id, a.version, a.deployment_mode, a.capabilities,
+    CASE WHEN a.offline_after_ms > :now AND a.status <> 'offline' AND a.deactivated_ms IS NULL
+              AND a.quarantined_ms IS NULL THEN 1 ELSE 0 END,
+    (SELECT COUNT(*) FROM agent_updates u WHERE u.agent_id = m.agent_id AND u.offer_rollout_id IS NOT NULL)
 FROM rollout_members m JOIN agents a ON a.id = m.agent_id
 WHERE m.rollout_id = :rollout AND m.urgent = 1 AND m.state = 'pending' AND m.direction = 'forward'
-    AND m.retry_ms <= :now AND a.offline_after_ms > :now AND a.status <> 'offline'
-    AND a.deactivated_ms IS NULL AND a.quarantined_ms IS NULL
-    AND NOT EXISTS (SELECT 1 FROM agent_updates u WHERE u.agent_id = m.agent_id AND u.offer_rollout_id IS NOT NULL)
 ORDER BY m.agent_id LIMIT :limit;
 
 -- name: rollout_awaited
--- A pending member that has been heard of since :since.
+-- One that was not offered anything yet and that has been heard of since :since.
 SELECT 1 FROM rollout_members m JOIN agents a ON a.id = m.agent_id
-WHERE m.rollout_id = :rollout AND m.state = 'pending' AND a.last_seen_ms > :since LIMIT 1;
+WHERE m.rollout_id = :rollout AND m.state IN ('pending', 'away') AND a.last_seen_ms > :since LIMIT 1;
 
 -- name: rollout_pending_any
-SELECT 1 FROM rollout_members WHERE rollout_id = :rollout AND state = 'pending' LIMIT 1;
+SELECT 1 FROM rollout_members WHERE rollout_id = :rollout AND state IN ('pending', 'away') LIMIT 1;
 
 -- name: rollout_well_any
 SELECT 1 FROM rollout_members WHERE rollout_id = :rollout AND state IN ('committed', 'current', 'available') LIMIT 1;
@@ -197,10 +194,23 @@ UPDATE rollout_members SET deadline_ms = :deadline
 WHERE rollout_id = :rollout AND agent_id = :agent AND deadline_ms IS NOT NULL;
 
 -- name: rollout_member_defer
--- Back to the queue.
-UPDATE rollout_members SET state = 'pending', reason = :reason, stage = NULL, offered_ms = NULL, deadline_ms = NULL,
+-- Not now: one that waits for something.
+UPDATE rollout_members SET state = 'away', reason = :reason, stage = NULL, offered_ms = NULL, deadline_ms = NULL,
     retry_ms = :retry, state_ms = :now
 WHERE rollout_id = :rollout AND agent_id = :agent;
+
+-- name: rollout_members_back
+-- An agent is heard of again.
+UPDATE rollout_members SET state = 'pending', reason = '', state_ms = :now
+WHERE agent_id = :agent AND state = 'away' AND retry_ms <= :now;
+
+-- name: rollout_members_free
+-- Those of a chunk that are there, whatever had kept them.
+UPDATE rollout_members SET state = 'pending', reason = '', state_ms = :now
+WHERE rollout_id = :rollout AND state = 'away' AND retry_ms <= :now AND agent_id > :after
+    AND (:until = '' OR agent_id <= :until) AND agent_id IN
+    (SELECT a.id FROM agents a WHERE a.offline_after_ms > :now AND a.status <> 'offline' AND a.deactivated_ms IS NULL
+     AND a.quarantined_ms IS NULL AND a.id > :after AND (:until = '' OR a.id <= :until));
 
 -- name: rollout_member_turn
 -- To be put back to the previous version.
@@ -220,11 +230,8 @@ UPDATE rollout_members SET state = 'pending', reason = '', stage = NULL, offered
 WHERE rollout_id = :rollout AND state IN ('offered', 'waiting', 'downloading', 'verifying');
 
 -- name: rollout_cancel
-UPDATE rollout_members SET state = 'cancelled', state_ms = :now WHERE rollout_id = :rollout AND state = 'pending';
-
--- name: rollout_uncancel
-UPDATE rollout_members SET state = 'pending', state_ms = :now
-WHERE rollout_id = :rollout AND agent_id = :agent AND state = 'cancelled';
+UPDATE rollout_members SET state = 'cancelled', state_ms = :now
+WHERE rollout_id = :rollout AND state IN ('pending', 'away');
 
 -- name: rollout_containers_done
 -- Containers that were given the version by whoever runs them.
@@ -247,9 +254,6 @@ SELECT m.rollout_id, m.agent_id, m.state, m.direction, a.version, a.offline_afte
 FROM rollout_members m JOIN agents a ON a.id = m.agent_id JOIN rollouts r ON r.id = m.rollout_id
 WHERE m.deadline_ms <= :now
 ORDER BY m.deadline_ms, m.rollout_id, m.agent_id LIMIT :limit;
-
--- name: rollout_overdue_any
-SELECT 1 FROM rollout_members WHERE deadline_ms <= :now LIMIT 1;
 
 -- name: rollout_bystanders_heard
 -- When the newest agents that are not being updated were last heard of.
@@ -298,10 +302,10 @@ WHERE agent_id = :agent AND received_ms >= :since AND received_ms < :until AND l
 -- name: rollout_errors_of_others
 -- Errors on members that were not updated, since then.
 SELECT COUNT(*) FROM agent_logs l JOIN rollout_members m ON m.rollout_id = :rollout AND m.agent_id = l.agent_id
-WHERE l.level >= 3 AND l.received_ms >= :since AND m.state = 'pending';
+WHERE l.level >= 3 AND l.received_ms >= :since AND m.state IN ('pending', 'away');
 
 -- name: rollout_pending_count
-SELECT COUNT(*) FROM rollout_members WHERE rollout_id = :rollout AND state = 'pending';
+SELECT COUNT(*) FROM rollout_members WHERE rollout_id = :rollout AND state IN ('pending', 'away');
 
 -- name: rollout_member_counts
 SELECT state, direction, COUNT(*) FROM rollout_members
@@ -312,11 +316,12 @@ WHERE rollout_id = :rollout
 GROUP BY state, direction ORDER BY state, direction;
 
 -- name: rollout_member_page
-SELECT m.agent_id, a.name, a.version, m.bucket, m.stage, m.direction, m.state, u.percent, m.reason, m.forced,
+SELECT m.agent_id, a.name, a.version, m.bucket, m.stage, m.direction,
+    CASE WHEN m.state = 'away' THEN 'pending' ELSE m.state END, u.percent, m.reason, m.forced,
     m.offered_ms, m.deadline_ms, m.state_ms
 FROM rollout_members m JOIN agents a ON a.id = m.agent_id LEFT JOIN agent_updates u ON u.agent_id = m.agent_id
     AND u.rollout_id = m.rollout_id
-WHERE m.rollout_id = :rollout AND (:state = '' OR m.state = :state)
+WHERE m.rollout_id = :rollout AND (:state = '' OR m.state = :state OR (m.state = 'away' AND :state = 'pending'))
     AND (:viewer IS NULL OR a.user_id = :viewer OR EXISTS
         (SELECT 1 FROM grants g WHERE g.user_id = :viewer AND g.kind = 'agent' AND g.object_id = a.id))
 ORDER BY CASE WHEN m.state IN ('restored', 'failed', 'silent', 'unhealthy') THEN 0
@@ -326,7 +331,7 @@ LIMIT :limit OFFSET :offset;
 
 -- name: rollout_member_page_count
 SELECT COUNT(*) FROM rollout_members m JOIN agents a ON a.id = m.agent_id
-WHERE m.rollout_id = :rollout AND (:state = '' OR m.state = :state)
+WHERE m.rollout_id = :rollout AND (:state = '' OR m.state = :state OR (m.state = 'away' AND :state = 'pending'))
     AND (:viewer IS NULL OR a.user_id = :viewer OR EXISTS
         (SELECT 1 FROM grants g WHERE g.user_id = :viewer AND g.kind = 'agent' AND g.object_id = a.id));
 

@@ -222,6 +222,33 @@ static void the_history_of_an_agent_has_an_end(void **state)
     assert_int_equal(number(f, "SELECT COUNT(*) FROM agent_update_history"), 100);
 }
 
+/* --- coming back --- */
+
+static void one_that_was_offline_gets_its_turn_as_soon_as_it_is_heard_of(void **state)
+{
+    struct fleet *f = *state;
+    struct rollout_plan plan = plan_of(100, 10);
+    struct update_offer offer;
+    add_agents(f, 0, 3, "0.1.0");
+    add_release(f, "0.2.0", "");
+    hear(f);
+    report(f, 1, UPDATE_IDLE, UPDATE_NO_PERCENT, "0.1.0");
+    sql(f, "UPDATE agents SET offline_after_ms = 1 WHERE id LIKE '%2'");
+    (void)begin(f, "0.2.0", &plan);
+    tick(f);
+    assert_int_equal(count_state(f, "away"), 1);
+    assert_int_equal(count_state(f, "offered"), 2);
+    flush(f);
+    tick(f);
+    assert_int_equal(count_state(f, "away"), 1);
+    report(f, 2, UPDATE_IDLE, UPDATE_NO_PERCENT, "0.1.0");
+    flush(f);
+    tick(f);
+    assert_int_equal(count_state(f, "offered"), 3);
+    hear(f);
+    assert_true(offered(f, 2, &offer));
+}
+
 #define WITH_FLEET(test) cmocka_unit_test_setup_teardown(test, fleet_setup, fleet_teardown)
 
 int main(void)
@@ -235,6 +262,7 @@ int main(void)
         WITH_FLEET(a_report_is_written_when_it_says_something_new),
         WITH_FLEET(a_report_that_could_not_be_written_is_written_later_unless_it_is_old_by_then),
         WITH_FLEET(the_history_of_an_agent_has_an_end),
+        WITH_FLEET(one_that_was_offline_gets_its_turn_as_soon_as_it_is_heard_of),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

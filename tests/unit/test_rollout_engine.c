@@ -88,7 +88,7 @@ static void those_who_are_away_or_not_able_are_not_offered_anything(void **state
     (void)begin(f, "0.2.0", &plan);
     tick(f);
     assert_int_equal(count_state(f, "offered"), 1);
-    assert_int_equal(count_state(f, "pending"), 2);
+    assert_int_equal(count_state(f, "away"), 2);
     assert_int_equal(count_state(f, "skipped"), 2);
     assert_int_equal(count_state(f, "available"), 1);
     assert_int_equal(count_state(f, "current"), 1);
@@ -134,10 +134,9 @@ static void one_that_is_there_but_does_not_move_on_has_failed_or_waits(void **st
     sql(f, "UPDATE rollout_members SET deadline_ms = 1");
     tick(f);
     assert_int_equal(count_state(f, "failed"), 1);
-    assert_int_equal(count_state(f, "pending"), 1);
+    assert_int_equal(count_state(f, "away"), 1);
     assert_int_equal(count_state(f, "committed"), 1);
-    assert_int_equal(number(f, "SELECT COUNT(*) FROM rollout_members WHERE state = 'pending' AND offered_ms IS NULL"),
-                     1);
+    assert_int_equal(number(f, "SELECT COUNT(*) FROM rollout_members WHERE state = 'away' AND offered_ms IS NULL"), 1);
     clock_fake_advance(&f->clock, 901 * 1000);
     everybody_beats(f);
     tick(f);

@@ -218,7 +218,7 @@ static void the_end_of_a_deadline_depends_on_who_is_still_heard(void **state)
     o.heard = true;
     assert_int_equal(member_after_deadline(&o), MEMBER_FAILED);
     o.state = MEMBER_WAITING;
-    assert_int_equal(member_after_deadline(&o), MEMBER_PENDING);
+    assert_int_equal(member_after_deadline(&o), MEMBER_AWAY);
     o.version = "0.2.0";
     assert_int_equal(member_after_deadline(&o), MEMBER_COMMITTED);
     o.state = MEMBER_TRIAL;
