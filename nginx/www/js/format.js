@@ -25,6 +25,13 @@ export const formatStamp = (ms) => shortTime.format(ms);
 export const formatCount = (n) => numbers.format(n ?? 0);
 export const plural = (n, one, many = `${one}s`) => `${formatCount(n)} ${n === 1 ? one : many}`;
 
+// The words of an agent or of the engine as a sentence of a page.
+export function sentence(words) {
+  const text = words.trim();
+  const first = /^[a-z]+ /.test(text) ? text[0].toUpperCase() + text.slice(1) : text;
+  return !text || /[.!?]$/.test(text) ? first : `${first}.`;
+}
+
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 
 export function formatBytes(bytes) {

@@ -64,13 +64,14 @@ export function planBody(plan) {
 const whole = (value, least, most) => Number.isInteger(Number(value)) && value.trim() !== ''
   && Number(value) >= least && Number(value) <= most;
 
-function stageErrors(stage, before, at) {
+// least: the last amount of that unit before it.
+function stageErrors(stage, least, at) {
   const errors = {};
   const most = stage.unit === 'percent' ? 100 : 1000000;
   if (!whole(stage.amount, 1, most)) {
     errors[`${at}/amount`] = stage.unit === 'percent' ? 'From 1 to 100.' : 'A number of agents, 1 or more.';
-  } else if (before?.unit === stage.unit && Number(stage.amount) < Number(before.amount)) {
-    errors[`${at}/amount`] = 'Not less than in the stage before.';
+  } else if (Number(stage.amount) < least) {
+    errors[`${at}/amount`] = `Not less than ${least}, as before it.`;
   }
   const soak = Number(stage.soak);
   if (stage.soak.trim() === '' || !(soak >= 0 && soak <= 43200)) errors[`${at}/soakS`] = 'Minutes, 30 days at most.';
@@ -88,7 +89,11 @@ const LIMITS = [
 // What is wrong, said before the server has to: {pointer: sentence}.
 export function checkPlan(plan) {
   const errors = {};
-  plan.stages.forEach((stage, n) => Object.assign(errors, stageErrors(stage, plan.stages[n - 1], `stages/${n}`)));
+  const least = { count: 0, percent: 0 };
+  plan.stages.forEach((stage, n) => {
+    Object.assign(errors, stageErrors(stage, least[stage.unit], `stages/${n}`));
+    if (!errors[`stages/${n}/amount`]) least[stage.unit] = Number(stage.amount);
+  });
   for (const [pointer, name, least, most, optional] of LIMITS) {
     if (optional && plan[name].trim() === '') continue;
     if (!whole(plan[name], least, most)) errors[pointer] = `A whole number from ${least} to ${most}.`;

@@ -1,4 +1,5 @@
 // What the numbers of a rollout mean, in words: its groups of agents, its target, stages and windows.
+import { may, session } from './api.js';
 import { formatDuration, plural } from './format.js';
 
 // The parts of the progress bar, in its order. tone names a colour of app.css.
@@ -32,6 +33,9 @@ export function endedOf(rollout) {
   const open = countOf(rollout, 'pending') + countOf(rollout, 'moving');
   return { ended: rollout.members.total - open, total: rollout.members.total };
 }
+
+// Whoever has made it, and admins; others who may see it may look.
+export const mayChange = (rollout) => may('admin') || (may('operator') && session.get()?.user?.id === rollout.owner_id);
 
 export const isOver = (rollout) => ['done', 'aborted', 'rolled_back'].includes(rollout.state);
 

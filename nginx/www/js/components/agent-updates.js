@@ -1,7 +1,7 @@
 // What an agent does about updates, what it is offered, how earlier ones went, and "update now".
 import { html, useState } from '/vendor/preact.js';
 import { api, may } from '../api.js';
-import { compareVersions } from '../format.js';
+import { compareVersions, sentence } from '../format.js';
 import { usePoll } from '../poll.js';
 import { Button } from './button.js';
 import { ActError, Dialog, DialogFooter, useAct } from './dialog.js';
@@ -81,12 +81,6 @@ function Reason({ state, reason, version }) {
   return html`<div class="reason"><${Notice} tone=${tone} icon=${BAD.includes(state) ? 'warning' : 'skip'} text=${text} /></div>`;
 }
 
-function sentence(text) {
-  const trimmed = text.trim();
-  const first = /^[a-z]+ /.test(trimmed) ? trimmed[0].toUpperCase() + trimmed.slice(1) : trimmed;
-  return /[.!?]$/.test(first) ? first : `${first}.`;
-}
-
 const COLUMNS = [
   { name: 'status', head: 'State', cell: (row) => html`<${UpdateState} value=${row.state} />` },
   {
@@ -94,7 +88,7 @@ const COLUMNS = [
     cell: (row) => (row.rolloutId ? html`<a href=${`/rollouts/${row.rolloutId}`}>${row.version || '–'}</a>` : row.version || '–'),
   },
   { name: 'current', head: 'Ran', cell: (row) => row.currentVersion || '–' },
-  { name: 'message', head: 'Why', cell: (row) => row.reason || html`<span class="muted">–</span>` },
+  { name: 'message', head: 'Why', cell: (row) => row.reason || null },
   { name: 'time', head: 'When', cell: (row) => html`<${Time} ms=${row.time_ms} />` },
 ];
 

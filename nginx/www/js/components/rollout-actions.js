@@ -1,8 +1,8 @@
 // What can be done to a rollout. Each act says first, in the numbers of this moment, what it will do.
 import { html, useState } from '/vendor/preact.js';
-import { api, may } from '../api.js';
+import { api } from '../api.js';
 import { plural } from '../format.js';
-import { countOf, describeAmount, isOver } from '../rollout.js';
+import { countOf, describeAmount, isOver, mayChange } from '../rollout.js';
 import { Button } from './button.js';
 import { Confirm } from './dialog.js';
 import { ChangePlan } from './rollout-change.js';
@@ -19,6 +19,9 @@ const onWay = (rollout) => {
   return `${stops ? `${plural(stops, 'agent')} that ${are(stops)} still downloading or waiting will stop` : 'No agent is downloading it'}${
     trial ? `; ${plural(trial, 'agent')} on trial will end the trial by ${trial === 1 ? 'itself' : 'themselves'}` : ''}.`;
 };
+
+// Done is done for those who were there; who enrols or comes back later is still given it.
+const catchesLate = ({ state, kind }) => state === 'done' && kind !== 'single';
 
 const Forgiven = ({ failed }) => failed > 0 && html`<p><strong>${plural(failed, 'failure')} until now ${are(failed)}
   forgiven:</strong> only what fails from here on counts towards its limits.</p>`;
@@ -59,17 +62,18 @@ const ACTS = {
   },
   abort: {
     label: 'Abort', look: 'danger', icon: 'cross', danger: true, done: 'is aborted',
-    when: (rollout) => !isOver(rollout),
+    when: (rollout) => !isOver(rollout) || catchesLate(rollout),
     title: ({ version }) => `End the rollout of ${version} here?`,
-    text: (rollout) => html`<p>${onWay(rollout)}</p>
-      <p>${plural(inPlace(rollout), 'agent')} ${inPlace(rollout) === 1 ? 'has' : 'have'} ${rollout.version} and will keep
+    text: (rollout) => catchesLate(rollout) ? html`<p>It is done, and is still given to agents that enrol or come back
+      later, until the next rollout takes over. Those will not get it any more; who has ${rollout.version} keeps it.</p>`
+      : html`<p>${onWay(rollout)}</p><p>${plural(inPlace(rollout), 'agent')} ${inPlace(rollout) === 1 ? 'has' : 'have'} ${rollout.version} and will keep
         it; ${plural(countOf(rollout, 'pending'), 'agent')} will not get it. <strong>It cannot be resumed.</strong></p>`,
   },
 };
 
 export function RolloutActions({ rollout, onChange }) {
   const [open, setOpen] = useState('');
-  if (!may('operator')) return null;
+  if (!mayChange(rollout)) return null;
   const close = () => setOpen('');
   const run = (verb) => async () => {
     await api(`/api/rollouts/${rollout.id}/${verb}`, { method: 'POST' });

@@ -42,7 +42,7 @@ const COLUMNS = [
     name: 'stage', head: 'Stage',
     cell: (member) => (member.stage === null ? html`<span class="muted">–</span>` : member.stage + 1),
   },
-  { name: 'message', head: 'Why', cell: (member) => member.reason || html`<span class="muted">–</span>` },
+  { name: 'message', head: 'Why', cell: (member) => member.reason || null },
   { name: 'since', head: 'Since', cell: (member) => html`<${Time} ms=${member.state_ms} />` },
 ];
 

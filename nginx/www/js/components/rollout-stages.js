@@ -1,9 +1,8 @@
 // The stages of a rollout drawn in their order: those that are behind it, the one that runs, and what it waits for.
 import { html, useState } from '/vendor/preact.js';
-import { may } from '../api.js';
 import { clock } from '../clock.js';
 import { formatDuration } from '../format.js';
-import { countOf, describeAmount, describeSoak, isOver, soakMs } from '../rollout.js';
+import { countOf, describeAmount, describeSoak, isOver, mayChange, soakMs } from '../rollout.js';
 import { useStore } from '../store.js';
 import { Button } from './button.js';
 import { Icon } from './icon.js';
@@ -14,7 +13,7 @@ export function RolloutStages({ rollout, onChange }) {
   const [open, setOpen] = useState(false);
   if (rollout.kind === 'single') return null;
   const last = rollout.stages.length - 1;
-  const changeable = may('operator') && ['running', 'paused'].includes(rollout.state);
+  const changeable = mayChange(rollout) && ['running', 'paused'].includes(rollout.state);
   return html`<${Panel} id="stages" title="Stages"
     aside=${changeable && html`<${Button} look="quiet" onClick=${() => setOpen(true)}>Change ${rollout.stages[rollout.stage].count ? 'the number' : 'the percentage'}</${Button}>`}>
     <ol class="stages">${rollout.stages.map((stage, n) => html`<${Stage} key=${n} n=${n} stage=${stage} last=${n === last}

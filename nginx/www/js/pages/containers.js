@@ -54,7 +54,7 @@ const COLUMNS = [
     cell: (row) => html`<a class="strong" href=${`/agents/${row.agentId}`}>${row.agentName}</a>
       <small class="muted">seen <${Time} ms=${row.last_seen_ms} /></small>`,
   },
-  { name: 'status', head: 'State', cell: (row) => html`<${UpdateState} value=${row.state} percent=${row.percent} />` },
+  { name: 'status', head: 'State', cell: (row) => html`<${UpdateState} value=${row.state === 'idle' ? 'available' : row.state} percent=${row.percent} />` },
   {
     name: 'version', head: 'Version',
     cell: (row) => html`${row.version || '–'} <span class="muted">→</span> <a class="strong"

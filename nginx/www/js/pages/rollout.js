@@ -13,7 +13,7 @@ import { Legend } from '../components/stacked-bar.js';
 import { Time } from '../components/time.js';
 import { Crumbs, NotThere, PageHead } from '../components/title.js';
 import { RolloutState } from '../components/update-badge.js';
-import { formatCount, formatDuration } from '../format.js';
+import { formatCount, formatDuration, sentence } from '../format.js';
 import { usePoll } from '../poll.js';
 import {
   describePace, describeTarget, describeThresholds, describeWindows, endedOf, isOver, progressParts,
@@ -46,18 +46,22 @@ export function RolloutPage({ id, title }) {
 }
 
 // Why it does not move, and what would.
-function StateNotice({ rollout: { state, reason, version, previousVersion } }) {
+function StateNotice({ rollout: { state, kind, reason, version, previousVersion } }) {
   if (state === 'paused') {
-    const text = html`<strong>Paused${reason ? ':' : '.'}</strong> ${reason} Nothing more is offered until it is resumed.`;
+    const text = html`<strong>Paused.</strong> ${sentence(reason)} Nothing more is offered until it is resumed.`;
     return html`<${Notice} tone="warn" icon="pause" role="status" text=${text} />`;
   }
   if (state === 'rolling_back') {
-    const text = html`<strong>Rolling back.</strong> Agents that have ${version} are given ${previousVersion} again. ${reason}`;
+    const text = html`<strong>Rolling back.</strong> Agents that have ${version} are given ${previousVersion} again.`;
     return html`<${Notice} tone="warn" icon="undo" role="status" text=${text} />`;
   }
   if (state === 'aborted') {
-    const text = html`<strong>Aborted.</strong> Agents that have ${version} keep it. ${reason}`;
+    const text = html`<strong>Aborted.</strong> Agents that have ${version} keep it.`;
     return html`<${Notice} tone="calm" icon="cross" role="status" text=${text} />`;
+  }
+  if (state === 'done' && kind !== 'single') {
+    const text = 'Done. Agents that enrol or come back later are still given it, until the next rollout of its channel.';
+    return html`<${Notice} tone="good" icon="check" role="status" text=${text} />`;
   }
   return null;
 }
