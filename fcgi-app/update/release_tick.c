@@ -197,7 +197,7 @@ static void complain(struct update_schedule *schedule, int64_t now_ms, const str
     log_error("update repository: %s", err->msg);
 }
 
-static int raise(struct db *db, void *ctx, struct err *err)
+static int raise_damage(struct db *db, void *ctx, struct err *err)
 {
     return alert_raise(db, ctx, err);
 }
@@ -209,7 +209,7 @@ static void report_damage(struct app *app, struct update_schedule *schedule, int
     struct alert alert = {.kind = "update.repository",
                           .message = "The update repository is damaged; 'muster-app release check' says how.",
                           .time_ms = now_ms};
-    if (now_ms >= schedule->quiet_until_ms && db_write(app->writer, raise, &alert, &err) != 0)
+    if (now_ms >= schedule->quiet_until_ms && db_write(app->writer, raise_damage, &alert, &err) != 0)
         log_error("alert: %s", err.msg);
     complain(schedule, now_ms, why);
 }
