@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { URL_BASE, assertAccessible, call, close, go, launch, liveAgent, open, registerAgent, screenshot, signIn, unique } from './browser.js';
+import { URL_BASE, assertAccessible, call, close, go, headingIsFirst, launch, liveAgent, open, registerAgent, screenshot, signIn, unique } from './browser.js';
 
 let browser;
 let page;
@@ -124,6 +124,8 @@ test('deactivating asks first, refuses the key, and can be undone', async () => 
   await dialog().getByRole('button', { name: 'Activate' }).click();
   await page.getByText('is active again').waitFor();
   assert.notEqual((await call(page, 'GET', `/api/agents/${agent.id}`)).agent.status, 'deactivated');
+  await page.getByText('Its key is refused').first().waitFor({ state: 'detached' });
+  assert.ok(await headingIsFirst(page));
 });
 
 test('deleting needs the name typed, and then the agent is gone', async () => {

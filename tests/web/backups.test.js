@@ -54,7 +54,7 @@ test('a viewer sees the fleet and no way to change it', async () => {
   await signIn(viewer, { email, password });
   await go(viewer, '/agents');
   await viewer.getByRole('heading', { level: 1, name: 'Agents' }).waitFor();
-  assert.equal(await viewer.getByRole('link', { name: 'Add an agent' }).count(), 0);
+  assert.equal(await viewer.getByRole('button', { name: 'Add an agent' }).count(), 0);
   await go(viewer, '/add');
   await viewer.getByText('Your role does not add agents.').waitFor();
   await close(viewer);

@@ -129,4 +129,10 @@ export async function assertAccessible(page, where) {
   assert.deepEqual(bad.map((finding) => `${finding.id}: ${finding.nodes.map((node) => `${node.target} ${node.failureSummary}`).join(' | ')}`), [], where);
 }
 
+// What stands first on a page stays there, whatever comes and goes beneath it.
+export const headingIsFirst = (page) => page.evaluate(() => {
+  const follows = document.querySelector('h1').compareDocumentPosition(document.querySelector('.panel'));
+  return Boolean(follows & Node.DOCUMENT_POSITION_FOLLOWING);
+});
+
 export const sideScroll = (page) => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);

@@ -71,6 +71,8 @@ function App() {
   }
   if (user === null || path === '/login') return html`<${LoginPage} signedIn=${Boolean(user)} />`;
   const { page: Page, title, id } = find(path);
+  // A page whose parts come and go has one element around them: in a bare list of roots, this preact puts what stood
+  // before a part that went behind everything else.
   // Keyed by path: another agent's page starts fresh instead of showing the last one's data for a moment.
   return html`<${Layout} path=${path}>
     <div ref=${moved} tabindex="-1" class="page-body" key=${path}><${Page} id=${id} title=${title} /></div>

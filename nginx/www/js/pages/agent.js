@@ -31,7 +31,7 @@ export function AgentPage({ id, title }) {
       <a href="/agents">Find another agent</a>
     </${NotThere}>`;
   }
-  return html`
+  return html`<div>
     <${Crumbs} href="/agents" label="Agents" here=${agent.name} />
     <${PageHead} title=${agent.name}>
       <${AgentState} value=${agent.status} /><${AgentActions} agent=${agent} onChange=${poll.refresh} />
@@ -42,7 +42,8 @@ export function AgentPage({ id, title }) {
     <${AgentUpdates} agent=${agent} path=${path} />
     <${Configs} agent=${agent} onAsked=${() => setAsked(asked + 1)} />
     <${AgentRuns} path=${path} asked=${asked} />
-    <${Events} path=${path} />`;
+    <${Events} path=${path} />
+  </div>`;
 }
 
 const QUARANTINED = html`<strong>Quarantined.</strong> Another host used the same one-time password, so this one may not

@@ -25,13 +25,14 @@ export function RunPage({ id, title }) {
   }
   const name = configName(run);
   const heading = html`${name} <span class="muted">on</span> <${AgentLink} run=${run} look="quiet" />`;
-  return html`
+  return html`<div>
     <${Crumbs} href="/backups" label="Backups" here=${name} />
     <${PageHead} title=${`${name} on ${run.agentName}`} heading=${heading}><${RunState} value=${run.status} /></${PageHead}>
     <${LoadError} error=${poll.error} stale onRetry=${poll.refresh} />
     <${RunFacts} run=${run} />
     <${Errors} run=${run} />
-    ${['completed', 'warning'].includes(run.status) && html`<${Restore} run=${run} />`}`;
+    ${['completed', 'warning'].includes(run.status) && html`<${Restore} run=${run} />`}
+  </div>`;
 }
 
 function RunFacts({ run }) {
