@@ -28,6 +28,10 @@ export function progressParts({ members, ...rollout }) {
 
 export const countOf = (rollout, name) => progressParts(rollout).find((part) => part.name === name)?.count ?? 0;
 
+// The server goes on to a next stage by itself only once the release is well somewhere.
+export const nowhereWell = ({ members }) => members.committed + members.current + members.available === 0
+  && FAILED.some((state) => members[state] > 0);
+
 // How many of those that it is about have come to an end, one way or the other.
 export function endedOf(rollout) {
   const open = countOf(rollout, 'pending') + countOf(rollout, 'moving');
@@ -44,8 +48,8 @@ export const rolloutsEveryMs = (data) => (data?.items.some((rollout) => !isOver(
 export function describeTarget({ target, kind }) {
   if (kind === 'minimum') return 'agents below its minimum version';
   if (target.agents) return target.agents.length === 1 ? 'one agent' : plural(target.agents.length, 'chosen agent');
-  if (target.labels) return `agents with ${Object.entries(target.labels).map(([key, value]) => `${key}=${value}`).join(', ')}`;
-  return 'all agents';
+  if (!target.labels) return 'all agents';
+  return `agents with ${Object.entries(target.labels).map(([key, value]) => `${key}=${value}`).join(', ')}`;
 }
 
 export const describeAmount = (stage) => (stage.count ? `${plural(stage.count, 'agent')}` : `${stage.percent} %`);

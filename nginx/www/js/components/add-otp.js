@@ -31,11 +31,9 @@ export function AddByPassword() {
 // A word of a shell command: quoted unless it is plain.
 const shellWord = (word) => (/^[\w./@:+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
 
-// What the host may back up is the host's to say, so it stands in the command that is run there, not on the server. So
-// does whose updates it may install: the fingerprint pins the keys of the releases, where the server has any.
-function fullCommand({ command, tufRootFingerprint }, roots) {
-  const pin = tufRootFingerprint && !command.includes('--tuf-fingerprint') ? [`--tuf-fingerprint ${tufRootFingerprint}`] : [];
-  return [command, ...pin, ...lines(roots).map((root) => `--backup-root ${shellWord(root)}`)].join(' ');
+// What the host may back up is the host's to say, so it stands in the command that is run there, not on the server.
+function withRoots(command, roots) {
+  return [command, ...lines(roots).map((root) => `--backup-root ${shellWord(root)}`)].join(' ');
 }
 
 // The agents that are there before are how the page knows a new one.
@@ -46,7 +44,7 @@ async function mint(form) {
   const before = await api(NEWEST);
   const reply = await api('/api/otps', { method: 'POST', body });
   const known = new Set(before.items.map((agent) => agent.id));
-  return { ...reply, command: fullCommand(reply, form.roots), uses: body.uses, known };
+  return { ...reply, command: withRoots(reply.command, form.roots), uses: body.uses, known };
 }
 
 function MintForm({ onMinted }) {
@@ -94,7 +92,7 @@ function Minted({ minted, onAgain }) {
     <${CopyBlock} id="start-command" label="Then have the host's init run it" text=${START} />
     <${CopyBlock} id="ca-fingerprint" label="Fingerprint of this server's CA, which the command pins"
       text=${minted.caFingerprint} />
-    ${minted.tufRootFingerprint && html`<${CopyBlock} id="tuf-fingerprint" text=${minted.tufRootFingerprint}
+    ${minted.tufFingerprint && html`<${CopyBlock} id="tuf-fingerprint" text=${minted.tufFingerprint}
       label="Fingerprint of the root of its releases, which the command pins too" />`}
     <${Arrivals} minted=${minted} over=${leftMs <= 0} />
     <footer class="more"><${Button} look="quiet" onClick=${onAgain}>Make another</${Button}></footer>

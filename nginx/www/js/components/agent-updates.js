@@ -47,10 +47,12 @@ function Now({ agent, data: { update, offer } }) {
     <${Facts}>
       <${Fact} label="Runs">${agent.version || '–'}</${Fact}>
       <${Fact} label="State">${update
-        ? html`<${UpdateState} value=${state} percent=${update.percent} />` : html`<span class="muted">has said nothing yet</span>`}</${Fact}>
+        ? html`<${UpdateState} value=${state} percent=${update.percent} />`
+        : html`<span class="muted">has said nothing yet</span>`}</${Fact}>
       ${update?.version && html`<${Fact} label=${state === 'available' ? 'Available' : 'Version it is about'}>
         <${VersionLink} version=${update.version} /></${Fact}>`}
-      <${Fact} label="Offered">${offer ? html`<${Offer} offer=${offer} />` : html`<span class="muted">nothing</span>`}</${Fact}>
+      <${Fact} label="Offered">${offer
+        ? html`<${Offer} offer=${offer} />` : html`<span class="muted">nothing</span>`}</${Fact}>
       <${Fact} label="Said so"><${Time} ms=${update?.reported_ms} /></${Fact}>
       ${update?.workload && html`<${Fact} label="Workload" wide><code>${update.workload}</code></${Fact}>`}
     </${Facts}>
@@ -61,7 +63,8 @@ const VersionLink = ({ version }) => html`<a href=${`/releases/${version}`}>${ve
 
 function Offer({ offer: { version, rolloutId, force, downgrade } }) {
   const notes = [force && 'now, whatever its window', downgrade && 'an older one'].filter(Boolean).join(', ');
-  return html`<a href=${`/rollouts/${rolloutId}`}>${version}</a>${notes && html` <span class="muted">(${notes})</span>`}`;
+  return html`<a href=${`/rollouts/${rolloutId}`}>${version}</a>${
+    notes && html` <span class="muted">(${notes})</span>`}`;
 }
 
 // What the agent's own words mean for whoever reads them here.
@@ -75,17 +78,20 @@ const MEANING = {
 
 function Reason({ state, reason, version }) {
   const tone = BAD.includes(state) ? 'bad' : 'calm';
-  const text = html`${MEANING[state] ?? ''} <strong>${sentence(reason)}</strong>${
-    state === 'skipped' && reason.startsWith('UPDATE_') && html` Its agent.conf decides that, nobody here can overrule it.`}${
-    state === 'restored' && html` It is not tried again here until a version newer than ${version} comes.`}`;
-  return html`<div class="reason"><${Notice} tone=${tone} icon=${BAD.includes(state) ? 'warning' : 'skip'} text=${text} /></div>`;
+  const own = state === 'skipped' && reason.startsWith('UPDATE_')
+    && html` Its agent.conf decides that, nobody here can overrule it.`;
+  const next = state === 'restored' && html` It is not tried again here until a version newer than ${version} comes.`;
+  const text = html`${MEANING[state] ?? ''} <strong>${sentence(reason)}</strong>${own}${next}`;
+  const icon = BAD.includes(state) ? 'warning' : 'skip';
+  return html`<div class="reason"><${Notice} tone=${tone} icon=${icon} text=${text} /></div>`;
 }
 
 const COLUMNS = [
   { name: 'status', head: 'State', cell: (row) => html`<${UpdateState} value=${row.state} />` },
   {
     name: 'version', head: 'Version',
-    cell: (row) => (row.rolloutId ? html`<a href=${`/rollouts/${row.rolloutId}`}>${row.version || '–'}</a>` : row.version || '–'),
+    cell: ({ rolloutId, version }) => (rolloutId
+      ? html`<a href=${`/rollouts/${rolloutId}`}>${version || '–'}</a>` : version || '–'),
   },
   { name: 'current', head: 'Ran', cell: (row) => row.currentVersion || '–' },
   { name: 'message', head: 'Why', cell: (row) => row.reason || null },
@@ -94,14 +100,16 @@ const COLUMNS = [
 
 function History({ history }) {
   return html`<h3 class="panel-sub">History</h3>
-    <${Table} label="Update history" columns=${COLUMNS} rows=${history} rowKey=${(row) => `${row.time_ms}/${row.state}/${row.version}`} />`;
+    <${Table} label="Update history" columns=${COLUMNS} rows=${history}
+      rowKey=${(row) => `${row.time_ms}/${row.state}/${row.version}`} />`;
 }
 
 function UpdateNow({ agent, path, onDone, onClose }) {
   const poll = usePoll((signal) => api('/api/releases', { signal }), [], 0);
   const [picked, setPicked] = useState('');
   const [act, { busy, error }] = useAct();
-  const offered = (poll.data?.items ?? []).filter((each) => each.status === 'published' && each.version !== agent.version);
+  const offered = (poll.data?.items ?? [])
+    .filter((each) => each.status === 'published' && each.version !== agent.version);
   const version = picked || offered[0]?.version || '';
   const submit = (event) => {
     event.preventDefault();
@@ -115,7 +123,8 @@ function UpdateNow({ agent, path, onDone, onClose }) {
   return html`<${Dialog} title=${`Update ${agent.name} now`} onClose=${onClose}>
     <form onSubmit=${submit}>
       ${poll.data ? html`<${Choice} agent=${agent} offered=${offered} version=${version} onVersion=${setPicked} />`
-        : poll.error ? html`<${LoadError} error=${poll.error} onRetry=${poll.refresh} />` : html`<${Loading} what="the releases" />`}
+        : poll.error ? html`<${LoadError} error=${poll.error} onRetry=${poll.refresh} />`
+          : html`<${Loading} what="the releases" />`}
       <${ActError} error=${error} />
       <${DialogFooter} action="Update now" ready=${Boolean(version)} busy=${busy} onClose=${onClose} />
     </form>

@@ -12,7 +12,8 @@ const idOf = (pointer) => `plan-${pointer.replaceAll('/', '-')}`;
 // plan: what plan.js makes; onPlan(next); errors: {pointer: sentence}; reach(stage): a hint on how many that is, or ''.
 export function PlanFields({ plan, onPlan, errors, reach = () => '' }) {
   const set = (name) => (value) => onPlan({ ...plan, [name]: value });
-  const setStage = (n) => (patch) => set('stages')(plan.stages.map((stage, m) => (m === n ? { ...stage, ...patch } : stage)));
+  const setStage = (n) => (patch) => set('stages')(plan.stages.map((stage, m) => (
+    m === n ? { ...stage, ...patch } : stage)));
   const limitErrors = Object.keys(errors).some((pointer) => !pointer.startsWith('stages/'));
   return html`
     <fieldset class="stages-form">
@@ -41,12 +42,16 @@ function StageFields({ n, stage, errors, last, hint, onStage, onRemove }) {
     <div class="stage-form-head"><strong>${name}</strong>${hint && html`<span class="muted">${hint}</span>`}
       ${onRemove && html`<${IconButton} icon="cross" label=${`Remove ${name}`} onClick=${onRemove} />`}</div>
     <div class="stage-row">
-      ${field('amount', 'amount', { label: html`Up to<span class="sr"> (${name})</span>`, type: 'number', min: 1, inputmode: 'numeric' })}
+      ${field('amount', 'amount', {
+        label: html`Up to<span class="sr"> (${name})</span>`, type: 'number', min: 1, inputmode: 'numeric',
+      })}
       ${field('unit', 'unit', {
         label: html`of<span class="sr"> what (${name})</span>`, type: 'select',
         children: [option('unit', 'count', 'agents'), option('unit', 'percent', '% of agents')],
       })}
-      ${!last && field('soak', 'soakS', { label: html`Watch, minutes<span class="sr"> (${name})</span>`, type: 'number', min: 0, step: 'any' })}
+      ${!last && field('soak', 'soakS', {
+        label: html`Watch, minutes<span class="sr"> (${name})</span>`, type: 'number', min: 0, step: 'any',
+      })}
       ${!last && field('advance', 'advance', {
         label: html`Next stage<span class="sr"> (after ${name})</span>`, type: 'select',
         children: [option('advance', 'auto', 'by itself'), option('advance', 'manual', 'when I say so')],
@@ -65,12 +70,18 @@ function Limits({ plan, set, errors }) {
   return html`
     <div class="field-row">
       ${number('maxInFlight', 'pace/maxInFlight', { label: 'Agents under way at a time', min: 1 })}
-      ${number('maxPerMinute', 'pace/maxPerMinute', { label: 'Agents begun a minute', optional: true, placeholder: 'no limit', min: 1 })}
+      ${number('maxPerMinute', 'pace/maxPerMinute', {
+        label: 'Agents begun a minute', optional: true, placeholder: 'no limit', min: 1,
+      })}
     </div>
     <p class="fields-lead">It pauses itself when more fail than this. Empty is no limit.</p>
     <div class="field-row">
-      ${number('failedPercent', 'thresholds/failedPercent', { label: 'Failed, in % of those offered', optional: true, min: 0, max: 100 })}
-      ${number('failedCount', 'thresholds/failedCount', { label: 'Failed agents', optional: true, placeholder: 'no limit', min: 0 })}
+      ${number('failedPercent', 'thresholds/failedPercent', {
+        label: 'Failed, in % of those offered', optional: true, min: 0, max: 100,
+      })}
+      ${number('failedCount', 'thresholds/failedCount', {
+        label: 'Failed agents', optional: true, placeholder: 'no limit', min: 0,
+      })}
     </div>
     <div class="field-row">
       ${number('errorFactor', 'thresholds/errorFactor', {

@@ -2,7 +2,7 @@
 import { html, useState } from '/vendor/preact.js';
 import { api } from '../api.js';
 import { plural } from '../format.js';
-import { countOf, describeAmount, isOver, mayChange } from '../rollout.js';
+import { countOf, describeAmount, isOver, mayChange, nowhereWell } from '../rollout.js';
 import { Button } from './button.js';
 import { Confirm } from './dialog.js';
 import { ChangePlan } from './rollout-change.js';
@@ -12,19 +12,26 @@ const inPlace = (rollout) => rollout.members.committed + rollout.members.unhealt
 const stoppable = ({ members }) => members.offered + members.waiting + members.downloading + members.verifying;
 
 const are = (n) => (n === 1 ? 'is' : 'are');
+const has = (n) => (n === 1 ? 'has' : 'have');
 
-const onWay = (rollout) => {
+// What becomes of those that are not at their end, and of those that are. Nothing is said of nobody.
+function whom(rollout) {
   const stops = stoppable(rollout);
-  const trial = rollout.members.trial;
-  return `${stops ? `${plural(stops, 'agent')} that ${are(stops)} still downloading or waiting will stop` : 'No agent is downloading it'}${
-    trial ? `; ${plural(trial, 'agent')} on trial will end the trial by ${trial === 1 ? 'itself' : 'themselves'}` : ''}.`;
-};
+  const { trial } = rollout.members;
+  const keep = inPlace(rollout);
+  return [
+    stops && `${plural(stops, 'agent')} that ${are(stops)} still downloading or waiting will stop.`,
+    trial && `${plural(trial, 'agent')} on trial will end the trial by ${trial === 1 ? 'itself' : 'themselves'}.`,
+    keep ? `${plural(keep, 'agent')} ${has(keep)} ${rollout.version} and will keep it.`
+      : `No agent has ${rollout.version} by it yet.`,
+  ].filter(Boolean).join(' ');
+}
 
 // Done is done for those who were there; who enrols or comes back later is still given it.
 const catchesLate = ({ state, kind }) => state === 'done' && kind !== 'single';
 
-const Forgiven = ({ failed }) => failed > 0 && html`<p><strong>${plural(failed, 'failure')} until now ${are(failed)}
-  forgiven:</strong> only what fails from here on counts towards its limits.</p>`;
+const Forgiven = ({ failed }) => failed > 0 && html`<p><strong>${plural(failed, 'failure')} until
+  now ${are(failed)} forgiven:</strong> only what fails from here on counts towards its limits.</p>`;
 
 // verb -> how it is offered and what its dialog says. when(rollout): whether it makes sense now.
 const ACTS = {
@@ -33,21 +40,22 @@ const ACTS = {
     when: ({ state }) => state === 'paused',
     title: ({ version }) => `Resume the rollout of ${version}?`,
     text: (rollout) => html`<p>It goes on with stage ${rollout.stage + 1} of ${rollout.stages.length}.</p>
-      <${Forgiven} failed=${countOf(rollout, 'failed')} />`,
+      <${Forgiven} failed=${countOf(rollout, 'failed')} />
+      ${nowhereWell(rollout) && html`<p>It is well on no agent yet, so it does not go on to another stage by itself: “Next
+        stage” does that.</p>`}`,
   },
   advance: {
     label: 'Next stage', look: 'plain', icon: 'skip', done: 'is in its next stage',
     when: ({ state, kind, stage, stages }) => state === 'running' && kind === 'staged' && stage < stages.length - 1,
     title: (rollout) => `Begin stage ${rollout.stage + 2} now?`,
-    text: (rollout) => html`<p>The next stage reaches up to <strong>${describeAmount(rollout.stages[rollout.stage + 1])}</strong>,
+    text: ({ stages, stage }) => html`<p>The next stage reaches up to <strong>${describeAmount(stages[stage + 1])}</strong>,
       and begins without waiting for this one to be watched, nor for its agents that have not ended.</p>`,
   },
   pause: {
     label: 'Pause', look: 'plain', icon: 'pause', done: 'is paused',
     when: ({ state }) => state === 'running',
     title: ({ version }) => `Pause the rollout of ${version}?`,
-    text: (rollout) => html`<p>Nothing more is offered until it is resumed.</p>
-      <p>${onWay(rollout)} Who has ${rollout.version} keeps it.</p>`,
+    text: (rollout) => html`<p>Nothing more is offered until it is resumed.</p><p>${whom(rollout)}</p>`,
   },
   rollback: {
     label: 'Roll back', look: 'danger', icon: 'undo', danger: true, done: 'is being rolled back',
@@ -64,10 +72,12 @@ const ACTS = {
     label: 'Abort', look: 'danger', icon: 'cross', danger: true, done: 'is aborted',
     when: (rollout) => !isOver(rollout) || catchesLate(rollout),
     title: ({ version }) => `End the rollout of ${version} here?`,
-    text: (rollout) => catchesLate(rollout) ? html`<p>It is done, and is still given to agents that enrol or come back
-      later, until the next rollout takes over. Those will not get it any more; who has ${rollout.version} keeps it.</p>`
-      : html`<p>${onWay(rollout)}</p><p>${plural(inPlace(rollout), 'agent')} ${inPlace(rollout) === 1 ? 'has' : 'have'} ${rollout.version} and will keep
-        it; ${plural(countOf(rollout, 'pending'), 'agent')} will not get it. <strong>It cannot be resumed.</strong></p>`,
+    text: (rollout) => (catchesLate(rollout)
+      ? html`<p>It is done, and is still given to agents that enrol or come back later, until the next rollout takes
+          over. Those will not get it any more; who has ${rollout.version} keeps it.</p>`
+      : html`<p>${whom(rollout)}</p>
+          <p>${plural(countOf(rollout, 'pending') + stoppable(rollout), 'agent')} will not get
+            it. <strong>It cannot be resumed.</strong></p>`),
   },
 };
 

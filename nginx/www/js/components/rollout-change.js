@@ -61,7 +61,8 @@ export function ChangeReach({ rollout, onChange, onClose }) {
   return html`<${Dialog} title=${`How far stage ${rollout.stage + 1} reaches`} onClose=${onClose}>
     <form onSubmit=${submit}>
       <${Field} id="reach" type="number" min=${least} max=${unit === 'percent' ? 100 : 1000000} required autofocus
-        label=${unit === 'percent' ? 'Percent of the agents' : 'Agents'} value=${amount} onValue=${setAmount} error=${pointer} />
+        label=${unit === 'percent' ? 'Percent of the agents' : 'Agents'} value=${amount} onValue=${setAmount}
+        error=${pointer} />
       <p>${effect(rollout, unit, stage[unit], n)}</p>
       <${ActError} error=${pointer ? null : error} />
       <${DialogFooter} action="Change" ready=${n > 0 && n !== stage[unit]} busy=${busy} onClose=${onClose} />
@@ -81,8 +82,7 @@ function effect(rollout, unit, before, n) {
   if (!(n > 0) || n === before) return 'Say how far it is to reach.';
   const agents = (value) => (unit === 'count' ? value : Math.round((value * rollout.members.total) / 100));
   const about = unit === 'count' ? '' : 'about ';
-  if (n < before) {
-    return `Nobody beyond ${about}${plural(agents(n), 'agent')} is offered it in this stage. Who was offered it, or has it, keeps it.`;
-  }
-  return `It reaches ${about}${plural(agents(n), 'agent')} instead of ${agents(before)}; the ones that come in addition are offered it at once, at its pace.`;
+  const whom = `${about}${plural(agents(n), 'agent')}`;
+  if (n < before) return `Nobody beyond ${whom} is offered it in this stage. What was offered stays.`;
+  return `It reaches ${whom} instead of ${agents(before)}; the others are offered it at once, at its pace.`;
 }

@@ -28,8 +28,8 @@ function Failures({ rollout, failed }) {
       const members = items.filter((member) => FAILED.includes(member.state));
       return html`<ul class="rows">${members.map((member) => html`<${Failure} key=${member.agentId} member=${member}
         version=${member.direction === 'back' ? rollout.previousVersion : rollout.version} />`)}</ul>
-        ${failed > members.length && html`<p class="more muted">and ${formatCount(failed - members.length)} more; the list
-          below shows them by state</p>`}`;
+        ${failed > members.length && html`<p class="more muted">
+          and ${formatCount(failed - members.length)} more; the list below shows them by state</p>`}`;
     }}</${Remote}>
   </${Panel}>`;
 }
@@ -51,8 +51,9 @@ function Failure({ member, version }) {
 
 // The output of the version that failed, which the agent reports once the old one is back; until then, or when it never
 // came so far, its latest warnings and errors.
-export function pickLastWords(events, version) {
-  const words = events.find((event) => event.kind === 'update' && event.metadata?.version === version && event.message.includes('\n'));
+function pickLastWords(events, version) {
+  const words = events.find((event) => event.kind === 'update' && event.metadata?.version === version
+    && event.message.includes('\n'));
   if (words) return [{ ...words, lines: words.message.slice(words.message.indexOf('\n') + 1).trimEnd() }];
   return events.slice(0, LINES).map((event) => ({ ...event, lines: event.message }));
 }

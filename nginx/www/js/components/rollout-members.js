@@ -19,15 +19,17 @@ export function RolloutMembers({ rollout }) {
   const [query, change] = useQuery();
   const state = query.state ?? '';
   const page = pageOf(query);
-  const url = withQuery(`/api/rollouts/${rollout.id}/members`, { state, limit: PAGE_SIZE, offset: (page - 1) * PAGE_SIZE });
+  const part = { state, limit: PAGE_SIZE, offset: (page - 1) * PAGE_SIZE };
+  const url = withQuery(`/api/rollouts/${rollout.id}/members`, part);
   const poll = usePoll((signal) => api(url, { signal }), [url], isOver(rollout) ? 10000 : 3000);
   const columns = COLUMNS.filter((column) => column.name !== 'stage' || rollout.kind === 'staged');
   const choose = (value) => change({ state: value });
-  return html`<${Panel} id="members" title="Agents" aside=${html`<${StateChoice} rollout=${rollout} state=${state} onChoose=${choose} />`}>
+  const aside = html`<${StateChoice} rollout=${rollout} state=${state} onChoose=${choose} />`;
+  return html`<${Panel} id="members" title="Agents" aside=${aside}>
     <${Remote} poll=${poll} what="the agents">${({ items, total }) => html`
       ${items.length
-        ? html`<${Table} label="Agents of this rollout" columns=${columns} rows=${items} rowKey=${(member) => member.agentId}
-            busy=${poll.loading} />`
+        ? html`<${Table} label="Agents of this rollout" columns=${columns} rows=${items}
+            rowKey=${(member) => member.agentId} busy=${poll.loading} />`
         : html`<${Nobody} state=${state} onChoose=${choose} />`}
       <${Pager} total=${total} size=${PAGE_SIZE} page=${page} what="agents" />`}
     </${Remote}>
@@ -46,7 +48,8 @@ const COLUMNS = [
   { name: 'since', head: 'Since', cell: (member) => html`<${Time} ms=${member.state_ms} />` },
 ];
 
-export const AgentName = ({ member }) => html`<a class="strong" href=${`/agents/${member.agentId}`}>${member.agentName}</a>
+export const AgentName = ({ member }) => html`
+  <a class="strong" href=${`/agents/${member.agentId}`}>${member.agentName}</a>
   ${member.forced && html`<small class="muted">ordered for it alone</small>`}`;
 
 function State({ member }) {

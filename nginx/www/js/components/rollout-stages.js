@@ -2,7 +2,7 @@
 import { html, useState } from '/vendor/preact.js';
 import { clock } from '../clock.js';
 import { formatDuration } from '../format.js';
-import { countOf, describeAmount, describeSoak, isOver, mayChange, soakMs } from '../rollout.js';
+import { countOf, describeAmount, describeSoak, isOver, mayChange, nowhereWell, soakMs } from '../rollout.js';
 import { useStore } from '../store.js';
 import { Button } from './button.js';
 import { Icon } from './icon.js';
@@ -14,10 +14,11 @@ export function RolloutStages({ rollout, onChange }) {
   if (rollout.kind === 'single') return null;
   const last = rollout.stages.length - 1;
   const changeable = mayChange(rollout) && ['running', 'paused'].includes(rollout.state);
-  return html`<${Panel} id="stages" title="Stages"
-    aside=${changeable && html`<${Button} look="quiet" onClick=${() => setOpen(true)}>Change ${rollout.stages[rollout.stage].count ? 'the number' : 'the percentage'}</${Button}>`}>
-    <ol class="stages">${rollout.stages.map((stage, n) => html`<${Stage} key=${n} n=${n} stage=${stage} last=${n === last}
-      rollout=${rollout} />`)}</ol>
+  const amount = rollout.stages[rollout.stage].count ? 'the number' : 'the percentage';
+  const aside = changeable && html`<${Button} look="quiet" onClick=${() => setOpen(true)}>Change ${amount}</${Button}>`;
+  return html`<${Panel} id="stages" title="Stages" aside=${aside}>
+    <ol class="stages">${rollout.stages.map((stage, n) => html`<${Stage} key=${n} n=${n} stage=${stage}
+      last=${n === last} rollout=${rollout} />`)}</ol>
     ${open && html`<${ChangeReach} rollout=${rollout} onChange=${onChange} onClose=${() => setOpen(false)} />`}
   </${Panel}>`;
 }
@@ -38,7 +39,8 @@ function Stage({ n, stage, last, rollout }) {
     <p class="stage-head"><${Icon} name=${where === 'now' && rollout.state === 'paused' ? 'pause' : ICONS[where]} />
       Stage ${n + 1}<span class="sr">, ${WORDS[where]}</span></p>
     <p class="stage-amount">${describeAmount(stage)}</p>
-    <p class="stage-note">${where === 'now' ? html`<${Now} rollout=${rollout} stage=${stage} last=${last} />` : describeSoak(stage, last)}</p>
+    <p class="stage-note">${where === 'now'
+      ? html`<${Now} rollout=${rollout} stage=${stage} last=${last} />` : describeSoak(stage, last)}</p>
     ${stage.k8s === 'automatic' && html`<p class="stage-note">containers roll out too</p>`}
   </li>`;
 }
@@ -48,7 +50,9 @@ function Now({ rollout, stage, last }) {
   if (rollout.state === 'paused') return 'paused here';
   if (!rollout.stageDone_ms) {
     const moving = countOf(rollout, 'moving');
-    return moving ? `${moving} under way` : 'waits for its agents';
+    if (moving) return `${moving} under way`;
+    if (last || !nowhereWell(rollout)) return 'waits for its agents';
+    return html`<strong>it is well on no agent yet; “Next stage” goes on all the same</strong>`;
   }
   const left = rollout.stageDone_ms + soakMs(stage) - now;
   if (last) return 'all have ended';

@@ -20,8 +20,8 @@ const pairs = (text) => lines(text).map((line) => line.split(/=(.*)/s));
 
 export function targetBody({ kind, labels, agents }) {
   if (kind === 'agents') return { agents: agents.map((agent) => agent.id) };
-  if (kind === 'labels') return { labels: Object.fromEntries(pairs(labels).map(([key, value]) => [key.trim(), value.trim()])) };
-  return { all: true };
+  if (kind === 'all') return { all: true };
+  return { labels: Object.fromEntries(pairs(labels).map(([key, value]) => [key.trim(), value.trim()])) };
 }
 
 export function checkTarget({ kind, labels, agents }) {

@@ -21,7 +21,7 @@ const UNDER_WAY = {
   offered: { label: 'Offered', icon: 'clock', tone: 'busy', hint: 'told of it, has not answered yet' },
   waiting: { label: 'Waiting', icon: 'clock', tone: 'busy', hint: 'has the offer, waits for its turn or its window' },
   downloading: { label: 'Downloading', icon: 'download', tone: 'busy' },
-  verifying: { label: 'Verifying', icon: 'shield', tone: 'busy', hint: 'checks signature, size, hash, and lets it test itself' },
+  verifying: { label: 'Verifying', icon: 'shield', tone: 'busy', hint: 'checks signature, size and hash; it tests itself' },
   trial: { label: 'On trial', icon: 'clock', tone: 'busy', hint: 'runs it; the old one is back at once if it fails' },
 };
 

@@ -9,7 +9,9 @@ import { Field } from './field.js';
 const USUAL = { days: [], from: '22:00', to: '04:00' };
 const MOST = 20;
 
-const utcTime = new Intl.DateTimeFormat('en-GB', { timeZone: 'UTC', hour: '2-digit', minute: '2-digit', weekday: 'short' });
+const utcTime = new Intl.DateTimeFormat('en-GB', {
+  timeZone: 'UTC', hour: '2-digit', minute: '2-digit', weekday: 'short',
+});
 
 export function WindowFields({ windows, onWindows, errors }) {
   const now = useStore(clock);
@@ -18,8 +20,8 @@ export function WindowFields({ windows, onWindows, errors }) {
     <legend>Windows</legend>
     <p class="hint">${windows.length ? html`Nothing is offered outside these, in UTC, where it is now ${utcTime.format(now)}.
       One that closes before it opens goes over midnight.` : 'None: at any time.'}</p>
-    ${windows.map((window, n) => html`<${OneWindow} key=${n} n=${n} window=${window} errors=${errors} onWindow=${change(n)}
-      onRemove=${() => onWindows(windows.filter((_, m) => m !== n))} />`)}
+    ${windows.map((window, n) => html`<${OneWindow} key=${n} n=${n} window=${window} errors=${errors}
+      onWindow=${change(n)} onRemove=${() => onWindows(windows.filter((_, m) => m !== n))} />`)}
     <${Button} look="quiet" icon="plus" disabled=${windows.length >= MOST}
       onClick=${() => onWindows([...windows, USUAL])}>Add a window</${Button}>
   </fieldset>`;
@@ -35,7 +37,9 @@ function OneWindow({ n, window, errors, onWindow, onRemove }) {
     label=${html`${label}<span class="sr"> (${name})</span>`} />`;
   return html`<div class="window-form" role="group" aria-label=${`Window ${n + 1}`}>
     <div class="days" role="group" aria-label=${`Days of ${name}; none are all`}>${DAYS.map(([day, label]) => html`
-      <label key=${day}><input type="checkbox" checked=${window.days.includes(day)} onChange=${() => toggle(day)} />${label}</label>`)}
+      <label key=${day}>
+        <input type="checkbox" checked=${window.days.includes(day)} onChange=${() => toggle(day)} />${label}
+      </label>`)}
       ${!window.days.length && html`<span class="muted">none chosen: every day</span>`}</div>
     ${time('from', 'From')}${time('to', 'Until')}
     <${IconButton} icon="cross" label=${`Remove ${name}`} onClick=${onRemove} />

@@ -54,7 +54,12 @@ const COLUMNS = [
     cell: (row) => html`<a class="strong" href=${`/agents/${row.agentId}`}>${row.agentName}</a>
       <small class="muted">seen <${Time} ms=${row.last_seen_ms} /></small>`,
   },
-  { name: 'status', head: 'State', cell: (row) => html`<${UpdateState} value=${row.state === 'idle' ? 'available' : row.state} percent=${row.percent} />` },
+  // Idle is what it has nothing to say about; that there is a newer image the server knows.
+  {
+    name: 'status', head: 'State',
+    cell: ({ state, percent }) => html`<${UpdateState} value=${state === 'idle' ? 'available' : state}
+      percent=${percent} />`,
+  },
   {
     name: 'version', head: 'Version',
     cell: (row) => html`${row.version || '–'} <span class="muted">→</span> <a class="strong"
@@ -77,7 +82,8 @@ function Workload({ row }) {
 const actColumn = (onChoose) => ({
   name: 'act', head: 'Actions', hidden: true,
   cell: (row) => (row.canRollOut
-    ? html`<${Button} look="main" onClick=${() => onChoose(row)} aria-label=${`Roll out ${row.agentName}`}>Roll out</${Button}>`
+    ? html`<${Button} look="main" onClick=${() => onChoose(row)}
+        aria-label=${`Roll out ${row.agentName}`}>Roll out</${Button}>`
     : html`<small class="muted">by hand</small>`),
 });
 

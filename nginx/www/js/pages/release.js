@@ -19,10 +19,12 @@ export function ReleasePage({ id, title }) {
   const poll = usePoll((signal) => api(url, { signal }), [url], 10000);
   const release = poll.data?.release;
   if (!release) {
-    return html`<${NotThere} poll=${poll} title=${title} what="release"><a href="/releases">Show all releases</a></${NotThere}>`;
+    return html`<${NotThere} poll=${poll} title=${title} what="release">
+      <a href="/releases">Show all releases</a>
+    </${NotThere}>`;
   }
   const start = withQuery('/rollouts/new', { version: release.version });
-  return html`
+  return html`<div>
     <${Crumbs} href="/releases" label="Releases" here=${release.version} />
     <${PageHead} title=${release.version}>
       <${ReleaseState} value=${release.status} />
@@ -36,13 +38,14 @@ export function ReleasePage({ id, title }) {
     <${Changelog} text=${release.changelog} />
     <${Files} release=${release} />
     <${Patches} release=${release} />
-    <${Rollouts} version=${release.version} />`;
+    <${Rollouts} version=${release.version} />
+  </div>`;
 }
 
 function StateNotice({ release }) {
   if (release.status === 'withdrawn') {
     const text = html`<strong>Withdrawn</strong> <${Time} ms=${release.withdrawn_ms} />${release.withdrawn_reason
-      && html`: ${release.withdrawn_reason}`}. No agent gets it any more. Those that run it may be put back to an older one.`;
+      && html`: ${release.withdrawn_reason}`}. No agent gets it any more; those that run it may go back to an older one.`;
     return html`<${Notice} tone="bad" icon="undo" text=${text} />`;
   }
   const staged = html`<strong>Not published.</strong> Agents cannot see it until <code>muster-app release
@@ -102,8 +105,10 @@ function Patches({ release: { files = [], patches = [] } }) {
     { name: 'share', head: 'Of the whole', cell: share },
     hash,
   ];
-  return html`<${Panel} id="patches" title="Patches" aside=${html`<span class="muted">for agents that run the one before</span>`}>
-    <${Table} label="Patches" columns=${columns} rows=${patches} rowKey=${(patch) => `${patch.arch}/${patch.base_version}`} />
+  const aside = html`<span class="muted">for agents that run one before it</span>`;
+  return html`<${Panel} id="patches" title="Patches" aside=${aside}>
+    <${Table} label="Patches" columns=${columns} rows=${patches}
+      rowKey=${(patch) => `${patch.arch}/${patch.base_version}`} />
   </${Panel}>`;
 }
 

@@ -55,7 +55,7 @@ function RunBy({ release: { version, agents } }) {
 function NoRelease() {
   return html`<${Empty} icon="tag" title="No release yet.">
     A release is made and signed on the command line: <code>muster-app release create</code> begins it,
-    <code>muster-app release publish</code> gives it to agents.
+    and <code>muster-app release publish</code> gives it to agents.
   </${Empty}>`;
 }
 

@@ -38,7 +38,10 @@ function NothingPublished() {
 }
 
 // Where the form has a place for an error; others are said at the button.
-const HAS_FIELD = /^(version|previousVersion|silenceS|target(\/(labels|agents)(\/.*)?)?|(pace|thresholds)\/\w+|stages(\/\d+(\/\w+)?)?|windows\/\d+(\/(from|to))?)$/;
+const HAS_FIELD = new RegExp(`^(${[
+  'version', 'previousVersion', 'silenceS', 'target(/(labels|agents)(/.*)?)?', '(pace|thresholds)/\\w+',
+  'stages(/\\d+(/\\w+)?)?', 'windows/\\d+(/(from|to))?',
+].join('|')})$`);
 
 function serverErrors(error) {
   const found = planErrors(fieldErrors(error));
@@ -78,12 +81,14 @@ function PlanForm({ releases }) {
   const older = releases.filter((release) => release.version !== version);
   return html`<form onSubmit=${submit} class="plan-form" ref=${form} novalidate>
     <div class="field-row">
-      <${Field} id="plan-version" type="select" label="Release" value=${version} onValue=${setVersion} error=${errors.version}>
+      <${Field} id="plan-version" type="select" label="Release" value=${version} onValue=${setVersion}
+        error=${errors.version}>
         ${releases.map((release) => option(version)(release.version, `${release.version} (${release.channel})`))}
       </${Field}>
       <${Field} id="plan-previous" type="select" label="Roll back to" value=${previous} onValue=${setPrevious}
         error=${errors.previousVersion}>
-        ${option(previous)('', 'the one before it in its channel')}${older.map((release) => option(previous)(release.version))}
+        ${option(previous)('', 'the one before it in its channel')}
+        ${older.map((release) => option(previous)(release.version))}
       </${Field}>
     </div>
     <${TargetFields} target=${target} onTarget=${setTarget} errors=${errors} />
@@ -106,8 +111,9 @@ function useTotal(target) {
 function reachOf({ amount, unit }, total) {
   const n = Number(amount);
   if (!total || !(n > 0)) return '';
-  if (unit === 'count') return n >= total ? `all ${formatCount(total)} agents` : `${formatCount(n)} of ${plural(total, 'agent')}`;
-  return n >= 100 ? `all ${formatCount(total)} agents` : `about ${formatCount(Math.round((n * total) / 100))} of ${plural(total, 'agent')}`;
+  if (unit === 'count' ? n >= total : n >= 100) return total === 1 ? 'the one agent' : `all ${formatCount(total)} agents`;
+  const reached = unit === 'count' ? formatCount(n) : `about ${formatCount(Math.round((n * total) / 100))}`;
+  return `${reached} of ${plural(total, 'agent')}`;
 }
 
 function summary(version, target, total, plan) {

@@ -26,12 +26,14 @@ export function RolloutPage({ id, title }) {
   const poll = usePoll((signal) => api(url, { signal }), [url], everyMs);
   const rollout = poll.data;
   if (!rollout) {
-    return html`<${NotThere} poll=${poll} title=${title} what="rollout"><a href="/rollouts">Show all rollouts</a></${NotThere}>`;
+    return html`<${NotThere} poll=${poll} title=${title} what="rollout">
+      <a href="/rollouts">Show all rollouts</a>
+    </${NotThere}>`;
   }
   const name = `${rollout.version} to ${describeTarget(rollout)}`;
   const heading = html`<a class="quiet" href=${`/releases/${rollout.version}`}>${rollout.version}</a> <span
     class="muted">to</span> ${describeTarget(rollout)}`;
-  return html`
+  return html`<div>
     <${Crumbs} href="/rollouts" label="Rollouts" here=${name} />
     <${PageHead} title=${name} heading=${heading}>
       <${RolloutState} value=${rollout.state} /><${RolloutActions} rollout=${rollout} onChange=${poll.refresh} />
@@ -42,7 +44,8 @@ export function RolloutPage({ id, title }) {
     <${RolloutStages} rollout=${rollout} onChange=${poll.refresh} />
     <${RolloutFailures} rollout=${rollout} />
     <${RolloutMembers} rollout=${rollout} />
-    <${Plan} rollout=${rollout} />`;
+    <${Plan} rollout=${rollout} />
+  </div>`;
 }
 
 // Why it does not move, and what would.
@@ -85,7 +88,8 @@ function Plan({ rollout }) {
       <${Fact} label="Ended"><${Time} ms=${rollout.finished_ms} none="not yet" /></${Fact}>
       <${Fact} label="Channel">${rollout.channel}</${Fact}>
       <${Fact} label="A roll back puts in place">${rollout.previousVersion
-        ? html`<a href=${`/releases/${rollout.previousVersion}`}>${rollout.previousVersion}</a>` : 'nothing: there is no older release'}</${Fact}>
+        ? html`<a href=${`/releases/${rollout.previousVersion}`}>${rollout.previousVersion}</a>`
+        : 'nothing: there is no older release'}</${Fact}>
       <${Fact} label="Pace">${describePace(rollout.pace)}</${Fact}>
       <${Fact} label="Offers">${describeWindows(rollout.windows)}</${Fact}>
       <${Fact} label="Counts as silent after">${formatDuration(rollout.silenceS * 1000)}</${Fact}>
