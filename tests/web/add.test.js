@@ -54,7 +54,7 @@ async function enrol(command, name) {
 
 test('a one-time password comes as one command that can be copied', async () => {
   const command = await mint();
-  assert.match(command, /^muster-agent enroll --server https:\/\/\S+ --ca-fingerprint sha256:[0-9a-f]{64} --otp mot_\w+$/);
+  assert.match(command, /^muster-agent enroll --server https:\/\/\S+ --ca-fingerprint sha256:[0-9a-f]{64}( --tuf-fingerprint sha256:[0-9a-f]{64})? --otp mot_\w+$/);
   assert.equal(await page.locator('#ca-fingerprint').innerText(), /sha256:[0-9a-f]{64}/.exec(command)[0]);
   assert.match(await page.getByRole('timer').innerText(), /^1[45]:\d\d$/);
   await page.getByRole('button', { name: 'Copy' }).first().click();
