@@ -71,7 +71,7 @@ $(BUILD)/asan/muster-app: $(asan_OBJ)
 
 # --- the agent -------------------------------------------------------------------------------------------------------
 
-AGENT_SRC := $(wildcard $(addprefix agent-static/,*.c net/*.c poll/*.c backup/*.c update/*.c))
+AGENT_SRC := $(wildcard $(addprefix agent-static/,*.c net/*.c poll/*.c backup/*.c tuf/*.c update/*.c))
 LAUNCHER_SRC := $(wildcard agent-static/launcher/*.c)
 ARCHES := amd64 arm64
 NATIVE := $(shell dpkg --print-architecture)
@@ -137,9 +137,9 @@ agent-native: $(BUILD)/$(NATIVE)/muster-agent $(BUILD)/$(NATIVE)/muster-launcher
 # nothing of a libc that musl and glibc have in two forms but mutexes (tests/tuf-client/mutex.c).
 comma := ,
 TUF_CLIENT := $(patsubst %.c,$(BUILD)/app/%.o,$(COMMON_SRC) $(wildcard tests/tuf-client/*.c) \
-              agent-static/net/http_parse.c agent-static/update/metadata.c \
-              $(filter-out %/tuf_crypto.c,$(wildcard agent-static/update/tuf_*.c))) \
-              $(BUILD)/$(NATIVE)/agent-static/update/tuf_crypto.o
+              agent-static/net/http_parse.c agent-static/tuf/metadata.c \
+              $(filter-out %/tuf_crypto.c,$(wildcard agent-static/tuf/tuf_*.c))) \
+              $(BUILD)/$(NATIVE)/agent-static/tuf/tuf_crypto.o
 $(filter $(BUILD)/app/agent-static/% $(BUILD)/app/tests/tuf-client/%,$(TUF_CLIENT)): APP_CPPFLAGS = $(AGENT_CPPFLAGS)
 .PHONY: tuf-client
 tuf-client: $(BUILD)/tuf-client ## build the TUF client that conformance tests drive
@@ -276,7 +276,7 @@ $(BUILD)/fuzz/fuzz_patch: FUZZ_LIBS := -lzstd # this machine's
 FUZZ_RESTORE := $(patsubst %.c,$(BUILD)/fuzz/%.o,tests/fuzz/fuzz_restore.c $(COMMON_SRC) \
                 $(addprefix agent-static/backup/,extract.c disk.c place.c attrs.c report.c progress.c))
 FUZZ_TUF_CORE := $(patsubst %.c,$(BUILD)/fuzz/%.o,tests/fuzz/tuf_standin.c $(COMMON_SRC) \
-                 $(filter-out %/tuf_crypto.c,$(wildcard agent-static/update/tuf_*.c)))
+                 $(filter-out %/tuf_crypto.c,$(wildcard agent-static/tuf/tuf_*.c)))
 $(BUILD)/fuzz/agent-static/%.o $(addprefix $(BUILD)/fuzz/tests/fuzz/,fuzz_restore.o fuzz_trial.o tuf_standin.o $(FUZZ_TUF:%=%.o)): \
     APP_CPPFLAGS = $(AGENT_CPPFLAGS)
 $(FUZZ_TUF:%=$(BUILD)/fuzz/%): $(BUILD)/fuzz/%: $(BUILD)/fuzz/tests/fuzz/%.o $(FUZZ_TUF_CORE)

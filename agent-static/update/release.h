@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "common/err.h"
-#include "update/metadata.h"
+#include "tuf/metadata.h"
 #include "update/policy.h"
 
 enum {

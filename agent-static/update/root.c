@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "common/file.h"
-#include "update/metadata.h"
+#include "tuf/metadata.h"
 
 enum { FETCH_MS = 20 * 1000 };
 

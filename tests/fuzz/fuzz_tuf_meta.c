@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "tuf_seeds.h"
-#include "update/tuf_role.h"
-#include "update/tuf_search.h"
+#include "tuf/tuf_role.h"
+#include "tuf/tuf_search.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "tuf_seeds.h"
-#include "update/tuf_trust.h"
+#include "tuf/tuf_trust.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

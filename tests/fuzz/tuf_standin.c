@@ -1,9 +1,9 @@
-/* tuf_standin.c: in place of update/tuf_crypto.c, so that random bytes come past hashes and signatures: there are four
+/* tuf_standin.c: in place of tuf/tuf_crypto.c, so that random bytes come past hashes and signatures: there are four
  * digests in all, and a signature is good when its first byte is 0. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "update/tuf_crypto.h"
+#include "tuf/tuf_crypto.h"
 
 struct tuf_hasher {
     uint8_t sum;

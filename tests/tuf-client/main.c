@@ -15,9 +15,9 @@
 #include "common/clock.h"
 #include "common/file.h"
 #include "plainhttp.h"
-#include "update/metadata.h"
-#include "update/tuf_meta.h"
-#include "update/tuf_path.h"
+#include "tuf/metadata.h"
+#include "tuf/tuf_meta.h"
+#include "tuf/tuf_path.h"
 
 enum { TARGETS_MAX = 64, TARGET_SIZE_MAX = 64 * 1024 * 1024, ROOT_SIZE_MAX = 128 * 1024 };
 

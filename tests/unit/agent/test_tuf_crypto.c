@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "common/encode.h"
-#include "update/tuf_crypto.h"
+#include "tuf/tuf_crypto.h"
 
 /* Signatures of the bytes "muster", made with OpenSSL by keys that were thrown away. */
 static const char message[] = "muster";

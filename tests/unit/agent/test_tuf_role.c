@@ -1,7 +1,7 @@
 #include "../unit.h"
 
 #include "tuf_fixture.h"
-#include "update/tuf_role.h"
+#include "tuf/tuf_role.h"
 
 static struct repo repo;
 

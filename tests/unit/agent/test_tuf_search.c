@@ -1,8 +1,8 @@
 #include "../unit.h"
 
 #include "tuf_fixture.h"
-#include "update/tuf_path.h"
-#include "update/tuf_search.h"
+#include "tuf/tuf_path.h"
+#include "tuf/tuf_search.h"
 
 static struct repo repo;
 

@@ -15,8 +15,8 @@
 #include "common/canonjson.h"
 #include "common/encode.h"
 #include "net/trust.h"
-#include "update/metadata.h"
-#include "update/tuf_meta.h"
+#include "tuf/metadata.h"
+#include "tuf/tuf_meta.h"
 
 #define REPO_NOW     INT64_C(1790000000000) /* September 2026 */
 #define REPO_EXPIRES "2030-01-01T00:00:00Z"

@@ -3,8 +3,8 @@
  * Everything is hostile until tuf_verify_role (tuf_role.h) has said who signed it; what parsed here has every field
  * that the functions below give, within limits: depth, number of values, of keys, roles and signatures. Form is checked
  * once, at the parse; nothing later fails for it. Messages do not name the file: the caller does. */
-#ifndef MUSTER_AGENT_UPDATE_TUF_META_H
-#define MUSTER_AGENT_UPDATE_TUF_META_H
+#ifndef MUSTER_AGENT_TUF_META_H
+#define MUSTER_AGENT_TUF_META_H
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -13,7 +13,7 @@
 
 #include "common/cursor.h"
 #include "common/err.h"
-#include "update/tuf_crypto.h"
+#include "tuf/tuf_crypto.h"
 
 enum tuf_kind { TUF_ROOT, TUF_TIMESTAMP, TUF_SNAPSHOT, TUF_TARGETS, TUF_KINDS };
 

@@ -7,10 +7,10 @@
  *     tuf_search_done(&s);
  *
  * Pure; what it holds of the metadata it holds by reference. */
-#ifndef MUSTER_AGENT_UPDATE_TUF_SEARCH_H
-#define MUSTER_AGENT_UPDATE_TUF_SEARCH_H
+#ifndef MUSTER_AGENT_TUF_SEARCH_H
+#define MUSTER_AGENT_TUF_SEARCH_H
 
-#include "update/tuf_role.h"
+#include "tuf/tuf_role.h"
 
 enum { TUF_VISITED_MAX = 32, TUF_STACK_MAX = 256 };
 

@@ -3,10 +3,10 @@
  * A key counts when its id is the SHA-256 of its canonical form, when its type and scheme are known here, and once,
  * however often it is listed and under however many ids. Keys that do not count are passed over, so that a role may
  * have keys of kinds that other clients know. */
-#ifndef MUSTER_AGENT_UPDATE_TUF_ROLE_H
-#define MUSTER_AGENT_UPDATE_TUF_ROLE_H
+#ifndef MUSTER_AGENT_TUF_ROLE_H
+#define MUSTER_AGENT_TUF_ROLE_H
 
-#include "update/tuf_meta.h"
+#include "tuf/tuf_meta.h"
 
 /* Held by references into metadata, which may be freed meanwhile. */
 struct tuf_role {

@@ -1,4 +1,4 @@
-#include "update/tuf_crypto.h"
+#include "tuf/tuf_crypto.h"
 
 #include <mbedtls/ecp.h>
 #include <mbedtls/md.h>

@@ -1,4 +1,4 @@
-#include "update/tuf_role.h"
+#include "tuf/tuf_role.h"
 
 #include <string.h>
 

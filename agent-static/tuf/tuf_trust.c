@@ -1,4 +1,4 @@
-#include "update/tuf_trust.h"
+#include "tuf/tuf_trust.h"
 
 #include <inttypes.h>
 #include <stdio.h>

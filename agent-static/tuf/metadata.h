@@ -17,8 +17,8 @@
  *   ERR_CORRUPT      there is no trusted root, or it is not valid: only pinning one again helps
  *   ERR_IO           the directory cannot be read or written
  * and whatever the callback returns. The message names the file and says what is wrong with it. */
-#ifndef MUSTER_AGENT_UPDATE_METADATA_H
-#define MUSTER_AGENT_UPDATE_METADATA_H
+#ifndef MUSTER_AGENT_TUF_METADATA_H
+#define MUSTER_AGENT_TUF_METADATA_H
 
 #include <jansson.h>
 #include <stddef.h>

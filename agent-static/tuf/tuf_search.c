@@ -1,10 +1,10 @@
-#include "update/tuf_search.h"
+#include "tuf/tuf_search.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "update/tuf_path.h"
+#include "tuf/tuf_path.h"
 
 int tuf_search_init(struct tuf_search *s, const char *path, struct err *err)
 {

@@ -1,4 +1,4 @@
-#include "update/tuf_meta.h"
+#include "tuf/tuf_meta.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,8 +3,8 @@
  *
  * Known are ECDSA on P-256 with SHA-256 and on P-384 with SHA-384, and RSASSA-PSS of 2048 to 4096 bits with SHA-256,
  * SHA-384 and SHA-512. mbedTLS 3.6 has no Ed25519. */
-#ifndef MUSTER_AGENT_UPDATE_TUF_CRYPTO_H
-#define MUSTER_AGENT_UPDATE_TUF_CRYPTO_H
+#ifndef MUSTER_AGENT_TUF_CRYPTO_H
+#define MUSTER_AGENT_TUF_CRYPTO_H
 
 #include <stdbool.h>
 #include <stddef.h>

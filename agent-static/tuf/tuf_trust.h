@@ -4,12 +4,12 @@
  * The order of calls is the order below; each step that fails leaves the trust as it was. The *_stored steps take what
  * an earlier run trusted: its signatures are verified again, but neither age nor promises, since it serves to notice a
  * rollback even when it no longer does to go on with. Errors are those of metadata.h; the message names the file. */
-#ifndef MUSTER_AGENT_UPDATE_TUF_TRUST_H
-#define MUSTER_AGENT_UPDATE_TUF_TRUST_H
+#ifndef MUSTER_AGENT_TUF_TRUST_H
+#define MUSTER_AGENT_TUF_TRUST_H
 
-#include "update/tuf_meta.h"
-#include "update/tuf_path.h"
-#include "update/tuf_role.h"
+#include "tuf/tuf_meta.h"
+#include "tuf/tuf_path.h"
+#include "tuf/tuf_role.h"
 
 enum {
     TUF_ROOT_SIZE_MAX = 128 * 1024,

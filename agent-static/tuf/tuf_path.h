@@ -1,6 +1,6 @@
 /* tuf_path.h: paths of targets: which patterns cover them, and how they are spelled in URLs and file names. */
-#ifndef MUSTER_AGENT_UPDATE_TUF_PATH_H
-#define MUSTER_AGENT_UPDATE_TUF_PATH_H
+#ifndef MUSTER_AGENT_TUF_PATH_H
+#define MUSTER_AGENT_TUF_PATH_H
 
 #include <stdbool.h>
 

@@ -1,4 +1,4 @@
-#include "update/metadata.h"
+#include "tuf/metadata.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "common/file.h"
-#include "update/tuf_search.h"
-#include "update/tuf_trust.h"
+#include "tuf/tuf_search.h"
+#include "tuf/tuf_trust.h"
 
 struct metadata {
     char *dir;

@@ -1,4 +1,4 @@
-#include "update/tuf_path.h"
+#include "tuf/tuf_path.h"
 
 #include <stddef.h>
 #include <string.h>
