@@ -39,7 +39,7 @@ def boss(own):
 
 @pytest.fixture(scope="module")
 def fleet(own, boss):
-    with Fleet(own, boss, AGENTS) as fleet:
+    with Fleet.register(own, boss, AGENTS) as fleet:
         wait_until(lambda: boss.ok("GET", "/api/agents?status=online")["total"] == AGENTS, 20, "all agents are online")
         yield fleet
 

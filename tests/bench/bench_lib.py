@@ -135,7 +135,7 @@ class Agents:
 
     def __init__(self, stack, keys_file, count):
         self.stack, self.keys_file, self.ids = stack, keys_file, []
-        keys = [api_key() for _ in range(count)]
+        self.keys = keys = [api_key() for _ in range(count)]
         now = int(time.time() * 1000)
         db = stack.database()
         owner = db.execute("SELECT id FROM users ORDER BY created_ms LIMIT 1").fetchone()[0]
@@ -150,6 +150,12 @@ class Agents:
         db.close()
         keys_file.write_text("\n".join(keys) + "\n")
 
+    def label(self, peers, labels):
+        db = self.stack.database()
+        with db:
+            db.executemany("UPDATE agents SET labels = ? WHERE id = ?", [(labels, peer["id"]) for peer in peers])
+        db.close()
+
     def give_commands(self, count):
         """One command for each of the first agents, in one commit, announced as any other process would."""
         now = int(time.time() * 1000)
@@ -160,6 +166,16 @@ class Agents:
                            [(f"cmd-{i}-{now}", self.ids[i], now, now + 600000) for i in range(count)])
             db.execute("UPDATE changes SET counter = counter + 1 WHERE topic = 'commands'")
         db.close()
+
+
+def publish(stack, version):
+    """A release as a row, so small that its download takes no time: only what a rollout adds is measured."""
+    db = stack.database()
+    with db:
+        db.execute("INSERT INTO releases (version, channel, min_version, eventlog_min, status, size_bytes, created_ms,"
+                   " published_ms) VALUES (?, 'stable', '', 1, 'published', 1000, 1, 1)", (version,))
+        db.execute("UPDATE changes SET counter = counter + 1 WHERE topic = 'releases'")
+    db.close()
 
 
 def wrk(url, script, seconds, connections, env=None):

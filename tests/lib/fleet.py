@@ -70,19 +70,23 @@ class SimulatedAgent:
 
 
 class Fleet:
-    """with Fleet(stack, person, 500) as fleet: … every agent sends a heartbeat an interval; those that have nothing to do
-    let most of them pass."""
+    """with Fleet.register(stack, person, 500) as fleet: … every agent sends a heartbeat an interval; those that have
+    nothing to do let most of them pass. Of the stack only ca and agent_port are needed; agents are {"id", "apiKey"}."""
 
-    def __init__(self, stack, person, count, interval=0.3, idle_every=2, version="0.1.0", **fields):
+    def __init__(self, stack, agents, interval=0.2, idle_every=3, version="0.1.0", **fields):
         self.stack, self.interval, self.idle_every, self.faults = stack, interval, idle_every, {}
         self.beats = self.refused = 0
         self.peaks = {}  # rolloutId: most agents that had its offer at the same moment
         self.working = {}  # rolloutId: {agent index}
         self.lock, self.stopping = threading.Lock(), threading.Event()
+        self.agents = [SimulatedAgent(i, agent, version, **fields) for i, agent in enumerate(agents)]
+
+    @classmethod
+    def register(cls, stack, person, count, **options):
         with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
-            made = list(pool.map(lambda i: person.ok("POST", "/api/agents", {"name": f"sim-{i:04}", "platform": "linux"}),
-                                 range(count)))
-        self.agents = [SimulatedAgent(i, body["agent"], version, **fields) for i, body in enumerate(made)]
+            bodies = pool.map(lambda i: person.ok("POST", "/api/agents", {"name": f"sim-{i:04}", "platform": "linux"}),
+                              range(count))
+        return cls(stack, [body["agent"] for body in bodies], **options)
 
     def __enter__(self):
         self.threads = [threading.Thread(target=self.run, args=(self.agents[i::THREADS],)) for i in range(THREADS)]
