@@ -231,8 +231,8 @@ static unsigned step_old(struct trial *t, const struct trial_input *in, int64_t 
     case TRIAL_REPLAYED: old_replayed(t, &in->replayed); break;
     case TRIAL_ACKNOWLEDGED:
     case TRIAL_SIGN: break;
-    case TRIAL_ENDED:
-    case TRIAL_UNPLACED: return 0;
+    case TRIAL_ENDED: return 0;
+    case TRIAL_UNPLACED: return enter(t, STATE_REJECTED); /* there is nothing to go back to, and no more to be judged */
     }
     return t->acknowledged && t->replayed ? old_reached_server(t) : 0;
 }

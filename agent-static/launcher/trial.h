@@ -36,7 +36,7 @@ enum trial_kind {
     TRIAL_ACKNOWLEDGED, /* the server answered it */
     TRIAL_REPLAYED,     /* the server has its events */
     TRIAL_ENDED,        /* it ended, and not because we or init asked for it */
-    TRIAL_UNPLACED,     /* the binary that must run could not be put in place */
+    TRIAL_UNPLACED,     /* the new one cannot be put in place, or of the old one nothing is left */
     TRIAL_TIME,         /* time has passed */
 };
 

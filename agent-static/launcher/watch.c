@@ -82,13 +82,10 @@ static void place(struct watch *w)
     enum store_put put = store_put(&w->store, phase == STATE_TRIAL ? w->store.made_new : w->store.backup, &why);
     if (put == STORE_PUT || (put == STORE_MISSING && phase == STATE_REJECTED)) /* the agent has tidied up */
         return;
-    if (phase == STATE_TRIAL) {
+    if (phase != STATE_TRIAL)
+        say("error", "%s cannot be put back: %s: running what is there", w->trial.state.previous, why.text);
+    if (phase == STATE_TRIAL || put == STORE_MISSING)
         step(w, &(struct trial_input){.kind = TRIAL_UNPLACED, .why = why.text});
-        return;
-    }
-    say("error", "%s cannot be put back: %s: running what is there", w->trial.state.previous, why.text);
-    if (put == STORE_MISSING)
-        w->trial.state = (struct state){.phase = STATE_NONE};
     else
         w->unplaced = true;
 }
@@ -110,7 +107,7 @@ static void step(struct watch *w, const struct trial_input *in)
 {
     enum state_phase before = w->trial.state.phase;
     unsigned todo = trial_step(&w->trial, in, child_now_ms());
-    if (w->trial.state.phase != before)
+    if (w->trial.state.phase != before && (in->kind != TRIAL_UNPLACED || before == STATE_TRIAL))
         tell(w, before);
     if ((todo & TRIAL_EVIDENCE) != 0) {
         child_relay(&w->child, &w->evidence, true);

@@ -230,6 +230,98 @@ def test_what_was_lost_with_a_reboot_is_found_out(machine):
     wait_rejected(machine, "event log: what was written before the reboot is lost")
 
 
+# --- files ---
+
+
+def likeness(path):
+    st = os.stat(path)
+    return st.st_mode, st.st_uid, st.st_gid, {name: os.getxattr(path, name) for name in os.listxattr(path)}
+
+
+@pytest.mark.parametrize("script", [HEALTHY, "crash"], ids=["committed", "rejected"])
+def test_owner_mode_and_attributes_stay(machine, script):
+    lay = machine.lay
+
+    def lay_like(path, *args):
+        lay(path, *args)
+        path.chmod(0o751)
+        os.chown(path, 0 if os.getuid() == 0 else -1, 12 if os.getuid() == 0 else -1)
+        os.setxattr(path, "user.muster", b"kept")
+
+    machine.lay = lay_like
+    machine.lay(machine.agent, "0.1.0", HEALTHY + "\nswap")
+    before = likeness(machine.agent)
+    machine.update(script)
+    if script == HEALTHY:
+        wait_committed(machine)
+    else:
+        wait_rejected(machine, "crashed: signal 6")
+    assert likeness(machine.agent) == before and before[3] == {"user.muster": b"kept"}
+
+
+def damage_by_cutting(path, text):
+    path.write_text(text[:60])
+
+
+def damage_by_link(path, text):
+    path.with_name("elsewhere").write_text(text)
+    path.symlink_to(path.with_name("elsewhere"))
+
+
+def damage_by_size(path, text):
+    path.write_text(text + "x y\n" * 10000)
+
+
+def damage_by_mode(path, text):
+    path.write_text(text)
+    path.chmod(0o666)
+
+
+def damage_by_owner(path, text):
+    if os.getuid() != 0:
+        pytest.skip("only root gives files away")
+    path.write_text(text)
+    os.chown(path, 12345, 12345)
+
+
+@pytest.mark.parametrize("damage", [damage_by_cutting, damage_by_link, damage_by_size, damage_by_mode,
+                                    damage_by_owner])
+def test_a_state_that_is_damaged_or_not_ours_is_not_followed(machine, damage):
+    machine.offer("crash")
+    damage(machine.beside(".trial"), machine.write_trial())
+    machine.remove("start")
+    machine.start()
+    machine.wait_run("0.1.0 started")
+    assert "A.trial".replace("A", machine.agent.name) + " is not looked at: it is " in machine.log()
+    assert "running what is there" in machine.log()
+    assert machine.installed == "0.1.0"
+
+
+def test_an_old_one_that_cannot_be_put_back_yet_is_as_soon_as_it_can(machine):
+    """What runs meanwhile is not judged."""
+    machine.update("wait go\ncrash")
+    machine.wait_run("0.2.0 started")
+    machine.beside(".backup").chmod(0o644)
+    machine.touch("go")
+    machine.wait(lambda: "0.1.0 cannot be put back: muster-agent.backup is not a program" in machine.log(), "it is said")
+    machine.wait_run("0.2.0 started", 2)
+    assert machine.phase() == "rejected"
+    machine.beside(".backup").chmod(0o755)
+    machine.wait_run("0.1.0 saw rejected")
+    assert machine.installed == "0.1.0"
+
+
+def test_without_a_backup_there_is_still_an_agent_and_the_next_update():
+    with Machine() as machine:
+        machine.update(HEALTHY)
+        machine.wait_run("0.2.0 started")
+        machine.beside(".backup").unlink()
+        machine.wait_run("0.2.0 saw rejected")
+        assert "0.1.0 cannot be put back: open muster-agent.backup: No such file" in machine.log()
+        machine.wait(lambda: machine.trial == {}, "the agent tidied up")
+        assert machine.installed == "0.2.0" and machine.agent_pid()
+
+
 # --- the launcher killed ---
 
 

@@ -339,6 +339,16 @@ static void an_old_one_that_does_not_reach_it_either_means_an_outage(void **stat
     assert_int_equal(trial_due(&t), (120 + 240) * 1000);
 }
 
+static void with_nothing_to_go_back_to_the_matter_is_closed(void **state)
+{
+    (void)state;
+    struct trial t = in_phase(STATE_RESTORED);
+    unsigned todo = trial_step(&t, &(struct trial_input){.kind = TRIAL_UNPLACED, .why = "gone"}, 0);
+    assert_int_equal(todo, TRIAL_SAVE);
+    assert_int_equal(t.state.phase, STATE_REJECTED);
+    assert_string_equal(t.state.reason, "not acknowledged within 120 s");
+}
+
 static void after_the_back_off_there_is_another_trial(void **state)
 {
     (void)state;
@@ -491,6 +501,7 @@ int main(void)
         cmocka_unit_test(an_old_one_is_trusted_with_whatever_its_log_has_become),
         cmocka_unit_test(the_server_takes_heartbeats_but_no_events_is_an_outage_too),
         cmocka_unit_test(an_old_one_that_does_not_reach_it_either_means_an_outage),
+        cmocka_unit_test(with_nothing_to_go_back_to_the_matter_is_closed),
         cmocka_unit_test(after_the_back_off_there_is_another_trial),
         cmocka_unit_test(when_the_server_is_back_the_next_trial_comes_at_once),
         cmocka_unit_test(the_next_trial_starts_from_where_the_old_one_has_brought_the_log),
