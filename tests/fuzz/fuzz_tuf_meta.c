@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tuf_seeds.h"
 #include "tuf/tuf_role.h"
 #include "tuf/tuf_search.h"
+#include "tuf_seeds.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

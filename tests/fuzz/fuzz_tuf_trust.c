@@ -4,8 +4,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "tuf_seeds.h"
 #include "tuf/tuf_trust.h"
+#include "tuf_seeds.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,7 +1,7 @@
 #include "../unit.h"
 
-#include "tuf_fixture.h"
 #include "tuf/tuf_role.h"
+#include "tuf_fixture.h"
 
 static struct repo repo;
 

@@ -1,8 +1,8 @@
 #include "../unit.h"
 
-#include "tuf_fixture.h"
 #include "tuf/tuf_path.h"
 #include "tuf/tuf_search.h"
+#include "tuf_fixture.h"
 
 static struct repo repo;
 
