@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "jsonread.h"
+
 struct out {
     canonjson_sink_fn *sink;
     void *ctx;
@@ -66,7 +68,7 @@ static const char **sorted_keys(json_t *object, size_t count)
 static int encode_object(const json_t *object, int depth, const struct out *out, struct err *err)
 {
     size_t count = json_object_size(object);
-    const char **keys = sorted_keys((json_t *)(uintptr_t)object, count); /* jansson iterates over no const object */
+    const char **keys = sorted_keys(jsonread_iterable(object), count);
     int rc = keys == NULL ? err_set(err, ERR_NOMEM, "out of memory") : 0;
     add(out, "{");
     for (size_t i = 0; rc == 0 && i < count; i++) {

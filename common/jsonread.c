@@ -108,6 +108,13 @@ json_t *jsonread_file(const char *path, size_t max, struct err *err)
     return value;
 }
 
+json_t *jsonread_iterable(const json_t *value)
+{
+    json_t *same;
+    memcpy(&same, &value, sizeof same);
+    return same;
+}
+
 void jsonread_init(struct jsonread *r, const json_t *value, struct jsonread_error *error)
 {
     *r = (struct jsonread){.object = value, .error = error};

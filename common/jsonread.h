@@ -51,6 +51,9 @@ json_t *jsonread_file(const char *path, size_t max, struct err *err);
 /* Has jansson wipe all memory that it gives back, since JSON carries keys and passwords. Once, before any JSON. */
 void jsonread_wipe_freed(void);
 
+/* The same value, for jansson's iterators, which take none that is const. Nothing may be changed through it. */
+json_t *jsonread_iterable(const json_t *value);
+
 /* Stands on value, which must be an object. */
 void jsonread_init(struct jsonread *r, const json_t *value, struct jsonread_error *error);
 

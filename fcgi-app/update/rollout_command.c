@@ -245,8 +245,12 @@ static int list(const struct cli_args *args, struct command *c, int *ret_code, s
     db_rows_done(&rows);
     if (rc == 0 && cli_switch(args, "json"))
         command_print_json(json_incref(items));
-    else if (rc == 0)
-        json_array_foreach(items, i, item) print_rollout(item);
+    else if (rc == 0) {
+        json_array_foreach(items, i, item)
+        {
+            print_rollout(item);
+        }
+    }
     json_decref(items);
     return rc;
 }

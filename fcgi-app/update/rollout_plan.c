@@ -305,7 +305,7 @@ void rollout_plan_read(struct jsonread *body, struct rollout_plan *plan)
     read_pace(body, plan);
     read_windows(body, plan);
     read_thresholds(body, plan);
-    plan->silence_s = (int)jsonread_int_or(body, "silenceS", 10, 7 * 24 * 3600, plan->silence_s);
+    plan->silence_s = (int)jsonread_int_or(body, "silenceS", 10, INT64_C(7) * 24 * 3600, plan->silence_s);
 }
 
 int rollout_plan_load(const char *stages, const char *windows, struct rollout_plan *plan, struct err *err)

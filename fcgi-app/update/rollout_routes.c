@@ -204,7 +204,7 @@ static void read_labels(struct jsonread *target)
     size_t count = json_object_size(labels.object);
     if (count == 0 || count > LABELS_MAX)
         jsonread_fail(target, "labels", "must be 1 to %d labels", LABELS_MAX);
-    json_object_foreach((json_t *)(uintptr_t)labels.object, key, value)
+    json_object_foreach(jsonread_iterable(labels.object), key, value)
     {
         size_t len = json_string_length(value);
         if (!json_is_string(value) || len > LABEL_MAX || strlen(key) > LABEL_MAX)
