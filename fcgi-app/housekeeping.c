@@ -10,7 +10,7 @@
 #include "common/log.h"
 #include "fleet/fleet.h"
 #include "ops/ops.h"
-#include "update/rollout.h"
+#include "rollout/rollout.h"
 #include "update/update.h"
 
 enum { QUICK_MS = 1000, SLOW_MS = 10 * 1000, ROLLOUT_MS = 250 };

@@ -5,8 +5,8 @@
 #include "common/jsonread.h"
 #include "fleet/fleet.h"
 #include "ops/ops.h"
+#include "rollout/rollout.h"
 #include "serve.h"
-#include "update/rollout.h"
 #include "update/update.h"
 
 #define CONFIG_ONLY     ((const struct cli_option[]){COMMAND_OPTION_CONFIG, {0}})

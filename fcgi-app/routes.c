@@ -3,8 +3,8 @@
 #include "backup/backup.h"
 #include "fleet/fleet.h"
 #include "ops/ops.h"
+#include "rollout/rollout.h"
 #include "route.h"
-#include "update/rollout.h"
 #include "update/update.h"
 
 #define KIB(n) ((size_t)(n)*1024)

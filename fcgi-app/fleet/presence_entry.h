@@ -13,7 +13,7 @@
 #include "db/db.h"
 #include "fleet/presence.h"
 #include "fleet/ratelimit.h"
-#include "update/rollout.h"
+#include "rollout/rollout.h"
 
 struct presence_entry;
 

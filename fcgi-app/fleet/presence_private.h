@@ -9,7 +9,7 @@
 #include <stdatomic.h>
 
 #include "fleet/presence_entry.h"
-#include "update/rollout.h"
+#include "rollout/rollout.h"
 
 enum { PRESENCE_STRIPES = 64 };
 

@@ -7,8 +7,8 @@
 #include <inttypes.h>
 #include <sqlite3.h>
 
-#include "update/act.h"
-#include "update/offer.h"
+#include "rollout/act.h"
+#include "rollout/offer.h"
 
 /* Behind the server's back, for what has no interface here: printf's format with one number and one text at most. */
 static inline void sql(struct fleet *f, const char *text)

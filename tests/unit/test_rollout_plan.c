@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "update/member.h"
-#include "update/rollout_plan.h"
+#include "rollout/member.h"
+#include "rollout/rollout_plan.h"
 
 static const char *wrong_at(const char *text, struct rollout_plan *plan)
 {

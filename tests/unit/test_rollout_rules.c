@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "update/rollout_rules.h"
+#include "rollout/rollout_rules.h"
 
 #define HOUR_MS INT64_C(3600000)
 

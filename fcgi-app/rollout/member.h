@@ -1,11 +1,11 @@
 /* member.h: the states of a rollout's member and of an agent's own report, and how one follows from the other. Pure. */
-#ifndef MUSTER_UPDATE_MEMBER_H
-#define MUSTER_UPDATE_MEMBER_H
+#ifndef MUSTER_ROLLOUT_MEMBER_H
+#define MUSTER_ROLLOUT_MEMBER_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "update/rollout.h"
+#include "rollout/rollout.h"
 
 enum member_state {
     MEMBER_PENDING,

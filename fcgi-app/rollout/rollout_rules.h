@@ -9,14 +9,14 @@
  *   - one an hour.
  * Rates are taken over at least an hour, so that a few errors right after the start are not blown up, and a member is
  * watched for the 24 hours after its update. */
-#ifndef MUSTER_UPDATE_ROLLOUT_RULES_H
-#define MUSTER_UPDATE_ROLLOUT_RULES_H
+#ifndef MUSTER_ROLLOUT_RULES_H
+#define MUSTER_ROLLOUT_RULES_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "update/rollout_plan.h"
+#include "rollout/rollout_plan.h"
 
 enum { ROLLOUT_ERRORS_LEAST = 10 };
 #define ROLLOUT_WATCH_MS (INT64_C(24) * 3600 * 1000)

@@ -1,9 +1,9 @@
 /* rollout_args.h: the command line of `muster-app rollout create` as a rollout. No database but for names of agents. */
-#ifndef MUSTER_UPDATE_ROLLOUT_ARGS_H
-#define MUSTER_UPDATE_ROLLOUT_ARGS_H
+#ifndef MUSTER_ROLLOUT_ARGS_H
+#define MUSTER_ROLLOUT_ARGS_H
 
 #include "common/cli.h"
-#include "update/act.h"
+#include "rollout/act.h"
 
 /* Fills version, previous version, target, plan and salt of *ret; the target is the caller's to json_decref, also after
  * a failure. ERR_INVALID says which option is wrong, ERR_NOT_FOUND that there is no such agent. */

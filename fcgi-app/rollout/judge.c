@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "update/engine.h"
-#include "update/rollout_rules.h"
+#include "rollout/engine.h"
+#include "rollout/rollout_rules.h"
 
 enum {
     ALIVE_EVERY_MS = 5000,

@@ -5,8 +5,8 @@
  * stage: an offer is a row in agent_updates, which the presence table holds with the agent's other facts and every
  * heartbeat's reply repeats until the agent has come to an end. What the agent says of it comes with its heartbeats
  * and is written when it says something new. Nothing that decides is in memory alone. */
-#ifndef MUSTER_UPDATE_ROLLOUT_H
-#define MUSTER_UPDATE_ROLLOUT_H
+#ifndef MUSTER_ROLLOUT_H
+#define MUSTER_ROLLOUT_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-#include "update/rollout_row.h"
+#include "rollout/rollout_row.h"
 
 #include <stdio.h>
 #include <string.h>

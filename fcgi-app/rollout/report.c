@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "common/token.h"
-#include "update/offer.h"
+#include "rollout/offer.h"
 
 enum { PERCENT_STEP = 10 };
 

@@ -1,4 +1,4 @@
-#include "update/rollout_args.h"
+#include "rollout/rollout_args.h"
 
 #include <stdio.h>
 #include <string.h>

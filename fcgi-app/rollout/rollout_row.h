@@ -1,11 +1,11 @@
 /* rollout_row.h: a rollout as the database has it, for the files of update/. */
-#ifndef MUSTER_UPDATE_ROLLOUT_ROW_H
-#define MUSTER_UPDATE_ROLLOUT_ROW_H
+#ifndef MUSTER_ROLLOUT_ROW_H
+#define MUSTER_ROLLOUT_ROW_H
 
 #include <jansson.h>
 
-#include "update/member.h"
-#include "update/rollout_plan.h"
+#include "rollout/member.h"
+#include "rollout/rollout_plan.h"
 
 enum rollout_kind { ROLLOUT_STAGED, ROLLOUT_SINGLE, ROLLOUT_MINIMUM };
 enum rollout_state {

@@ -4,8 +4,8 @@
 
 #include "common/version.h"
 #include "fleet/fleet.h"
-#include "update/act.h"
-#include "update/offer.h"
+#include "rollout/act.h"
+#include "rollout/offer.h"
 
 struct subject {
     char version[UPDATE_VERSION_SIZE];

@@ -1,4 +1,4 @@
-#include "update/rollout_plan.h"
+#include "rollout/rollout_plan.h"
 
 #include <stdio.h>
 #include <stdlib.h>

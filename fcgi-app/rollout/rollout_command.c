@@ -9,7 +9,7 @@
 #include "auth/secrets.h"
 #include "common/clock.h"
 #include "db/writer.h"
-#include "update/rollout_args.h"
+#include "rollout/rollout_args.h"
 
 enum { WATCH_MS = 500, WAIT_DEFAULT_S = 24 * 3600, LIST_MAX = 200, MEMBERS_SHOWN = 20 };
 

@@ -1,5 +1,5 @@
 /* Driving rollouts: what rollout.h calls the engine. */
-#include "update/engine.h"
+#include "rollout/engine.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -11,8 +11,8 @@
 #include "db/writer.h"
 #include "fleet/fleet.h"
 #include "ops/alert.h"
-#include "update/act.h"
-#include "update/rollout_rules.h"
+#include "rollout/act.h"
+#include "rollout/rollout_rules.h"
 
 enum {
     ACTIVE_MAX = 100,

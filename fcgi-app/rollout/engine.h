@@ -1,10 +1,10 @@
 /* engine.h: what the engine's files share. A step is one write transaction: it reads what it decides by, so that any
  * number of processes may step. Steps are short; what takes long (looking at all agents) is cut into many. */
-#ifndef MUSTER_UPDATE_ENGINE_H
-#define MUSTER_UPDATE_ENGINE_H
+#ifndef MUSTER_ROLLOUT_ENGINE_H
+#define MUSTER_ROLLOUT_ENGINE_H
 
 #include "auth/audit.h"
-#include "update/offer.h"
+#include "rollout/offer.h"
 
 enum { ENGINE_IDLE_MS = 5000, ENGINE_SOON_MS = 1000, ENGINE_RESCAN_MS = 600 * 1000, ENGINE_MEMBERS_MAX = 500 };
 

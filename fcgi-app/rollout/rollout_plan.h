@@ -1,7 +1,7 @@
 /* rollout_plan.h: how a rollout is to go: stages, pace, windows, thresholds. Read from what people send and from what
  * the database keeps by the same code. Pure. */
-#ifndef MUSTER_UPDATE_ROLLOUT_PLAN_H
-#define MUSTER_UPDATE_ROLLOUT_PLAN_H
+#ifndef MUSTER_ROLLOUT_PLAN_H
+#define MUSTER_ROLLOUT_PLAN_H
 
 #include <jansson.h>
 #include <stdbool.h>

@@ -6,8 +6,8 @@
 #include "common/fnv1a.h"
 #include "common/token.h"
 #include "common/version.h"
-#include "update/act.h"
-#include "update/engine.h"
+#include "rollout/act.h"
+#include "rollout/engine.h"
 
 enum { CHUNK = 1000, CONTAINER_BUCKET_MAX = 100 };
 

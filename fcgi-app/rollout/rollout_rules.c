@@ -1,4 +1,4 @@
-#include "update/rollout_rules.h"
+#include "rollout/rollout_rules.h"
 
 #include <inttypes.h>
 #include <stdio.h>

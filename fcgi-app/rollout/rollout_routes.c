@@ -9,7 +9,7 @@
 #include "db/writer.h"
 #include "http/problem.h"
 #include "http/request.h"
-#include "update/act.h"
+#include "rollout/act.h"
 
 enum { AGENTS_MAX = 1000, LABELS_MAX = 16, LABEL_MAX = 128, SALT_MAX = 64 };
 

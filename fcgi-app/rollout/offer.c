@@ -1,4 +1,4 @@
-#include "update/offer.h"
+#include "rollout/offer.h"
 
 int offer_rev(struct db *db, int64_t *rev, struct err *err)
 {

@@ -1,10 +1,10 @@
 /* offer.h: giving a member an offer, taking it back, and moving it from state to state; for the files of update/. All
  * run inside a write closure. Each change of an offer carries a revision, the counter of the topic `rollouts` at the
  * moment of the change, by which the presence tables find what is new to them. */
-#ifndef MUSTER_UPDATE_OFFER_H
-#define MUSTER_UPDATE_OFFER_H
+#ifndef MUSTER_ROLLOUT_OFFER_H
+#define MUSTER_ROLLOUT_OFFER_H
 
-#include "update/rollout_row.h"
+#include "rollout/rollout_row.h"
 
 struct offer_member {
     const char *rollout_id;

@@ -7,7 +7,7 @@
 #include "db/writer.h"
 #include "fleet/fleet.h"
 #include "http/request.h"
-#include "update/act.h"
+#include "rollout/act.h"
 
 static const char *viewer_of(const struct req *r)
 {

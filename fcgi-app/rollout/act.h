@@ -1,10 +1,10 @@
 /* act.h: what people do to rollouts, shared by routes and commands. Each is a write closure's content: the change, its
  * audit row, and the bump of the topic `rollouts`. */
-#ifndef MUSTER_UPDATE_ACT_H
-#define MUSTER_UPDATE_ACT_H
+#ifndef MUSTER_ROLLOUT_ACT_H
+#define MUSTER_ROLLOUT_ACT_H
 
 #include "auth/audit.h"
-#include "update/rollout_row.h"
+#include "rollout/rollout_row.h"
 
 /* Begins a rollout. ERR_CONFLICT: the release is not published. ERR_NOT_FOUND: there is no such release, or an agent
  * of the target is not there or not the owner's to see. */

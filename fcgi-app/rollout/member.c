@@ -1,4 +1,4 @@
-#include "update/member.h"
+#include "rollout/member.h"
 
 #include <jansson.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "update/act.h"
+#include "rollout/act.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,7 +6,7 @@
 
 #include "common/token.h"
 #include "common/version.h"
-#include "update/engine.h"
+#include "rollout/engine.h"
 
 int act_audit(struct db *db, const struct audit_key *key, struct audit_entry entry, const char *action, const char *id,
               const char *detail, struct err *err)
