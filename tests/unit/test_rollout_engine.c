@@ -41,6 +41,34 @@ static void offers_a_minute_are_limited_and_the_minute_passes(void **state)
     assert_int_equal(count_state(f, "offered"), 8);
 }
 
+static void the_last_of_a_stage_has_to_end_before_the_stage_has(void **state)
+{
+    struct fleet *f = *state;
+    struct rollout_plan plan = plan_of(100, 1);
+    plan.stages[0] = (struct rollout_stage){.count = 2, .soak_s = 60};
+    plan.stages[1] = (struct rollout_stage){.percent = 100};
+    plan.stage_count = 2;
+    add_agents(f, 0, 10, "0.1.0");
+    add_release(f, "0.2.0", "");
+    const char *id = begin(f, "0.2.0", &plan);
+    tick(f);
+    (void)everybody_says(f, id, UPDATE_COMMITTED, "0.2.0", "");
+    tick(f);
+    assert_int_equal(count_state(f, "offered"), 1);
+    assert_int_equal(number(f, "SELECT COUNT(*) FROM rollouts WHERE stage_done_ms IS NULL"), 1);
+    (void)everybody_says(f, id, UPDATE_COMMITTED, "0.2.0", "");
+    tick(f);
+    assert_int_equal(number(f, "SELECT stage_done_ms FROM rollouts"), f->clock.now_ms);
+    assert_int_equal(count_state(f, "offered"), 0);
+    clock_fake_advance(&f->clock, 59999);
+    tick(f);
+    assert_int_equal(number(f, "SELECT stage FROM rollouts"), 0);
+    clock_fake_advance(&f->clock, 1);
+    tick(f);
+    assert_int_equal(number(f, "SELECT stage FROM rollouts"), 1);
+    assert_int_equal(count_state(f, "offered"), 1);
+}
+
 static void outside_its_windows_nothing_is_offered(void **state)
 {
     struct fleet *f = *state;
@@ -326,13 +354,15 @@ static void the_server_begins_a_rollout_of_its_own_for_what_is_below_the_minimum
 static void all_of_a_large_fleet_is_looked_at_before_anybody_is_offered(void **state)
 {
     struct fleet *f = *state;
-    struct rollout_plan plan = plan_of(100, 5);
+    struct rollout_plan plan = plan_of(100, 15);
     add_agents(f, 0, 3500, "0.1.0");
     add_release(f, "0.2.0", "");
-    plan.stages[0] = (struct rollout_stage){.count = 5};
+    plan.stages[0] = (struct rollout_stage){.count = 15};
     (void)begin(f, "0.2.0", &plan);
     tick(f);
     assert_int_equal(number(f, "SELECT COUNT(*) FROM rollout_members"), 3500);
+    /* Bucket 0 has more than fifteen of them, its part in the first chunk fewer. */
+    assert_int_equal(count_state(f, "offered"), 15);
     assert_int_equal(number(f, "SELECT MAX(bucket) FROM rollout_members WHERE state = 'offered'"), 0);
 }
 
@@ -343,6 +373,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_FLEET(no_more_than_the_pace_is_under_way),
         WITH_FLEET(offers_a_minute_are_limited_and_the_minute_passes),
+        WITH_FLEET(the_last_of_a_stage_has_to_end_before_the_stage_has),
         WITH_FLEET(outside_its_windows_nothing_is_offered),
         WITH_FLEET(a_percentage_lets_in_the_buckets_below_it),
         WITH_FLEET(those_who_are_away_or_not_able_are_not_offered_anything),
