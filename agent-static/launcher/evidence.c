@@ -22,7 +22,9 @@ size_t evidence_get(const struct evidence *e, char ret[EVIDENCE_MAX])
     size_t len = e->total < EVIDENCE_MAX ? e->total : EVIDENCE_MAX;
     for (size_t i = 0; i < len; i++)
         ret[i] = e->ring[(e->total - len + i) % EVIDENCE_MAX];
-    const char *line = e->total > EVIDENCE_MAX ? memchr(ret, '\n', len) : NULL;
+    if (e->total <= EVIDENCE_MAX)
+        return len;
+    const char *line = memchr(ret, '\n', len);
     if (line == NULL)
         return len;
     size_t gone = (size_t)(line - ret) + 1;
@@ -49,7 +51,7 @@ static bool write_all(int fd, const struct evidence *e, const struct state *s)
 {
     char head[512];
     char time[40];
-    char bytes[EVIDENCE_MAX];
+    char bytes[EVIDENCE_MAX] = "";
     size_t len = evidence_get(e, bytes);
     (void)say_time(time, sizeof time);
     int n = snprintf(head, sizeof head, "version %s\nprevious %s\ntime %s\nround %u\nstarts %u\nreason %s\n\n",

@@ -28,7 +28,9 @@ void stage_note_load(const char *path, struct stage_note *ret)
                    jsonread_str_or(&r, "version", 0, sizeof note.version - 1, ""));
     (void)snprintf(note.reason, sizeof note.reason, "%s",
                    jsonread_text_or(&r, "reason", 0, sizeof note.reason - 1, ""));
-    *ret = wrong.failed ? (struct stage_note){.step = UPDATE_DOWNLOADING} : note;
+    *ret = (struct stage_note){.step = UPDATE_DOWNLOADING};
+    if (!wrong.failed)
+        *ret = note;
     json_decref(root);
 }
 

@@ -190,7 +190,7 @@ static int read_ours(const char *agent, struct swap_state *ret, struct err *err)
 
 int swap_begin(const char *agent, const struct swap_state *start, struct err *err)
 {
-    struct swap_state there;
+    struct swap_state there = {.phase = SWAP_NONE};
     struct swap_state state = *start;
     int rc = read_ours(agent, &there, err);
     if (rc == 0)
@@ -217,7 +217,7 @@ static int remove_beside(const char *agent, const char *suffix, struct err *err)
 
 int swap_clear(const char *agent, struct err *err)
 {
-    struct swap_state there;
+    struct swap_state there = {.phase = SWAP_NONE};
     int rc = read_ours(agent, &there, err);
     if (rc != 0 && rc != ERR_CORRUPT)
         return rc;
