@@ -74,7 +74,7 @@ static void step(struct watch *w, const struct trial_input *in);
 
 static void place(struct watch *w)
 {
-    struct store_why why;
+    struct store_why why = {.text = ""};
     enum state_phase phase = w->trial.state.phase;
     w->unplaced = false;
     if (phase == STATE_NONE || phase == STATE_COMMITTED)
@@ -92,7 +92,7 @@ static void place(struct watch *w)
 
 static void settle(struct watch *w)
 {
-    struct store_why why;
+    struct store_why why = {.text = ""};
     if (w->unsaved) {
         w->unsaved = !store_save(&w->store, &w->trial.state, &why);
         if (w->unsaved)
@@ -126,7 +126,7 @@ static void step(struct watch *w, const struct trial_input *in)
 static void look_for_trial(struct watch *w)
 {
     struct state found = {.phase = STATE_NONE};
-    struct store_why why;
+    struct store_why why = {.text = ""};
     char boot[STATE_BOOT_SIZE];
     enum state_phase phase = w->trial.state.phase;
     if (w->unsaved || phase == STATE_TRIAL || phase == STATE_RESTORED || phase == STATE_WAITING)

@@ -26,6 +26,7 @@ enum {
     RETRY_CAP_MS = 6 * 60 * 60 * 1000,
     QUIET_TRIES = 3, /* the network may fail so often before that counts as a failed update */
     DRAIN_MS = 20 * 1000,
+    MISSES = 3, /* heartbeats in a row without an answer: the server is away */
 };
 
 /* --- the state --- */
@@ -207,10 +208,17 @@ static struct policy_decision decide(struct poller *p, const struct policy_offer
     return policy_decide(offer, &host);
 }
 
-/* What the server offers, else what our own check says cannot wait, else what a container may be told of. */
+/* What the server offers; while it cannot offer anything, what our own check says cannot wait; and what a container may
+ * be told of. A server that answers and offers nothing has its reasons: pace, a pause. */
 static const struct policy_offer *choose(const struct poller *p)
 {
-    return p->updates.offer.version[0] != '\0' ? &p->updates.offer : &p->updates.found;
+    static const struct policy_offer nothing = {.version = ""};
+    const struct updates *u = &p->updates;
+    if (u->found.minimum && u->misses == MISSES)
+        return &u->found;
+    if (u->offer.version[0] != '\0')
+        return &u->offer;
+    return u->found.minimum ? &nothing : &u->found;
 }
 
 /* --- the child --- */
@@ -408,6 +416,7 @@ static void rest(struct poller *p, const struct policy_offer *offer)
 void updates_step(struct poller *p, bool in_touch)
 {
     struct updates *u = &p->updates;
+    u->misses = in_touch ? 0 : u->misses + (u->misses < MISSES);
     if (u->restart || (u->state.step == UPDATE_TRIAL && settle(p)))
         return;
     if (u->ready) {

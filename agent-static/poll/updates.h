@@ -25,6 +25,7 @@ struct updates {
     char staging[POLICY_VERSION_SIZE]; /* by the child that runs; "" when it is a check */
     bool ready;                        /* A.new is staging's, verified */
     bool restart;                      /* the launcher is to start what is on trial */
+    int misses;                        /* heartbeats in a row that were not answered, up to three */
     int tries;                         /* that failed in a row, of the version in state */
     int64_t retry_ms;                  /* monotonic: no try before */
     int64_t check_ms;                  /* monotonic: when the next check is due */
