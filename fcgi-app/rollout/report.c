@@ -5,7 +5,7 @@
 #include "common/token.h"
 #include "rollout/offer.h"
 
-enum { PERCENT_STEP = 10 };
+enum { PERCENT_STEP = 10, STATE_MAX = 32 };
 
 static const char *const names[UPDATE_STATE_COUNT + 1] = {
     [UPDATE_IDLE] = "idle",           [UPDATE_OFFERED] = "offered",
@@ -28,6 +28,15 @@ static void copy(char *ret, size_t size, const char *text)
 
 /* --- reading --- */
 
+/* A word that a newer agent may say and we do not know costs no heartbeat: as far as we know, nothing is under way. */
+static enum update_state state_of(const char *name)
+{
+    for (int i = 0; name != NULL && i < UPDATE_STATE_COUNT; i++)
+        if (strcmp(name, names[i]) == 0)
+            return (enum update_state)i;
+    return UPDATE_IDLE;
+}
+
 /* A reason may quote a path or what a program printed: that is no cause to refuse a heartbeat. */
 static void read_reason(struct jsonread *r, char ret[UPDATE_REASON_SIZE])
 {
@@ -44,7 +53,7 @@ void update_report_read(struct jsonread *body, struct update_report *ret)
     if (!jsonread_has(body, "update"))
         return;
     jsonread_object(body, "update", &r);
-    ret->state = (enum update_state)jsonread_enum(&r, "state", names);
+    ret->state = state_of(jsonread_str(&r, "state", 1, STATE_MAX));
     ret->percent = (int)jsonread_int_or(&r, "percent", 0, 100, UPDATE_NO_PERCENT);
     copy(ret->version, sizeof ret->version, jsonread_str_or(&r, "version", 0, sizeof ret->version - 1, ""));
     copy(ret->rollout_id, sizeof ret->rollout_id, jsonread_str_or(&r, "rolloutId", 0, sizeof ret->rollout_id - 1, ""));
@@ -52,14 +61,6 @@ void update_report_read(struct jsonread *body, struct update_report *ret)
     read_reason(&r, ret->reason);
     /* Told by the heartbeat itself; one that is wrong shall be heard of all the same. */
     (void)jsonread_str_or(&r, "current", 0, UPDATE_VERSION_SIZE - 1, "");
-}
-
-static enum update_state state_of(const char *name)
-{
-    for (int i = 0; name != NULL && i < UPDATE_STATE_COUNT; i++)
-        if (strcmp(name, names[i]) == 0)
-            return (enum update_state)i;
-    return UPDATE_IDLE;
 }
 
 void update_report_of_row(const struct db_rows *rows, int first, struct update_report *ret)

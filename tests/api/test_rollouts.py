@@ -509,7 +509,7 @@ def test_only_a_published_release_is_rolled_out(boss, release):
 
 
 @pytest.mark.parametrize("update, pointer", [
-    ({}, "/update/state"), ({"state": "updating"}, "/update/state"), ({"state": "idle", "percent": 101}, "/update/percent"),
+    ({}, "/update/state"), ({"state": ""}, "/update/state"), ({"state": "idle", "percent": 101}, "/update/percent"),
     ({"state": "idle", "reason": "x" * 301}, "/update/reason"), ({"state": "idle", "workload": 5}, "/update/workload"),
     ({"state": "idle", "version": "x" * 65}, "/update/version"), ("idle", "/update")])
 def test_a_report_that_is_none_is_422(boss, update, pointer):
@@ -517,6 +517,10 @@ def test_a_report_that_is_none_is_422(boss, update, pointer):
     told = problem(agent.post("/api/agent/heartbeat", {"version": "0.1.0", "platform": "linux", "update": update}), 422,
                    "invalid-field")
     assert told["pointer"] == pointer
+
+
+def test_a_state_of_tomorrow_costs_no_heartbeat(boss):
+    boss.register("newer").beat(update={"state": "levitating", "version": "9.0.0"})
 
 
 def test_a_reason_may_hold_what_a_path_may_hold(own, boss):
