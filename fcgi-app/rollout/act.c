@@ -229,9 +229,9 @@ int act_may_go_back(struct db *db, const char *from, const char *to, struct err 
         rc = 0; /* of a version that is no release of ours, agents go back only by the older one's word */
     if (rc == 0 && !new.withdrawn && !old.downgrade)
         return err_set(err, ERR_CONFLICT,
-                       "agents refuse to go from %s back to %s: withdraw %s ('muster-app release withdraw %s'), or "
-                       "publish %s with --downgrade",
-                       from, to, from, from, to);
+                       "agents refuse to go from %s back to %s: withdraw the one ('muster-app release withdraw %s') or "
+                       "allow the other ('muster-app release allow-downgrade %s')",
+                       from, to, from, to);
     return rc == ERR_NOT_FOUND && old.downgrade ? 0 : rc;
 }
 

@@ -265,7 +265,7 @@ def test_a_withdrawn_release_stops_and_is_rolled_back_when_the_agents_consent(ow
     assert rollout["previousVersion"] == old
     wait_members(boss, rollout, committed=8)
     told = problem(boss.post(f"/api/rollouts/{rollout['id']}/rollback"), 409, "conflict")
-    assert f"withdraw {new}" in told["detail"] and "--downgrade" in told["detail"]
+    assert f"release withdraw {new}" in told["detail"] and f"allow-downgrade {old}" in told["detail"]
     own.change("UPDATE releases SET status = 'withdrawn' WHERE version = ?", new, topic="releases")
     assert wait_state(boss, rollout, "paused")["reason"] == "its release is no longer published"
     problem(boss.post(f"/api/rollouts/{rollout['id']}/resume"), 409, "conflict")
