@@ -305,7 +305,7 @@ deps-test: deps-run ## install what the tests take
 build-test: deps-test
 	@[ -e $(DEPS)/$(NATIVE)/.done ] || echo "building the agent's libraries; this takes a few minutes, once"
 	@$(MAKE) --no-print-directory -j$$(nproc) agent-native
-	@$(MAKE) --no-print-directory -j$$(nproc) agents $(BUILD)/muster-app $(BUILD)/www unit-programs $(UPDATE_DRIVER) \
+	@$(MAKE) --no-print-directory -j$$(nproc) agents $(BUILD)/muster-app $(BUILD)/www unit-programs $(UPDATE_DRIVER) $(FAKES) \
 	    tuf-client $(WEB_TEST_DEPS)
 
 unit-programs: $(UNIT_PROGRAMS) $(AGENT_UNIT_PROGRAMS)
@@ -313,7 +313,7 @@ unit: unit-programs ## run the unit tests
 	@tests/run unit
 api: $(BUILD)/muster-app $(BUILD)/www ## run the tests of the API
 	@tests/run api
-agent: agents tuf-client $(UPDATE_DRIVER) $(BUILD)/muster-app $(BUILD)/www $(TEST_RELEASES) ## run the tests of the agent
+agent: agents tuf-client $(UPDATE_DRIVER) $(FAKES) $(BUILD)/muster-app $(BUILD)/www $(TEST_RELEASES) ## run the tests of the agent
 	@tests/run agent
 e2e: agent-native $(BUILD)/muster-app $(BUILD)/www ## run the tests from end to end
 	@tests/run e2e
@@ -420,13 +420,17 @@ DESTDIR ?=
 AGENT_BUILT := $(BUILD)/$(NATIVE)/muster-agent $(BUILD)/$(NATIVE)/muster-launcher
 
 # Programs, pages, nginx's templates, units, manual pages, and a configuration file with every key and its default.
-# Configuration that is there already stays.
+# Configuration that is there already stays. The agent has a directory of its own, since an update goes beside it; what
+# is installed from here ends whatever an update has left there.
 .PHONY: install
 install: $(BUILD)/muster-app $(AGENT_BUILT) $(BUILD)/www man ## install under DESTDIR
-	install -d $(addprefix $(DESTDIR)/,usr/bin usr/share/muster/nginx/conf usr/share/man/man8 \
+	install -d $(addprefix $(DESTDIR)/,usr/bin usr/lib/muster usr/share/muster/nginx/conf usr/share/man/man8 \
 	    lib/systemd/system usr/lib/sysusers.d etc/logrotate.d)
 	install -d -m 755 $(DESTDIR)/etc/muster
-	install -m 755 $(BUILD)/muster-app $(AGENT_BUILT) $(DESTDIR)/usr/bin/
+	install -m 755 $(BUILD)/muster-app $(DESTDIR)/usr/bin/
+	rm -f $(DESTDIR)/usr/lib/muster/muster-agent.*
+	install -m 755 $(AGENT_BUILT) $(DESTDIR)/usr/lib/muster/
+	ln -sf ../lib/muster/muster-agent ../lib/muster/muster-launcher $(DESTDIR)/usr/bin/
 	rm -rf $(DESTDIR)/usr/share/muster/www
 	cp -r --no-preserve=ownership $(BUILD)/www $(DESTDIR)/usr/share/muster/www
 	chmod -R u=rwX,go=rX $(DESTDIR)/usr/share/muster/www

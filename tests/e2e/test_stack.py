@@ -11,6 +11,7 @@ import subprocess
 
 import pytest
 
+from host import NATIVE
 from routes import ROOT
 from stack import Stack, alive
 from wait import wait_until
@@ -45,6 +46,34 @@ def test_everything_comes_up_with_a_first_backup_and_goes_down(idle):
     assert not any(alive(pid) for pid in running.values())
     assert idle.stack("status").returncode == 1
     assert idle.stack("down").returncode == 0  # twice is as good as once
+
+
+def test_the_agent_is_a_copy_that_follows_the_build_until_an_update_has_come(idle, tmp_path):
+    built, mine = tmp_path / "muster-agent", idle.var / "agent/bin/muster-agent"
+    for program in ("muster-agent", "muster-launcher"):
+        shutil.copy(f"{ROOT}/build/{NATIVE}/{program}", tmp_path)
+    idle.env["MUSTER_AGENT_DIR"] = str(tmp_path)
+
+    def start_with(path, note):
+        with open(path, "ab") as binary:  # bytes behind the program make it another one
+            binary.write(note)
+        assert idle.stack("up").returncode == 0
+        running = os.readlink(f"/proc/{children(idle.pid('agent'))[0]}/exe")
+        idle.stack("down")
+        assert running == str(mine)
+        return mine.read_bytes()
+
+    assert start_with(built, b"one") == built.read_bytes()
+    assert start_with(built, b"two") == built.read_bytes()
+    (mine.parent / "muster-agent.trial").write_text("an update is on trial")
+    assert not start_with(built, b"three").endswith(b"three")
+    (mine.parent / "muster-agent.trial").unlink(missing_ok=True)  # the agent does not keep what is damaged
+    assert start_with(mine, b"by an update").endswith(b"by an update")
+    assert built.read_bytes().endswith(b"onetwothree")
+
+
+def children(pid):
+    return [int(child) for child in open(f"/proc/{pid}/task/{pid}/children").read().split()]
 
 
 def test_a_second_start_keeps_everything(idle):
