@@ -177,6 +177,8 @@ static int64_t cycle(struct loop *l)
     } else if (signals_stopping(&p->signals)) {
         return 0; /* cut short: says nothing about the server */
     } else {
+        if (result.status == 429 || result.status == 503) /* it was reached, and says "not now" */
+            watchdog_acknowledged(&p->watchdog);
         contact_lost(l, contact, &err);
         updates_step(p, false);
         wait_ms = wait_after_failure(l, result.retry_after_s);

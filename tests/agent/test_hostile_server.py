@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from wait import wait_until
+
 FAR = datetime.datetime(2098, 1, 1, tzinfo=datetime.timezone.utc)
 
 
@@ -39,7 +41,7 @@ def leaf_until(stack, end):
 
 
 @contextlib.contextmanager
-def server_that_says(answer, certificate, key, directory):
+def server_that_says(answer, certificate, key, directory, status=200):
     """Answers everything with this JSON; gives its URL."""
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -47,7 +49,7 @@ def server_that_says(answer, certificate, key, directory):
         def do_GET(self):
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
             body = json.dumps(answer).encode()
-            self.send_response(200)
+            self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -121,3 +123,15 @@ def test_an_archive_reaches_nothing_beyond_its_target(stack, host, tmp_path, ent
     host.run("restore", "--log-id", run["id"], "--target", host.target, *overwrite)
     assert [(p.name, p.read_text(), p.stat().st_nlink) for p in victim.iterdir()] == [("file", "precious", 1)]
     assert victim.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("status, reached", [(503, True), (429, True), (500, False)])
+def test_a_server_that_says_not_now_was_reached(stack, host, tmp_path, status, reached):
+    """So the launcher hears; a new version's trial does not fail for want of an answer."""
+    soon = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=1)
+    with server_that_says({"status": status}, *leaf_until(stack, soon), tmp_path, status) as url:
+        host.write_conf(SERVER_URL=url)
+        host.start()
+        wait_until(lambda: "heartbeat: " in host.log_text(), 20, "the agent was answered")
+        assert host.stop() == 0
+    assert ("the server has acknowledged the agent" in host.log_text()) == reached
