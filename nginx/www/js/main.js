@@ -8,7 +8,6 @@ import { Layout } from './components/layout.js';
 import { LoadError, Loading } from './components/notice.js';
 import { Toasts } from './components/toast.js';
 import { AddPage } from './pages/add.js';
-import { AgentPage } from './pages/agent.js';
 import { AgentsPage } from './pages/agents.js';
 import { BackupsPage } from './pages/backups.js';
 import { LoginPage } from './pages/login.js';
@@ -16,7 +15,8 @@ import { MissingPage } from './pages/missing.js';
 import { OverviewPage } from './pages/overview.js';
 import { RunPage } from './pages/run.js';
 
-// The pages about updates are a third of all pages and seldom the first one: they are fetched when they are gone to.
+// The larger pages, seldom the first one that is seen, are fetched when they are gone to.
+const AgentPage = later(() => import('./pages/agent.js'), 'AgentPage');
 const ReleasesPage = later(() => import('./pages/releases.js'), 'ReleasesPage');
 const ReleasePage = later(() => import('./pages/release.js'), 'ReleasePage');
 const RolloutsPage = later(() => import('./pages/rollouts.js'), 'RolloutsPage');
