@@ -28,7 +28,7 @@ export const plural = (n, one, many = `${one}s`) => `${formatCount(n)} ${n === 1
 // The words of an agent or of the engine as a sentence of a page.
 export function sentence(words) {
   const text = words.trim();
-  const first = /^[a-z]+ /.test(text) ? text[0].toUpperCase() + text.slice(1) : text;
+  const first = /^[a-z]+[ :,]/.test(text) ? text[0].toUpperCase() + text.slice(1) : text;
   return !text || /[.!?]$/.test(text) ? first : `${first}.`;
 }
 

@@ -43,6 +43,10 @@ export const mayChange = (rollout) => may('admin') || (may('operator') && sessio
 
 export const isOver = (rollout) => ['done', 'aborted', 'rolled_back'].includes(rollout.state);
 
+// Done is done for those who were there; who enrols or comes back later is still given it.
+export const catchesLate = (rollout) => rollout.state === 'done' && rollout.kind !== 'single'
+  && (!rollout.target.agents || rollout.members.pending > 0);
+
 export const rolloutsEveryMs = (data) => (data?.items.some((rollout) => !isOver(rollout)) ? 3000 : 10000);
 
 export function describeTarget({ target, kind }) {

@@ -2,7 +2,7 @@
 import { html, useState } from '/vendor/preact.js';
 import { api } from '../api.js';
 import { plural } from '../format.js';
-import { countOf, describeAmount, isOver, mayChange, nowhereWell } from '../rollout.js';
+import { catchesLate, countOf, describeAmount, isOver, mayChange, nowhereWell } from '../rollout.js';
 import { Button } from './button.js';
 import { Confirm } from './dialog.js';
 import { ChangePlan } from './rollout-change.js';
@@ -26,9 +26,6 @@ function whom(rollout) {
       : `No agent has ${rollout.version} by it yet.`,
   ].filter(Boolean).join(' ');
 }
-
-// Done is done for those who were there; who enrols or comes back later is still given it.
-const catchesLate = ({ state, kind }) => state === 'done' && kind !== 'single';
 
 const Forgiven = ({ failed }) => failed > 0 && html`<p><strong>${plural(failed, 'failure')} until
   now ${are(failed)} forgiven:</strong> only what fails from here on counts towards its limits.</p>`;

@@ -6,7 +6,7 @@ import { usePoll } from '../poll.js';
 import { FAILED, countOf, isOver } from '../rollout.js';
 import { LoadError, Loading } from './notice.js';
 import { Panel, Remote } from './panel.js';
-import { AgentName } from './rollout-members.js';
+import { AgentName, useFollow } from './rollout-members.js';
 import { Time } from './time.js';
 import { MemberState } from './update-badge.js';
 
@@ -22,6 +22,7 @@ export function RolloutFailures({ rollout }) {
 function Failures({ rollout, failed }) {
   const url = `/api/rollouts/${rollout.id}/members?limit=${SHOWN}`;
   const poll = usePoll((signal) => api(url, { signal }), [url], isOver(rollout) ? 10000 : 3000);
+  useFollow(poll, rollout);
   const aside = html`<span class="count">${formatCount(failed)}</span>`;
   return html`<${Panel} id="failures" title="Failures" look="failures" aside=${aside}>
     <${Remote} poll=${poll} what="the failures">${({ items }) => {

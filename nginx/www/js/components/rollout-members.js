@@ -1,5 +1,5 @@
 // The agents of a rollout: how far each is, and why.
-import { html } from '/vendor/preact.js';
+import { html, useEffect } from '/vendor/preact.js';
 import { api } from '../api.js';
 import { formatCount } from '../format.js';
 import { usePoll } from '../poll.js';
@@ -22,6 +22,7 @@ export function RolloutMembers({ rollout }) {
   const part = { state, limit: PAGE_SIZE, offset: (page - 1) * PAGE_SIZE };
   const url = withQuery(`/api/rollouts/${rollout.id}/members`, part);
   const poll = usePoll((signal) => api(url, { signal }), [url], isOver(rollout) ? 10000 : 3000);
+  useFollow(poll, rollout);
   const columns = COLUMNS.filter((column) => column.name !== 'stage' || rollout.kind === 'staged');
   const choose = (value) => change({ state: value });
   const aside = html`<${StateChoice} rollout=${rollout} state=${state} onChoose=${choose} />`;
@@ -34,6 +35,14 @@ export function RolloutMembers({ rollout }) {
       <${Pager} total=${total} size=${PAGE_SIZE} page=${page} what="agents" />`}
     </${Remote}>
   </${Panel}>`;
+}
+
+// The numbers above and the lists below them come apart otherwise: what the rollout's own poll has seen, they see at once.
+export function useFollow(poll, rollout) {
+  const numbers = JSON.stringify(rollout.members);
+  useEffect(() => {
+    if (poll.data) poll.refresh();
+  }, [numbers]);
 }
 
 const COLUMNS = [

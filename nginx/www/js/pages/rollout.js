@@ -16,7 +16,7 @@ import { RolloutState } from '../components/update-badge.js';
 import { formatCount, formatDuration, sentence } from '../format.js';
 import { usePoll } from '../poll.js';
 import {
-  describePace, describeTarget, describeThresholds, describeWindows, endedOf, isOver, progressParts,
+  catchesLate, describePace, describeTarget, describeThresholds, describeWindows, endedOf, isOver, progressParts,
 } from '../rollout.js';
 
 const everyMs = (rollout) => (rollout && isOver(rollout) ? 10000 : 2000);
@@ -49,7 +49,8 @@ export function RolloutPage({ id, title }) {
 }
 
 // Why it does not move, and what would.
-function StateNotice({ rollout: { state, kind, reason, version, previousVersion } }) {
+function StateNotice({ rollout }) {
+  const { state, reason, version, previousVersion } = rollout;
   if (state === 'paused') {
     const text = html`<strong>Paused.</strong> ${sentence(reason)} Nothing more is offered until it is resumed.`;
     return html`<${Notice} tone="warn" icon="pause" role="status" text=${text} />`;
@@ -62,8 +63,8 @@ function StateNotice({ rollout: { state, kind, reason, version, previousVersion 
     const text = html`<strong>Aborted.</strong> Agents that have ${version} keep it.`;
     return html`<${Notice} tone="calm" icon="cross" role="status" text=${text} />`;
   }
-  if (state === 'done' && kind !== 'single') {
-    const text = 'Done. Agents that enrol or come back later are still given it, until the next rollout of its channel.';
+  if (catchesLate(rollout)) {
+    const text = 'Done. Agents that come later are still given it, until the next rollout of its channel.';
     return html`<${Notice} tone="good" icon="check" role="status" text=${text} />`;
   }
   return null;
