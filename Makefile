@@ -395,7 +395,7 @@ $$as_root apt-get -qq update && \
 $$as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends -o Dpkg::Use-Pty=0 $$missing
 endef
 
-.PHONY: run up down status deps-run build-run
+.PHONY: run up down status demo-update deps-run build-run
 run: build-run ## build and run everything in the foreground; Ctrl-C takes it down
 	@nginx/stack run
 up: build-run ## the same in the background
@@ -404,6 +404,8 @@ down: ## take everything down
 	@nginx/stack down
 status: ## show what is up
 	@nginx/stack status
+demo-update: build-run ## roll a next version of the agent out to this machine's, and show each step
+	+@nginx/demo-update
 
 deps-run: ## install what building and running take
 	$(call install_packages,$(RUN_PACKAGES))

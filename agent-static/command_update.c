@@ -130,7 +130,8 @@ static void tell(void *ctx, enum update_step step, int percent)
 {
     struct telling *t = ctx;
     int64_t now_ms = clock_monotonic_ms(t->agent->clock);
-    if (step == t->step && now_ms - t->told_ms < TELL_MS)
+    bool news = step != t->step;
+    if (!news && now_ms - t->told_ms < TELL_MS)
         return;
     t->step = step;
     t->told_ms = now_ms;
@@ -139,6 +140,8 @@ static void tell(void *ctx, enum update_step step, int percent)
     leave_note(t->args, t->agent, &note);
     if (!cli_switch(t->args, "note"))
         log_info("%s: %s %d %%", t->version, update_step_name(step), percent);
+    else if (news) /* between "offered" and "trial", which the agent says itself */
+        log_info("update to %s: %s", t->version, update_step_name(step));
 }
 
 int command_update_stage(const struct cli_args *args, void *ctx)

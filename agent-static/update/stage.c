@@ -189,9 +189,12 @@ static bool take_patch(struct run *r)
                                 .result_sha256 = r->release.sha256};
     if (rc == 0)
         rc = patch_apply(&patch, &err);
-    if (rc != 0)
-        log_info("the patch to %s is not taken, the whole file is: %s", r->release.version, err.msg);
     bool taken = rc == 0;
+    if (taken)
+        log_info("%s is made of %s and a patch of %lld bytes; the whole file has %lld", r->release.version,
+                 agent_version, (long long)found.size, (long long)r->release.size);
+    else
+        log_info("the patch to %s is not taken, the whole file is: %s", r->release.version, err.msg);
     if (part_remove(r->patch, r->patch_note, &err) != 0)
         log_warning("%s", err.msg);
     return taken;

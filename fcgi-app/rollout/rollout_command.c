@@ -64,7 +64,7 @@ static void describe(const json_t *rollout, char *ret, size_t size)
                    " of %" JSON_INTEGER_FORMAT " updated, %" JSON_INTEGER_FORMAT " under way, %" JSON_INTEGER_FORMAT
                    " failed",
                    text_of(rollout, "state"), stage + 1, json_array_size(stages), percent > 0 ? percent : count,
-                   percent > 0 ? " %" : " agents", count_of(rollout, well), count_of(rollout, total),
+                   percent > 0 ? " %" : count == 1 ? " agent" : " agents", count_of(rollout, well), count_of(rollout, total),
                    count_of(rollout, under_way), count_of(rollout, failed));
 }
 
