@@ -59,13 +59,13 @@ static void describe(const json_t *rollout, char *ret, size_t size)
     const json_t *at = json_array_get(stages, (size_t)stage);
     json_int_t percent = json_integer_value(json_object_get(at, "percent"));
     json_int_t count = json_integer_value(json_object_get(at, "count"));
-    (void)snprintf(ret, size,
-                   "%s, stage %" JSON_INTEGER_FORMAT " of %zu (%" JSON_INTEGER_FORMAT "%s): %" JSON_INTEGER_FORMAT
-                   " of %" JSON_INTEGER_FORMAT " updated, %" JSON_INTEGER_FORMAT " under way, %" JSON_INTEGER_FORMAT
-                   " failed",
-                   text_of(rollout, "state"), stage + 1, json_array_size(stages), percent > 0 ? percent : count,
-                   percent > 0 ? " %" : count == 1 ? " agent" : " agents", count_of(rollout, well), count_of(rollout, total),
-                   count_of(rollout, under_way), count_of(rollout, failed));
+    const char *unit = percent > 0 ? " %" : count == 1 ? " agent" : " agents";
+    (void)snprintf(
+        ret, size,
+        "%s, stage %" JSON_INTEGER_FORMAT " of %zu (%" JSON_INTEGER_FORMAT "%s): %" JSON_INTEGER_FORMAT
+        " of %" JSON_INTEGER_FORMAT " updated, %" JSON_INTEGER_FORMAT " under way, %" JSON_INTEGER_FORMAT " failed",
+        text_of(rollout, "state"), stage + 1, json_array_size(stages), percent > 0 ? percent : count, unit,
+        count_of(rollout, well), count_of(rollout, total), count_of(rollout, under_way), count_of(rollout, failed));
 }
 
 static void print_rollout(const json_t *rollout)
