@@ -73,6 +73,7 @@ static const struct field fields[] = {
     NUMBER(trial_s, KIND_COUNT, 1, TRIAL_S_MAX),
     NUMBER(starts, KIND_COUNT, 0, COUNT_MAX),
     NUMBER(round, KIND_COUNT, 1, COUNT_MAX),
+    {.key = "proven", .kind = KIND_COUNT, .optional = true, .offset = offsetof(struct state, proven), .max = 1},
     TEXT(epoch, is_epoch, false),
     NUMBER(seq, KIND_NUMBER, 0, INT64_MAX),
     NUMBER(replayed, KIND_NUMBER, 0, INT64_MAX),
@@ -194,7 +195,10 @@ static int print_field(const struct field *f, const struct state *s, char *to, s
         if (f->optional && *(const char *)at == '\0')
             return 0;
         return snprintf(to, room, "%s %s\n", f->key, (const char *)at);
-    case KIND_COUNT: return snprintf(to, room, "%s %u\n", f->key, *(const uint32_t *)at);
+    case KIND_COUNT:
+        if (f->optional && *(const uint32_t *)at == 0)
+            return 0;
+        return snprintf(to, room, "%s %u\n", f->key, *(const uint32_t *)at);
     case KIND_NUMBER: return snprintf(to, room, "%s %llu\n", f->key, (unsigned long long)*(const uint64_t *)at);
     }
     return -1;

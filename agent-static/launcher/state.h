@@ -36,6 +36,7 @@ struct state {
     uint32_t trial_s;
     uint32_t starts;
     uint32_t round;
+    uint32_t proven; /* 1: the old one reached the server right before this trial */
     char epoch[RULES_EPOCH_SIZE];
     uint64_t seq;      /* of the epoch, when the trial began */
     uint64_t replayed; /* the server is known to have the epoch up to here */

@@ -90,9 +90,10 @@ static void start_from(struct trial *t, const struct rules_replayed *r)
 }
 
 /* What the old one said of the log is where the next trial starts from: it may have been through a boot. */
-static unsigned try_again(struct trial *t)
+static unsigned try_again(struct trial *t, uint32_t proven)
 {
     struct state *s = &t->state;
+    s->proven = proven;
     if (t->heard.epoch[0] != '\0')
         start_from(t, &t->heard);
     s->round++;
@@ -203,9 +204,12 @@ static void old_replayed(struct trial *t, const struct rules_replayed *r)
         t->replayed = true;
 }
 
+/* The server may have been away for just as long as the new one was on trial. Now it is there: one that does not reach
+ * it this time is bad. */
 static unsigned old_reached_server(struct trial *t)
 {
-    return t->state.phase == STATE_RESTORED ? enter(t, STATE_REJECTED) : try_again(t);
+    bool final = t->state.phase == STATE_RESTORED && t->state.proven == 1;
+    return final ? enter(t, STATE_REJECTED) : try_again(t, 1);
 }
 
 static unsigned old_late(struct trial *t, int64_t now_ms)
@@ -213,7 +217,7 @@ static unsigned old_late(struct trial *t, int64_t now_ms)
     if (now_ms < trial_due(t))
         return 0;
     if (t->state.phase == STATE_WAITING)
-        return try_again(t);
+        return try_again(t, 0);
     (void)enter(t, STATE_WAITING);
     t->until_ms = now_ms + trial_backoff_ms(&t->state);
     return TRIAL_SAVE;

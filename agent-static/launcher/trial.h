@@ -5,9 +5,11 @@
  *     |  \  crash, exit, silence, third start, damaged log
  *     |   `-----------------------------------------------> REJECTED
  *     |                                                         ^
- *     | the server was not reached in time                      | the old one reaches it in time
+ *     | the server was not reached in time                      | the old one reaches it, and did before this trial
  *     `---> RESTORED -------------------------------------------'
- *     ^         | nor does the old one reach it: an outage
+ *     ^       | |
+ *     |       | | the old one reaches it, for the first time: the server may have been away for as long as the trial
+ *     |<------' | nor does the old one reach it: an outage
  *     |         v
  *     `----- WAITING     a back-off has passed, or the old one reaches the server
  *

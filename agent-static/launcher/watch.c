@@ -52,7 +52,11 @@ static void tell(const struct watch *w, enum state_phase before)
 {
     const struct state *s = &w->trial.state;
     switch (s->phase) {
-    case STATE_TRIAL: say("info", "%s gets trial number %u", s->version, s->round); break;
+    case STATE_TRIAL:
+        if (before == STATE_RESTORED) /* which it may not have been a moment ago */
+            say("warning", "%s reaches the server: %s gets another trial, the last one", s->previous, s->version);
+        say("info", "%s gets trial number %u", s->version, s->round);
+        break;
     case STATE_COMMITTED: say("info", "%s is committed", s->version); break;
     case STATE_WAITING:
         say("warning",

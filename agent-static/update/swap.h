@@ -10,7 +10,8 @@
  *   previous 0.1.0
  *   trial_s 120               how long it may take to reach the server
  *   starts 0                  of the one on trial, in this round
- *   round 1                   which trial it is; an outage of the server gives another
+ *   round 1                   which trial it is; not reaching the server gives another
+ *   proven 1                  the old one reached the server right before; not there when it did not
  *   epoch 0123456789abcdef    of the event log when the trial began, and its last event: a healthy agent says
  *   seq 4711                    "replayed <epoch> <seq>" on the watchdog pipe
  *   replayed 4700             how far the server had it then

@@ -291,10 +291,41 @@ static void what_the_new_one_says_while_it_ends_counts_no_more(void **state)
     assert_int_equal(t.state.phase, STATE_RESTORED);
 }
 
-static void an_old_one_that_reaches_the_server_has_the_new_one_rejected(void **state)
+/* In RESTORED, after a trial that began with the server in reach. */
+static struct trial restored_again(void)
+{
+    struct trial t = in_phase(STATE_RESTORED);
+    t.state.proven = 1;
+    return t;
+}
+
+static void the_first_time_it_may_have_been_the_server_that_was_away(void **state)
 {
     (void)state;
     struct trial t = in_phase(STATE_RESTORED);
+    (void)feed(&t, TRIAL_ACKNOWLEDGED, 1);
+    assert_int_equal(replay(&t, EPOCH, SEQ + 3, EPOCH, 2), TRIAL_SAVE | TRIAL_PLACE | TRIAL_END);
+    assert_int_equal(t.state.phase, STATE_TRIAL);
+    assert_int_equal(t.state.round, 2);
+    assert_int_equal(t.state.proven, 1);
+    assert_int_equal(t.state.seq, SEQ + 3);
+}
+
+static void a_trial_after_a_back_off_proves_nothing_of_the_server(void **state)
+{
+    (void)state;
+    struct trial t = restored_again();
+    (void)feed(&t, TRIAL_TIME, 120);
+    assert_int_equal(t.state.phase, STATE_WAITING);
+    (void)feed(&t, TRIAL_TIME, 120 + 240);
+    assert_int_equal(t.state.phase, STATE_TRIAL);
+    assert_int_equal(t.state.proven, 0);
+}
+
+static void an_old_one_that_reaches_the_server_before_and_after_has_the_new_one_rejected(void **state)
+{
+    (void)state;
+    struct trial t = restored_again();
     assert_int_equal(feed(&t, TRIAL_ACKNOWLEDGED, 1), 0);
     assert_int_equal(replay(&t, EPOCH, SEQ, EPOCH, 2), TRIAL_SAVE);
     assert_int_equal(t.state.phase, STATE_REJECTED);
@@ -304,7 +335,7 @@ static void an_old_one_that_reaches_the_server_has_the_new_one_rejected(void **s
 static void an_old_one_is_trusted_with_whatever_its_log_has_become(void **state)
 {
     (void)state;
-    struct trial t = in_phase(STATE_RESTORED);
+    struct trial t = restored_again();
     (void)feed(&t, TRIAL_ACKNOWLEDGED, 1);
     assert_int_equal(replay(&t, OLDER, 9, ANOTHER, 2), 0);
     assert_int_equal(replay(&t, ANOTHER, 1, ANOTHER, 2), TRIAL_SAVE);
@@ -394,7 +425,7 @@ static void the_next_trial_starts_from_where_the_old_one_has_brought_the_log(voi
 static void an_old_agent_says_too_little_to_start_from_but_enough_to_reject(void **state)
 {
     (void)state;
-    struct trial t = in_phase(STATE_RESTORED);
+    struct trial t = restored_again();
     (void)feed(&t, TRIAL_ACKNOWLEDGED, 1);
     assert_int_equal(replay(&t, "", 5, "", 1), TRIAL_SAVE);
     assert_int_equal(t.state.phase, STATE_REJECTED);
@@ -497,7 +528,9 @@ int main(void)
         cmocka_unit_test(the_word_of_old_agents_says_nothing_of_a_new_one),
         cmocka_unit_test(no_acknowledgement_in_time_puts_the_old_one_back_to_be_asked),
         cmocka_unit_test(what_the_new_one_says_while_it_ends_counts_no_more),
-        cmocka_unit_test(an_old_one_that_reaches_the_server_has_the_new_one_rejected),
+        cmocka_unit_test(the_first_time_it_may_have_been_the_server_that_was_away),
+        cmocka_unit_test(a_trial_after_a_back_off_proves_nothing_of_the_server),
+        cmocka_unit_test(an_old_one_that_reaches_the_server_before_and_after_has_the_new_one_rejected),
         cmocka_unit_test(an_old_one_is_trusted_with_whatever_its_log_has_become),
         cmocka_unit_test(the_server_takes_heartbeats_but_no_events_is_an_outage_too),
         cmocka_unit_test(an_old_one_that_does_not_reach_it_either_means_an_outage),
