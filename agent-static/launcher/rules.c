@@ -27,7 +27,8 @@ bool rules_is_silent(int64_t last_sign_ms, int64_t now_ms)
 
 /* --- words --- */
 
-/* Both move *at on only when they succeed. */
+/* Both move *at on only when they succeed. A number beyond INT64_MAX is none: A.trial could not hold it, and a state
+ * that cannot be written down is forgotten with the next start of the launcher. */
 static bool take_number(const char **at, uint64_t *ret)
 {
     uint64_t n = 0;
@@ -36,6 +37,8 @@ static bool take_number(const char **at, uint64_t *ret)
         return false;
     for (size_t i = 0; i < digits; i++)
         n = n * 10 + (uint64_t)((*at)[i] - '0');
+    if (n > INT64_MAX)
+        return false;
     *at += digits;
     *ret = n;
     return true;

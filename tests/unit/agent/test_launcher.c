@@ -92,6 +92,7 @@ static void other_words_are_no_sign_of_life(void **state)
         "replayed \n",
         "replayed 1x\n",
         "replayed 99999999999999999999\n",
+        "replayed 0123456789abcdef 9223372036854775808\n", /* more than A.trial can hold */
         "replayed 0123456789abcdef\n",
         "replayed 0123456789abcdef \n",
         "replayed 0123456789abcde 1\n",
