@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "common/file.h"
 #include "common/fnv1a.h"
@@ -131,6 +132,16 @@ static void trial_rejected(struct poller *p, const char *agent_path, const struc
         log_warning("cleaning up after the update: %s", err.msg);
 }
 
+/* Whether we are the one that was rejected, running on because the launcher could not put the old one back yet. What it
+ * needs for that must stay; without it there is nothing to wait for. */
+static bool is_to_be_replaced(const char *agent_path, const struct swap_state *trial)
+{
+    char backup[PATH_MAX];
+    struct err err = {0};
+    return strcmp(trial->version, agent_version) == 0 && swap_path(agent_path, ".backup", backup, &err) == 0 &&
+           access(backup, F_OK) == 0;
+}
+
 /* Reads A.trial. True while a trial is not over. */
 static bool settle(struct poller *p)
 {
@@ -151,7 +162,13 @@ static bool settle(struct poller *p)
     switch (trial.phase) {
     case SWAP_NONE: return false;
     case SWAP_COMMITTED: trial_committed(p, path, &trial); return false;
-    case SWAP_REJECTED: trial_rejected(p, path, &trial); return false;
+    case SWAP_REJECTED:
+        if (is_to_be_replaced(path, &trial)) {
+            enter(p, UPDATE_TRIAL, trial.version, trial.reason);
+            return true;
+        }
+        trial_rejected(p, path, &trial);
+        return false;
     case SWAP_TRIAL: enter(p, UPDATE_TRIAL, trial.version, ""); return true;
     case SWAP_RESTORED:
     case SWAP_WAITING: enter(p, UPDATE_TRIAL, trial.version, trial.reason); return true;

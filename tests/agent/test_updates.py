@@ -110,6 +110,23 @@ def test_a_bad_release_is_taken_back_and_reported(updatable, name, reason, monke
         updatable.assert_events_whole()
 
 
+def test_a_release_that_could_not_be_taken_back_yet_leaves_what_it_takes(updatable, monkeypatch):
+    """It runs on for want of another, and must not tidy the old one away."""
+    monkeypatch.setenv("MUSTER_TEST_EXIT_S", "4")
+    updatable.start()
+    updatable.wait_version_known()
+    version = update(updatable, releases.EXIT)
+    wait_until(lambda: f"{version} is on trial" in updatable.log_text(), 60, "the trial begins")
+    backup = updatable.agent.with_name("muster-agent.backup")
+    backup.chmod(0o644)
+    wait_until(lambda: "0.1.0 cannot be put back" in updatable.log_text(), 30, "it is said")
+    wait_until(lambda: updatable.log_text().count(f"muster-agent {version} starts") > 1, 30, "it runs again")
+    backup.chmod(0o755)
+    updatable.wait_reported("restored", version, 60)
+    assert updatable.version() == "0.1.0"
+    wait_until(lambda: updatable.litter() == [], 10, "nothing is left beside the binary")
+
+
 def test_a_version_that_failed_is_skipped_until_somebody_says_otherwise(running):
     version = update(running, releases.CRASH)
     running.wait_reported("restored", version)
