@@ -55,7 +55,7 @@ int engine_pause(struct engine *e, struct rollout *r, const char *reason, struct
 struct candidate {
     char id[UUID_SIZE];
     char version[UPDATE_VERSION_SIZE];
-    bool container, can_update, there, busy;
+    bool container, can_update, there, busy, reachable;
 };
 
 struct candidates {
@@ -84,6 +84,7 @@ static int read_candidates(struct engine *e, enum db_statement statement, struct
         c->can_update = member_capable(db_rows_text(&rows, 3), "update");
         c->there = db_rows_int(&rows, 4, 0) != 0;
         c->busy = db_rows_int(&rows, 5, 0) != 0;
+        c->reachable = db_rows_int(&rows, 6, 0) != 0;
         rc = 0;
     }
     db_rows_done(&rows);
@@ -111,6 +112,9 @@ static int sort_out(struct engine *e, struct drive *d, const struct candidate *c
                                  .container = c->container,
                                  .can_update = c->can_update};
     *ret = false;
+    if (!c->reachable) /* a grant was taken back, or the agent has another owner */
+        return offer_move(e->db, &who, MEMBER_CANCELLED, "the person who began this may not see it any more", 0,
+                          e->now_ms, &e->rev, err);
     if (!c->there || c->busy)
         return offer_defer(e->db, &who, c->there ? "another rollout updates it" : "it is offline", 0, e->now_ms, NULL,
                            err);

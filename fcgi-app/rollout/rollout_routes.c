@@ -19,8 +19,8 @@ static const char *viewer_of(const struct req *r)
     return r->principal.role == ROLE_ADMIN ? NULL : r->principal.id;
 }
 
-/* Whether the person may see it: 0 or ERR_NOT_FOUND. *ret_counts_for: the viewer whose members count; NULL: all. */
-static int may_see(struct req *r, const char *id, const char **ret_counts_for, struct err *err)
+/* Whether the person may see it: 0 or ERR_NOT_FOUND. */
+static int may_see(struct req *r, const char *id, bool *ret_owner, struct err *err)
 {
     struct db_rows rows;
     int rc = db_query_one(r->db, DB_ROLLOUT_VISIBLE, DB_ARGS(DB_TEXT("id", id), DB_TEXT("viewer", viewer_of(r))), &rows,
@@ -30,20 +30,21 @@ static int may_see(struct req *r, const char *id, const char **ret_counts_for, s
     if (rc < 0)
         return rc;
     const char *owner = db_rows_text(&rows, 0);
-    *ret_counts_for = owner != NULL && strcmp(owner, r->principal.id) == 0 ? NULL : viewer_of(r);
+    *ret_owner = owner != NULL && strcmp(owner, r->principal.id) == 0;
     db_rows_done(&rows);
     return 0;
 }
 
+/* Whoever has made it may have lost a grant since: nobody is shown more of it than is theirs to see. */
 static int read_rollout(struct req *r, const char *id, json_t **ret, struct err *err)
 {
     struct rollout rollout = {0};
-    const char *counts_for = NULL;
-    int rc = may_see(r, id, &counts_for, err);
+    bool owner = false;
+    int rc = may_see(r, id, &owner, err);
     if (rc == 0)
         rc = rollout_load(r->db, id, &rollout, err);
     if (rc == 0)
-        rc = rollout_json(r->db, &rollout, counts_for, ret, err);
+        rc = rollout_json(r->db, &rollout, viewer_of(r), ret, err);
     rollout_done(&rollout);
     return rc;
 }
@@ -169,7 +170,8 @@ void rollout_members(struct req *r)
 {
     struct list_query q = {.state = query_or_empty(r, "state")};
     enum member_state state;
-    const char *viewer = NULL;
+    const char *viewer = viewer_of(r);
+    bool owner = false;
     struct err err = {0};
     int64_t total = 0;
     if (q.state[0] != '\0' && !member_state_parse(q.state, &state)) {
@@ -180,7 +182,7 @@ void rollout_members(struct req *r)
         !req_query_int(r, "offset", 0, INT64_C(1) << 40, 0, &q.offset))
         return;
     json_t *items = json_array();
-    int rc = may_see(r, r->params[0], &viewer, &err);
+    int rc = may_see(r, r->params[0], &owner, &err);
     if (rc == 0)
         rc = rollout_number(
             r->db, DB_ROLLOUT_MEMBER_PAGE_COUNT,
@@ -308,9 +310,9 @@ static int write_change(struct db *db, void *ctx, struct err *err)
 /* Only who has made it, or an admin. Others who may see it are told so. */
 static int may_change(struct req *r, const char *id, struct err *err)
 {
-    const char *counts_for = NULL;
-    int rc = may_see(r, id, &counts_for, err);
-    if (rc == 0 && counts_for != NULL)
+    bool owner = false;
+    int rc = may_see(r, id, &owner, err);
+    if (rc == 0 && !owner && viewer_of(r) != NULL)
         rc = err_set(err, ERR_DENIED, "another person has made this rollout");
     return rc;
 }

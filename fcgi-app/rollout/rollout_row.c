@@ -235,21 +235,46 @@ static json_t *plan_json(const struct rollout_plan *plan)
                      plan->silence_s);
 }
 
+/* The target; of a list of agents, which are members all, those that the viewer may see. */
+static int target_json(struct db *db, const struct rollout *r, const char *viewer, json_t **ret, struct err *err)
+{
+    struct db_rows rows;
+    if (viewer == NULL || json_object_get(r->target, "agents") == NULL) {
+        *ret = json_incref(r->target);
+        return 0;
+    }
+    json_t *seen = json_array();
+    int rc = db_query(db, DB_ROLLOUT_MEMBERS_SEEN, DB_ARGS(DB_TEXT("rollout", r->id), DB_TEXT("viewer", viewer)), &rows,
+                      err);
+    while (rc == 0 && (rc = db_rows_next(&rows, err)) == DB_ROW)
+        rc = json_array_append_new(seen, json_string(db_rows_text(&rows, 0))) == 0
+                 ? 0
+                 : err_set(err, ERR_NOMEM, "out of memory");
+    db_rows_done(&rows);
+    if (rc == 0)
+        *ret = json_pack("{s:O}", "agents", seen);
+    json_decref(seen);
+    return rc;
+}
+
 int rollout_json(struct db *db, const struct rollout *r, const char *viewer, json_t **ret, struct err *err)
 {
     struct rollout_counts counts;
+    json_t *target = NULL;
     int rc = rollout_counts_get(db, r->id, viewer, &counts, err);
+    if (rc == 0)
+        rc = target_json(db, r, viewer, &target, err);
     if (rc != 0)
         return rc;
     json_t *json = plan_json(&r->plan);
-    json_t *rest = json_pack("{s:s,s:s,s:s,s:s?,s:s,s:s,s:O,s:I,s:o,s:s?,s:s,s:s,s:o,s:I,s:I,s:o}", "id", r->id, "kind",
+    json_t *rest = json_pack("{s:s,s:s,s:s,s:s?,s:s,s:s,s:o,s:I,s:o,s:s?,s:s,s:s,s:o,s:I,s:I,s:o}", "id", r->id, "kind",
                              rollout_kind_name(r->kind), "version", r->version, "previousVersion",
                              r->previous_version[0] != '\0' ? r->previous_version : NULL, "channel", r->channel,
-                             "owner_id", r->owner_id, "target", r->target, "stage", (json_int_t)r->stage,
-                             "stageDone_ms", time_json(r->stage_done_ms), "salt", r->salt_given ? r->salt : NULL,
-                             "state", rollout_state_name(r->state), "reason", r->reason, "members",
-                             counts_json(&counts), "created_ms", (json_int_t)r->created_ms, "updated_ms",
-                             (json_int_t)r->updated_ms, "finished_ms", time_json(r->finished_ms));
+                             "owner_id", r->owner_id, "target", target, "stage", (json_int_t)r->stage, "stageDone_ms",
+                             time_json(r->stage_done_ms), "salt", r->salt_given ? r->salt : NULL, "state",
+                             rollout_state_name(r->state), "reason", r->reason, "members", counts_json(&counts),
+                             "created_ms", (json_int_t)r->created_ms, "updated_ms", (json_int_t)r->updated_ms,
+                             "finished_ms", time_json(r->finished_ms));
     bool ok = rest != NULL && json_object_update(json, rest) == 0;
     json_decref(rest);
     if (!ok) {

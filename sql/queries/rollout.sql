@@ -134,11 +134,15 @@ WHERE m.rollout_id = :rollout AND m.agent_id = :agent;
 
 -- name: rollout_candidates
 -- The next in turn, whether they are there or not: those that are not become away, and are not in the way next time.
+-- The last column: whether the rollout's owner may still see it.
 SELECT m.agent_id, a.version, a.deployment_mode, a.capabilities,
     CASE WHEN a.offline_after_ms > :now AND a.status <> 'offline' AND a.deactivated_ms IS NULL
               AND a.quarantined_ms IS NULL THEN 1 ELSE 0 END,
-    (SELECT COUNT(*) FROM agent_updates u WHERE u.agent_id = m.agent_id AND u.offer_rollout_id IS NOT NULL)
-FROM rollout_members m JOIN agents a ON a.id = m.agent_id
+    (SELECT COUNT(*) FROM agent_updates u WHERE u.agent_id = m.agent_id AND u.offer_rollout_id IS NOT NULL),
+    CASE WHEN o.role = 'admin' OR a.user_id = o.id OR EXISTS
+        (SELECT 1 FROM grants g WHERE g.user_id = o.id AND g.kind = 'agent' AND g.object_id = a.id) THEN 1 ELSE 0 END
+FROM rollout_members m JOIN agents a ON a.id = m.agent_id JOIN rollouts r ON r.id = m.rollout_id
+    JOIN users o ON o.id = r.user_id
 WHERE m.rollout_id = :rollout AND m.state = 'pending' AND m.direction = :direction AND m.bucket < :below
 ORDER BY m.bucket, m.agent_id LIMIT :limit;
 
@@ -146,8 +150,11 @@ ORDER BY m.bucket, m.agent_id LIMIT :limit;
 SELECT m.agent_id, a.version, a.deployment_mode, a.capabilities,
     CASE WHEN a.offline_after_ms > :now AND a.status <> 'offline' AND a.deactivated_ms IS NULL
               AND a.quarantined_ms IS NULL THEN 1 ELSE 0 END,
-    (SELECT COUNT(*) FROM agent_updates u WHERE u.agent_id = m.agent_id AND u.offer_rollout_id IS NOT NULL)
-FROM rollout_members m JOIN agents a ON a.id = m.agent_id
+    (SELECT COUNT(*) FROM agent_updates u WHERE u.agent_id = m.agent_id AND u.offer_rollout_id IS NOT NULL),
+    CASE WHEN o.role = 'admin' OR a.user_id = o.id OR EXISTS
+        (SELECT 1 FROM grants g WHERE g.user_id = o.id AND g.kind = 'agent' AND g.object_id = a.id) THEN 1 ELSE 0 END
+FROM rollout_members m JOIN agents a ON a.id = m.agent_id JOIN rollouts r ON r.id = m.rollout_id
+    JOIN users o ON o.id = r.user_id
 WHERE m.rollout_id = :rollout AND m.urgent = 1 AND m.state = 'pending' AND m.direction = 'forward'
 ORDER BY m.agent_id LIMIT :limit;
 
@@ -314,6 +321,13 @@ WHERE rollout_id = :rollout
         (SELECT id FROM agents WHERE user_id = :viewer
          UNION SELECT object_id FROM grants WHERE user_id = :viewer AND kind = 'agent'))
 GROUP BY state, direction ORDER BY state, direction;
+
+-- name: rollout_members_seen
+SELECT agent_id FROM rollout_members
+WHERE rollout_id = :rollout AND agent_id IN
+    (SELECT id FROM agents WHERE user_id = :viewer
+     UNION SELECT object_id FROM grants WHERE user_id = :viewer AND kind = 'agent')
+ORDER BY agent_id;
 
 -- name: rollout_member_page
 SELECT m.agent_id, a.name, a.version, m.bucket, m.stage, m.direction,

@@ -382,6 +382,35 @@ def test_labels_and_tenants_choose(own, spec, boss, release):
     problem(two.post(f"/api/rollouts/{everybody['id']}/pause"), 403, "forbidden")
 
 
+def test_a_rollout_names_no_agents_to_those_who_may_not_see_them(own, spec, boss, release):
+    one = Person.add(own, spec, "operator")
+    theirs, other = one.register("theirs"), boss.register("other")
+    rollout = begin(boss, release(), [theirs, other])
+    assert set(rollout["target"]["agents"]) == {theirs.id, other.id}
+    assert look(one, rollout)["target"] == {"agents": [theirs.id]}
+    assert other.id not in one.get("/api/rollouts").text
+
+
+def test_a_grant_that_is_taken_back_ends_what_a_rollout_reaches_and_shows(own, spec, boss, release):
+    one = Person.add(own, spec, "operator")
+    lent, mine = boss.register("lent"), one.register("mine")
+    own.change("INSERT INTO grants (user_id, kind, object_id, created_ms) VALUES (?, 'agent', ?, 1)", one.user["id"],
+               lent.id)
+    rollout = begin(one, release(), [lent, mine])
+    assert look(one, rollout)["members"]["total"] == 2
+    own.change("DELETE FROM grants WHERE user_id = ?", one.user["id"])
+    assert look(one, rollout)["members"]["total"] == 1
+    assert look(one, rollout)["target"] == {"agents": [mine.id]}
+    assert [m["agentId"] for m in members(one, rollout)] == [mine.id]
+
+    def reached():
+        replies = [agent.beat(capabilities=["update"], proto=1) for agent in (lent, mine)]
+        return replies[1].get("update") and look(boss, rollout)["members"]
+
+    assert wait_until(reached, 20, "mine is offered the release")["cancelled"] == 1
+    assert "update" not in lent.beat(capabilities=["update"])
+
+
 def test_an_agent_that_cannot_update_is_left_alone_and_a_container_is_only_counted(own, boss, release):
     version = release(container_image="registry/agent:1")
     old, container = boss.register("cannot"), boss.register("container")
