@@ -8,6 +8,8 @@
 #include "common/version.h"
 #include "rollout/engine.h"
 
+enum { OPEN_MAX = 100 }; /* staged rollouts of one person that have not ended */
+
 int act_audit(struct db *db, const struct audit_key *key, struct audit_entry entry, const char *action, const char *id,
               const char *detail, struct err *err)
 {
@@ -131,6 +133,21 @@ static int find_previous(struct db *db, const struct rollout_new *new, const str
     return rc;
 }
 
+/* The engine goes over all that are under way every few seconds. */
+static int check_count(struct db *db, const struct rollout_new *new, struct err *err)
+{
+    int64_t open = 0;
+    if (new->kind != ROLLOUT_STAGED)
+        return 0;
+    int rc = rollout_number(db, DB_ROLLOUT_OPEN_COUNT,
+                            DB_ARGS(DB_TEXT("user", new->owner_id), DB_TEXT("kind", rollout_kind_name(new->kind))),
+                            &open, err);
+    if (rc == 0 && open >= OPEN_MAX)
+        rc = err_set(err, ERR_CONFLICT, "%d rollouts of yours have not ended yet: abort those that are done with",
+                     OPEN_MAX);
+    return rc;
+}
+
 int act_create(struct db *db, struct rollout_new *new, struct err *err)
 {
     struct rollout_release release;
@@ -140,6 +157,8 @@ int act_create(struct db *db, struct rollout_new *new, struct err *err)
     if (rc == 0 && !release.published)
         rc = err_set(err, ERR_CONFLICT, "release %s is not published: 'muster-app release publish %s'", new->version,
                      new->version);
+    if (rc == 0)
+        rc = check_count(db, new, err);
     if (rc == 0)
         rc = find_previous(db, new, &release, previous, err);
     if (rc == 0)

@@ -6,8 +6,8 @@
 #include "auth/audit.h"
 #include "rollout/rollout_row.h"
 
-/* Begins a rollout. ERR_CONFLICT: the release is not published. ERR_NOT_FOUND: there is no such release, or an agent
- * of the target is not there or not the owner's to see. */
+/* Begins a rollout. ERR_CONFLICT: the release is not published, or the person has too many under way. ERR_NOT_FOUND:
+ * there is no such release, or an agent of the target is not there or not the owner's to see. */
 struct rollout_new {
     const struct audit_key *audit_key;
     struct audit_entry audit; /* actor, time, address, request id; the rest is filled in */

@@ -376,26 +376,43 @@ static int drive(struct engine *e, struct rollout *r, struct candidates *list, s
 
 /* --- a step --- */
 
-static int read_active(struct engine *e, char ids[ACTIVE_MAX][UUID_SIZE], size_t *ret_count, struct err *err)
-{
-    struct db_rows rows;
-    size_t count = 0;
-    int rc = db_query(e->db, DB_ROLLOUT_ACTIVE,
-                      DB_ARGS(DB_INT("late_since", e->now_ms - 30 * DAY_MS), DB_INT("limit", ACTIVE_MAX)), &rows, err);
-    while (rc == 0 && count < ACTIVE_MAX && (rc = db_rows_next(&rows, err)) == DB_ROW) {
-        copy(ids[count++], UUID_SIZE, &rows, 0);
-        rc = 0;
-    }
-    db_rows_done(&rows);
-    *ret_count = count;
-    return rc;
-}
+/* A round goes over all active rollouts, so many a step, the oldest first: however many there are, each has its turn.
+ */
+struct round {
+    int64_t after_ms; /* of the last one that had it, when it was created */
+    char after[UUID_SIZE];
+    int64_t wait_ms; /* the least that a step of it asked for */
+};
 
 struct step {
     struct engine engine;
+    struct round *round;
     bool minimum_due;
+    bool last; /* of the round */
     struct candidates candidates;
 };
+
+static int read_active(struct step *step, char ids[ACTIVE_MAX][UUID_SIZE], size_t *ret_count, struct err *err)
+{
+    struct engine *e = &step->engine;
+    struct round *round = step->round;
+    struct db_rows rows;
+    size_t count = 0;
+    int rc = db_query(e->db, DB_ROLLOUT_ACTIVE,
+                      DB_ARGS(DB_INT("late_since", e->now_ms - 30 * DAY_MS), DB_INT("after_ms", round->after_ms),
+                              DB_TEXT("after", round->after), DB_INT("limit", ACTIVE_MAX)),
+                      &rows, err);
+    while (rc == 0 && count < ACTIVE_MAX && (rc = db_rows_next(&rows, err)) == DB_ROW) {
+        copy(ids[count++], UUID_SIZE, &rows, 0);
+        copy(round->after, sizeof round->after, &rows, 0);
+        round->after_ms = db_rows_int(&rows, 1, 0);
+        rc = 0;
+    }
+    db_rows_done(&rows);
+    step->last = count < ACTIVE_MAX;
+    *ret_count = count;
+    return rc;
+}
 
 static int write_step(struct db *db, void *ctx, struct err *err)
 {
@@ -408,7 +425,7 @@ static int write_step(struct db *db, void *ctx, struct err *err)
     if (rc == 0 && step->minimum_due)
         rc = engine_minimum(e, err);
     if (rc == 0)
-        rc = read_active(e, ids, &count, err);
+        rc = read_active(step, ids, &count, err);
     for (size_t i = 0; rc == 0 && i < count; i++) {
         struct rollout r = {0};
         rc = rollout_load(db, ids[i], &r, err);
@@ -453,7 +470,9 @@ static int is_due(struct app *app, struct rollout_schedule *s, int64_t now_ms, b
 static int run_steps(struct app *app, struct rollout_schedule *s, struct err *err)
 {
     static const struct timespec pause = {.tv_nsec = STEP_PAUSE_MS * 1000000L};
-    struct step step;
+    const struct round first = {.wait_ms = NOTHING_TO_DO_MS};
+    struct round round = first;
+    struct step step = {.round = &round};
     bool due = false, minimum_due = false;
     int rc = is_due(app, s, clock_now_ms(app->clock), &due, &minimum_due, err);
     for (int i = 0; rc == 0 && due && i < STEPS_MAX; i++) {
@@ -466,8 +485,11 @@ static int run_steps(struct app *app, struct rollout_schedule *s, struct err *er
             .wait_ms = NOTHING_TO_DO_MS,
         };
         rc = db_write(app->writer, write_step, &step, err);
-        s->next_ms = step.engine.now_ms + step.engine.wait_ms;
-        due = step.engine.wait_ms == 0;
+        round.wait_ms = least(round.wait_ms, step.engine.wait_ms);
+        s->next_ms = step.engine.now_ms + round.wait_ms;
+        due = !step.last || round.wait_ms == 0;
+        if (step.last)
+            round = first;
         if (due)
             (void)nanosleep(&pause, NULL);
     }

@@ -32,14 +32,19 @@ FROM rollouts WHERE id = :id;
 SELECT id FROM rollouts WHERE id = :key OR version = :key
 ORDER BY CASE WHEN id = :key THEN 0 ELSE 1 END, created_ms DESC, id DESC LIMIT 1;
 
+-- name: rollout_open_count
+SELECT COUNT(*) FROM rollouts
+WHERE user_id = :user AND kind = :kind AND state IN ('running', 'paused', 'rolling_back');
+
 -- name: rollout_active
 -- What the engine drives: those that run, and those that are done and still catch late hosts, until the next rollout of
 -- the same person in the same channel takes over.
-SELECT r.id FROM rollouts r
-WHERE r.state IN ('running', 'rolling_back')
-   OR (r.state IN ('done', 'rolled_back') AND r.kind <> 'single' AND r.finished_ms > :late_since AND NOT EXISTS
-       (SELECT 1 FROM rollouts n WHERE n.user_id = r.user_id AND n.channel = r.channel AND n.kind = r.kind
-        AND n.created_ms > r.created_ms))
+SELECT r.id, r.created_ms FROM rollouts r
+WHERE (r.created_ms, r.id) > (:after_ms, :after)
+    AND (r.state IN ('running', 'rolling_back')
+     OR (r.state IN ('done', 'rolled_back') AND r.kind <> 'single' AND r.finished_ms > :late_since AND NOT EXISTS
+         (SELECT 1 FROM rollouts n WHERE n.user_id = r.user_id AND n.channel = r.channel AND n.kind = r.kind
+          AND n.created_ms > r.created_ms)))
 ORDER BY r.created_ms, r.id LIMIT :limit;
 
 -- name: rollout_visible

@@ -366,6 +366,51 @@ static void all_of_a_large_fleet_is_looked_at_before_anybody_is_offered(void **s
     assert_int_equal(number(f, "SELECT MAX(bucket) FROM rollout_members WHERE state = 'offered'"), 0);
 }
 
+static void however_many_go_on_each_gets_its_turn(void **state)
+{
+    struct fleet *f = *state;
+    struct rollout_plan plan = plan_of(100, 10);
+    add_agents(f, 0, 3, "0.1.0");
+    add_release(f, "0.2.0", "");
+    const char *id = begin(f, "0.2.0", &plan);
+    sql(f, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 250) "
+           "INSERT INTO rollouts (id, user_id, kind, version, previous_version, channel, target, stages, windows, "
+           "max_in_flight, max_per_minute, silence_s, state, scanned, created_ms, updated_ms) "
+           "SELECT printf('0199f3a0-0000-7000-8000-%012x', i), user_id, kind, version, previous_version, channel, "
+           "target, stages, windows, max_in_flight, max_per_minute, silence_s, state, 0, 1, 1 FROM rollouts, n");
+    tick(f);
+    assert_int_equal(everybody_says(f, id, UPDATE_COMMITTED, "0.2.0", ""), 3);
+}
+
+static void one_person_has_no_end_of_rollouts_under_way(void **state)
+{
+    struct fleet *f = *state;
+    struct rollout_plan plan = plan_of(100, 10);
+    struct err err = {0};
+    add_release(f, "0.2.0", "");
+    const char *id = begin(f, "0.2.0", &plan);
+    sql(f, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 99) "
+           "INSERT INTO rollouts (id, user_id, kind, version, previous_version, channel, target, stages, windows, "
+           "max_in_flight, max_per_minute, silence_s, state, created_ms, updated_ms) "
+           "SELECT printf('0199f3a0-0000-7000-8000-%012x', i), user_id, kind, version, previous_version, channel, "
+           "target, stages, windows, max_in_flight, max_per_minute, silence_s, 'paused', 1, 1 FROM rollouts, n");
+    json_t *target = json_pack("{s:b}", "all", 1);
+    struct rollout_new new = {.audit_key = secrets_audit_key(f->app.secrets),
+                              .audit = {.actor = "cli:0", .address = "", .request_id = ""},
+                              .kind = ROLLOUT_STAGED,
+                              .owner_id = f->owner,
+                              .version = "0.2.0",
+                              .target = target,
+                              .plan = plan,
+                              .now_ms = f->clock.now_ms};
+    assert_int_equal(db_write(f->app.writer, write_new, &new, &err), ERR_CONFLICT);
+    assert_non_null(strstr(err.msg, "abort"));
+    sql(f, "UPDATE rollouts SET state = 'aborted' WHERE state = 'paused'");
+    expect_ok(db_write(f->app.writer, write_new, &new, &err), &err);
+    assert_string_not_equal(new.id, id);
+    json_decref(target);
+}
+
 #define WITH_FLEET(test) cmocka_unit_test_setup_teardown(test, fleet_setup, fleet_teardown)
 
 int main(void)
@@ -388,6 +433,8 @@ int main(void)
         WITH_FLEET(the_next_rollout_takes_late_hosts_over),
         WITH_FLEET(what_is_below_the_minimum_does_not_wait_for_its_stage),
         WITH_FLEET(the_server_begins_a_rollout_of_its_own_for_what_is_below_the_minimum_once),
+        WITH_FLEET(one_person_has_no_end_of_rollouts_under_way),
+        WITH_FLEET(however_many_go_on_each_gets_its_turn),
         WITH_FLEET(all_of_a_large_fleet_is_looked_at_before_anybody_is_offered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
