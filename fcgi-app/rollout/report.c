@@ -5,7 +5,11 @@
 #include "common/token.h"
 #include "rollout/offer.h"
 
-enum { PERCENT_STEP = 10, STATE_MAX = 32 };
+enum {
+    PERCENT_STEP = 10,
+    STATE_MAX = 32,
+    SILENCES_MAX = 24, /* more than there are steps on the way: ten of a download, and the states */
+};
 
 static const char *const names[UPDATE_STATE_COUNT + 1] = {
     [UPDATE_IDLE] = "idle",           [UPDATE_OFFERED] = "offered",
@@ -133,7 +137,7 @@ struct member {
     enum member_state state;
     bool back;
     char target[UPDATE_VERSION_SIZE];
-    int64_t silence_ms;
+    int64_t silence_ms, offered_ms, deadline_ms;
     enum rollout_state rollout;
 };
 
@@ -155,10 +159,23 @@ static bool find_member(struct db *db, const char *agent_id, const struct update
     ret->back = direction != NULL && strcmp(direction, "back") == 0;
     copy(ret->target, sizeof ret->target, db_rows_text(&rows, ret->back ? 4 : 3));
     ret->silence_ms = db_rows_int(&rows, 5, 900) * 1000;
+    ret->offered_ms = db_rows_int(&rows, 7, 0);
+    ret->deadline_ms = db_rows_int(&rows, 8, 0);
     bool ok = member_state_parse(db_rows_text(&rows, 0), &ret->state) &&
               rollout_state_parse(db_rows_text(&rows, 6), &ret->rollout) && strcmp(ret->target, report->version) == 0;
     db_rows_done(&rows);
     return ok;
+}
+
+/* One that always says something new, but never comes to an end, holds up the others for so long and no longer. A
+ * deadline that was moved for another reason stays. */
+static int64_t next_deadline_ms(const struct member *m, int64_t begin_ms, int64_t now_ms)
+{
+    int64_t next_ms = (begin_ms > now_ms ? begin_ms : now_ms) + m->silence_ms;
+    int64_t last_ms = (begin_ms > m->offered_ms ? begin_ms : m->offered_ms) + SILENCES_MAX * m->silence_ms;
+    if (m->offered_ms == 0 || next_ms <= last_ms)
+        return next_ms;
+    return m->deadline_ms > last_ms ? m->deadline_ms : last_ms;
 }
 
 /* begin_ms: when it may begin; silence counts from then. */
@@ -171,7 +188,7 @@ static int move_member(struct db *db, struct update_write *write, const char *ag
     if (!find_member(db, agent_id, report, &m, &rc, err))
         return rc;
     struct offer_member who = {report->rollout_id, agent_id};
-    int64_t deadline_ms = (begin_ms > write->now_ms ? begin_ms : write->now_ms) + m.silence_ms;
+    int64_t deadline_ms = next_deadline_ms(&m, begin_ms, write->now_ms);
     if (!member_after_report(m.state, report->state, &to))
         return member_in_flight(m.state) && m.state != MEMBER_OFFERED
                    ? db_exec(db, DB_ROLLOUT_MEMBER_MOVE_DEADLINE,

@@ -133,7 +133,7 @@ VALUES (:rollout, :agent, :bucket, :state, :reason, :urgent, :now)
 ON CONFLICT (rollout_id, agent_id) DO NOTHING;
 
 -- name: rollout_member_get
-SELECT m.state, m.direction, m.forced, r.version, r.previous_version, r.silence_s, r.state
+SELECT m.state, m.direction, m.forced, r.version, r.previous_version, r.silence_s, r.state, m.offered_ms, m.deadline_ms
 FROM rollout_members m JOIN rollouts r ON r.id = m.rollout_id
 WHERE m.rollout_id = :rollout AND m.agent_id = :agent;
 

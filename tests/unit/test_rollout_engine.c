@@ -171,6 +171,26 @@ static void one_that_is_there_but_does_not_move_on_has_failed_or_waits(void **st
     assert_int_equal(count_state(f, "offered"), 1);
 }
 
+static void one_that_says_something_else_each_time_but_never_ends_has_failed(void **state)
+{
+    struct fleet *f = *state;
+    struct rollout_plan plan = plan_of(100, 1);
+    plan.silence_s = 20;
+    add_agents(f, 0, 1, "0.1.0");
+    add_release(f, "0.2.0", "");
+    const char *id = begin(f, "0.2.0", &plan);
+    tick(f);
+    for (int i = 0; i < 100 && count_state(f, "failed") == 0; i++) {
+        (void)everybody_says(f, id, i % 2 == 0 ? UPDATE_DOWNLOADING : UPDATE_VERIFYING, "0.2.0", "");
+        clock_fake_advance(&f->clock, 15000);
+        everybody_beats(f);
+        tick(f);
+        if (i < 25)
+            assert_int_equal(count_state(f, "failed"), 0);
+    }
+    assert_int_equal(count_state(f, "failed"), 1);
+}
+
 static void one_that_waits_for_its_slot_is_not_late(void **state)
 {
     struct fleet *f = *state;
@@ -424,6 +444,7 @@ int main(void)
         WITH_FLEET(those_who_are_away_or_not_able_are_not_offered_anything),
         WITH_FLEET(silence_until_the_deadline_is_a_failure_that_says_so),
         WITH_FLEET(one_that_is_there_but_does_not_move_on_has_failed_or_waits),
+        WITH_FLEET(one_that_says_something_else_each_time_but_never_ends_has_failed),
         WITH_FLEET(one_that_waits_for_its_slot_is_not_late),
         WITH_FLEET(the_servers_own_absence_is_nobodys_silence),
         WITH_FLEET(a_server_that_hears_nobody_judges_nobody),
