@@ -13,6 +13,7 @@
 #include "poll/poller.h"
 #include "update/k8s_state.h"
 #include "update/kubernetes.h"
+#include "update/update.h"
 
 static const char *workload_of(const struct poller *p)
 {
@@ -64,6 +65,20 @@ static int begin(struct poller *p, const char *id, const char *version, struct e
     return rc;
 }
 
+/* What the host's own configuration says goes before the server's word, as it does for its binary. False: with why. */
+static bool is_wanted(const struct poller *p, const char *version, struct err *err)
+{
+    const char *reason;
+    const char *pin = config_text(p->agent->config, "UPDATE_PIN");
+    if (update_mode(p->agent, p->watchdog.fd >= 0, &reason) == POLICY_MODE_OFF)
+        (void)err_set(err, ERR_DENIED, "%s", reason);
+    else if (pin != NULL && pin[0] != '\0' && strcmp(pin, version) != 0)
+        (void)err_set(err, ERR_DENIED, "UPDATE_PIN holds this host at %.64s", pin);
+    else
+        return true;
+    return false;
+}
+
 void k8s_take(struct poller *p, const char *id, const json_t *args)
 {
     struct err err = {0};
@@ -72,7 +87,7 @@ void k8s_take(struct poller *p, const char *id, const json_t *args)
         commands_finish(p, id, LEDGER_REFUSED, "args.version is missing or not a version");
     else if (workload_of(p)[0] == '\0')
         commands_finish(p, id, LEDGER_REFUSED, "UPDATE_K8S_WORKLOAD is not set on this host");
-    else if (kubernetes_check(&err) != 0)
+    else if (!is_wanted(p, version, &err) || kubernetes_check(&err) != 0)
         commands_finish(p, id, LEDGER_REFUSED, err.msg);
     else if (jobs_run(&p->jobs, JOB_K8S_ROLLOUT))
         return; /* stays with the server, which will name it again */

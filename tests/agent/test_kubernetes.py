@@ -452,6 +452,16 @@ def test_an_order_to_a_host_that_names_no_workload_is_refused(host):
     assert outcome(host, command) == ("refused", "UPDATE_K8S_WORKLOAD is not set on this host")
 
 
+@pytest.mark.parametrize("setting, why", [({"UPDATE_MODE": "disabled"}, "UPDATE_MODE is disabled"),
+                                          ({"UPDATE_PIN": "0.1.0"}, "UPDATE_PIN holds this host at 0.1.0")])
+def test_the_hosts_own_configuration_goes_before_an_order(pod, cluster, setting, why):
+    configure(pod, cluster, **setting)
+    command = order(pod, {"version": "0.2.0"})
+    pod.ok("once")
+    assert outcome(pod, command) == ("refused", why)
+    assert not cluster.requests
+
+
 def test_an_order_to_a_host_outside_of_a_cluster_is_refused(pod, monkeypatch):
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST")
     command = order(pod, {"version": "0.2.0"})
