@@ -17,6 +17,7 @@
 #include "update/selftest.h"
 #include "update/source.h"
 #include "update/space.h"
+#include "update/swap.h"
 #include "version.h"
 
 enum { KIB = 1024, MIB = 1024 * KIB };
@@ -236,6 +237,18 @@ static int verify(struct run *r, struct err *err)
     return err_prefix(err, "the self-test of %s", r->release.version);
 }
 
+/* In a trial A.new is the launcher's: it starts it again, and must find what was tried. */
+static int check_no_trial(const struct run *r, struct err *err)
+{
+    struct swap_state trial;
+    struct err unread;
+    if (swap_state_read(r->binary.path, &trial, &unread) != 0)
+        return 0; /* damaged: then there is none, and beginning the next one says so */
+    if (trial.phase == SWAP_TRIAL || trial.phase == SWAP_RESTORED || trial.phase == SWAP_WAITING)
+        return err_set(err, ERR_CONFLICT, "%s is on trial; wait for its end", trial.version);
+    return 0;
+}
+
 static int find_places(struct run *r, struct err *err)
 {
     int rc = agent_state_path(r->agent, "update/part.json", r->note, err);
@@ -243,7 +256,9 @@ static int find_places(struct run *r, struct err *err)
         rc = agent_state_path(r->agent, "update/patch", r->patch, err);
     if (rc == 0)
         rc = agent_state_path(r->agent, "update/patch.json", r->patch_note, err);
-    return rc != 0 ? rc : binary_open(NULL, &r->binary, err);
+    if (rc == 0)
+        rc = binary_open(NULL, &r->binary, err);
+    return rc == 0 ? check_no_trial(r, err) : rc;
 }
 
 int stage_run(const struct agent *agent, const struct stage *stage, struct err *err)

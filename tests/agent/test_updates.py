@@ -203,6 +203,19 @@ def test_a_host_that_opts_out_stays(updatable):
     assert "UPDATE_ROLLOUT_PERCENT" in updatable.wait_reported("skipped", version)[2]
 
 
+@pytest.mark.parametrize("phase", ["trial", "restored", "waiting"])
+def test_what_is_on_trial_is_not_replaced_by_hand(updatable, phase):
+    version = releases.publish(updatable.stack, releases.GOOD)
+    new = updatable.agent.with_name("muster-agent.new")
+    new.write_bytes(b"what is tried")
+    updatable.agent.with_name("muster-agent.trial").write_text(
+        f"muster-trial 1\nphase {phase}\nversion 0.1.9\nprevious 0.1.0\ntrial_s 10\nstarts 1\nround 1\n"
+        "epoch 0123456789abcdef\nseq 1\nreplayed 1\nboot 0\nevidence /nowhere\n")
+    done = updatable.run("update", "stage", version)
+    assert done.returncode == 1 and "0.1.9 is on trial" in done.stderr, done.stderr
+    assert new.read_bytes() == b"what is tried"
+
+
 def test_without_a_launcher_nothing_is_installed(updatable):
     releases.publish(updatable.stack, releases.GOOD)
     updatable.start("run", program="muster-agent")
