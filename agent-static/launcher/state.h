@@ -13,7 +13,7 @@
 #include "rules.h"
 
 enum {
-    STATE_VERSION_SIZE = 64,
+    STATE_VERSION_SIZE = 65,
     STATE_REASON_SIZE = 160,
     STATE_EVIDENCE_SIZE = 2048,
     STATE_BOOT_SIZE = 37,

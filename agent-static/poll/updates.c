@@ -378,8 +378,8 @@ static int begin_swap(struct poller *p, struct err *err)
         return rc;
     if (snprintf(start.evidence, sizeof start.evidence, "%s", evidence) >= (int)sizeof start.evidence)
         return err_set(err, ERR_TOO_BIG, "STATE_DIR: path too long");
-    (void)snprintf(start.version, sizeof start.version, "%.63s", p->updates.staging);
-    (void)snprintf(start.previous, sizeof start.previous, "%.63s", agent_version);
+    (void)snprintf(start.version, sizeof start.version, "%s", p->updates.staging);
+    (void)snprintf(start.previous, sizeof start.previous, "%s", agent_version);
     return swap_begin(path, &start, err);
 }
 

@@ -37,7 +37,7 @@ enum { SWAP_EXIT_RESTART = 75 };
 
 enum swap_phase { SWAP_NONE, SWAP_TRIAL, SWAP_RESTORED, SWAP_WAITING, SWAP_COMMITTED, SWAP_REJECTED };
 
-enum { SWAP_VERSION_SIZE = 64, SWAP_REASON_SIZE = 160, SWAP_EVIDENCE_SIZE = 2048, SWAP_FILE_MAX = 4096 };
+enum { SWAP_VERSION_SIZE = 65, SWAP_REASON_SIZE = 160, SWAP_EVIDENCE_SIZE = 2048, SWAP_FILE_MAX = 4096 };
 
 struct swap_state {
     enum swap_phase phase; /* SWAP_NONE: there is no A.trial, and the rest is empty */

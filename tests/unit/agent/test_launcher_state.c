@@ -7,6 +7,7 @@
  * agent's. */
 #include "launcher/state.c"
 
+#include "common/version.h"
 #include "update/swap_text.h"
 
 static const char whole[] = "muster-trial 1\n"
@@ -149,6 +150,25 @@ static void a_key_of_another_version_is_passed_over(void **state)
     assert_false(with_line("reason", "seq 4711"));
 }
 
+/* One that were cut short here would not be the one that is skipped when it has failed. */
+static void the_longest_version_that_there_is_has_room(void **state)
+{
+    (void)state;
+    char text[STATE_TEXT_MAX];
+    char version[80] = "0.2.0-";
+    struct swap_state swap;
+    struct err err = {0};
+    while (version_valid(version) || version[strlen(version) - 1] == '-')
+        (void)strcat(version, "x");
+    version[strlen(version) - 1] = '\0';
+    assert_int_equal(strlen(version), 64);
+    int len = snprintf(text, sizeof text, "%.*s%s%s", (int)(strstr(whole, "0.2.0") - whole), whole, version,
+                       strstr(whole, "\nprevious"));
+    assert_true(both_take(text, (size_t)len));
+    assert_int_equal(swap_text_parse(text, (size_t)len, &swap, &err), 0);
+    assert_string_equal(swap.version, version);
+}
+
 static void values_out_of_bounds_are_refused(void **state)
 {
     (void)state;
@@ -160,7 +180,7 @@ static void values_out_of_bounds_are_refused(void **state)
         {"version", "version .hidden"},
         {"version", "version "},
         {"version", "version 0.2.0 "},
-        {"version", "version 0123456789012345678901234567890123456789012345678901234567890123"},
+        {"version", "version 01234567890123456789012345678901234567890123456789012345678901234"},
         {"trial_s", "trial_s 0"},
         {"trial_s", "trial_s 86401"},
         {"trial_s", "trial_s -1"},
@@ -230,6 +250,7 @@ int main(void)
         cmocka_unit_test(no_byte_that_was_changed_is_read_in_two_ways),
         cmocka_unit_test(only_the_reason_may_be_missing),
         cmocka_unit_test(a_key_of_another_version_is_passed_over),
+        cmocka_unit_test(the_longest_version_that_there_is_has_room),
         cmocka_unit_test(values_out_of_bounds_are_refused),
         cmocka_unit_test(what_is_no_text_is_refused),
         cmocka_unit_test(a_state_that_could_not_be_read_back_is_not_written),
