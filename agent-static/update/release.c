@@ -84,7 +84,7 @@ static int take_newer(void *ctx, const struct metadata_target *target)
     return 0;
 }
 
-int release_newest(struct metadata *m, const char *channel, struct release *ret, struct err *err)
+int release_newest(const struct metadata *m, const char *channel, struct release *ret, struct err *err)
 {
     struct newest n = {.channel = channel, .ret = ret};
     (void)metadata_each(m, take_newer, &n);
@@ -105,6 +105,15 @@ bool release_withdrawn(const struct metadata *m, const char *version)
     return false;
 }
 
+/* Releases stay signed for ever, also those that a min_version is there to be rid of. A way back leads to none of them,
+ * whoever asks for it: it would be undone at once anyway. */
+static bool is_below_minimum(const struct metadata *m, const struct release *release, const char *channel)
+{
+    struct release newest;
+    struct err none;
+    return release_newest(m, channel, &newest, &none) == 0 && release_requires(&newest, release->version);
+}
+
 int release_allowed(const struct metadata *m, const struct release *release, const char *own_version,
                     const char *channel, struct err *err)
 {
@@ -114,6 +123,9 @@ int release_allowed(const struct metadata *m, const struct release *release, con
     if (backwards && !release->downgrade && !release_withdrawn(m, own_version))
         return err_set(err, ERR_DENIED, "%s is older than %s, which was not withdrawn, and is not signed as a way back",
                        release->version, own_version);
+    if (backwards && is_below_minimum(m, release, channel))
+        return err_set(err, ERR_DENIED, "%s is older than %s and below the least version of channel %.32s",
+                       release->version, own_version, channel);
     if (strcmp(release->channel, channel) != 0)
         return err_set(err, ERR_DENIED, "%s is of channel %s; this host takes %.32s", release->version,
                        release->channel, channel);

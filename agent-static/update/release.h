@@ -36,13 +36,15 @@ struct release {
 int release_find(struct metadata *m, const char *version, struct release *ret, struct err *err) MUSTER_NODISCARD;
 
 /* The newest of a channel; prereleases count as their order says. ERR_NOT_FOUND: none. */
-int release_newest(struct metadata *m, const char *channel, struct release *ret, struct err *err) MUSTER_NODISCARD;
+int release_newest(const struct metadata *m, const char *channel, struct release *ret,
+                   struct err *err) MUSTER_NODISCARD;
 
 /* Whether the version was withdrawn. */
 bool release_withdrawn(const struct metadata *m, const char *version);
 
 /* Whether a host that runs own_version, of this channel, may take the release: not backwards unless own_version was
- * withdrawn or the release is signed for it, of the channel, able to read our event log. ERR_DENIED says why not. */
+ * withdrawn or the release is signed for it, and never below the channel's least version; of the channel, able to read
+ * our event log. ERR_DENIED says why not. */
 int release_allowed(const struct metadata *m, const struct release *release, const char *own_version,
                     const char *channel, struct err *err) MUSTER_NODISCARD;
 

@@ -340,6 +340,7 @@ def pod(stack, host, cluster, monkeypatch):
     for name, value in cluster.env.items():
         monkeypatch.setenv(name, value)
     repository = Repository()
+    release(repository, "0.0.9", "registry.example/muster-agent:0.0.9", downgrade=True)
     release(repository, "0.1.5", "registry.example/muster-agent:0.1.5")
     release(repository, "0.1.6", "registry.example/muster-agent:0.1.6", downgrade=True)
     release(repository, "0.2.0", NEW)
@@ -480,9 +481,10 @@ def test_only_an_image_that_is_signed_and_ours_is_set(pod, cluster, version, why
     assert not cluster.of("PATCH") and cluster.images["agent"] == OLD
 
 
-@pytest.mark.parametrize("version, status", [("0.1.5", "failed"), ("0.1.6", "done")])
+@pytest.mark.parametrize("version, status", [("0.1.5", "failed"), ("0.1.6", "done"), ("0.0.9", "failed")])
 def test_pods_go_back_only_where_that_is_signed(pod, cluster, version, status):
-    """Judged by what they run, which may be newer than the agent that is told to do it."""
+    """Judged by what they run, which may be newer than the agent that is told to do it; never below the least version
+    of the newest release."""
     cluster.set_image("agent", NEW)
     command = order(pod, {"version": version})
     pod.ok("once")
