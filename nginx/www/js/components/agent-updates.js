@@ -19,7 +19,7 @@ const SHOWN = 10;
 const MOVING = ['offered', 'waiting', 'downloading', 'verifying', 'trial'];
 const BAD = ['restored', 'failed'];
 
-const everyMs = (data) => (data && (data.offer || MOVING.includes(data.update?.state)) ? 2000 : 10000);
+const everyMs = (data) => (data && (data.offer || MOVING.includes(data.update?.state)) ? 2000 : 5000);
 
 export function AgentUpdates({ agent, path }) {
   const [open, setOpen] = useState(false);

@@ -77,7 +77,7 @@ function Limits({ plan, set, errors }) {
     <p class="fields-lead">It pauses itself when more fail than this. Empty is no limit.</p>
     <div class="field-row">
       ${number('failedPercent', 'thresholds/failedPercent', {
-        label: 'Failed, in % of those offered', optional: true, min: 0, max: 100,
+        label: 'Failed, in % of those offered', optional: true, placeholder: 'no limit', min: 0, max: 100,
       })}
       ${number('failedCount', 'thresholds/failedCount', {
         label: 'Failed agents', optional: true, placeholder: 'no limit', min: 0,
@@ -85,7 +85,7 @@ function Limits({ plan, set, errors }) {
     </div>
     <div class="field-row">
       ${number('errorFactor', 'thresholds/errorFactor', {
-        label: 'Unhealthy from this many times the usual errors', optional: true, min: 2,
+        label: 'Unhealthy from this many times the usual errors', optional: true, placeholder: 'not judged', min: 2,
         hint: 'Its own before the update, and those of hosts without it.',
       })}
       ${number('silence', 'silenceS', {

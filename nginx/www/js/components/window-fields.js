@@ -35,8 +35,9 @@ function OneWindow({ n, window, errors, onWindow, onRemove }) {
   const time = (key, label) => html`<${Field} id=${`plan-windows-${n}-${key}`} type="time" value=${window[key]}
     error=${errors[`windows/${n}/${key}`]} onValue=${(value) => onWindow({ [key]: value })}
     label=${html`${label}<span class="sr"> (${name})</span>`} />`;
-  return html`<div class="window-form" role="group" aria-label=${`Window ${n + 1}`}>
-    <div class="days" role="group" aria-label=${`Days of ${name}; none are all`}>${DAYS.map(([day, label]) => html`
+  return html`<fieldset class="window-form">
+    <legend class="sr">Window ${n + 1}: its days, none of which means all, and hours</legend>
+    <div class="days">${DAYS.map(([day, label]) => html`
       <label key=${day}>
         <input type="checkbox" checked=${window.days.includes(day)} onChange=${() => toggle(day)} />${label}
       </label>`)}
@@ -44,5 +45,5 @@ function OneWindow({ n, window, errors, onWindow, onRemove }) {
     ${time('from', 'From')}${time('to', 'Until')}
     <${IconButton} icon="cross" label=${`Remove ${name}`} onClick=${onRemove} />
     ${errors[`windows/${n}`] && html`<small class="field-error">${errors[`windows/${n}`]}</small>`}
-  </div>`;
+  </fieldset>`;
 }

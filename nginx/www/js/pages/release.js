@@ -16,7 +16,7 @@ import { withQuery } from '../router.js';
 
 export function ReleasePage({ id, title }) {
   const url = `/api/releases/${encodeURIComponent(id)}`;
-  const poll = usePoll((signal) => api(url, { signal }), [url], 10000);
+  const poll = usePoll((signal) => api(url, { signal }), [url]);
   const release = poll.data?.release;
   if (!release) {
     return html`<${NotThere} poll=${poll} title=${title} what="release">

@@ -17,7 +17,7 @@ import { withQuery } from '../router.js';
 const LATEST = 5;
 
 export function ReleasesPage({ title }) {
-  const poll = usePoll((signal) => api('/api/releases', { signal }), [], 10000);
+  const poll = usePoll((signal) => api('/api/releases', { signal }), []);
   const releases = poll.data?.items;
   const aside = html`<span class="muted" role="status">${releases && plural(releases.length, 'release')}</span>`;
   return html`<${UpdatesHead} title=${title} />
@@ -60,7 +60,7 @@ function NoRelease() {
 }
 
 function WhoRunsWhat({ releases }) {
-  const poll = usePoll((signal) => api('/api/overview', { signal }), [], 10000);
+  const poll = usePoll((signal) => api('/api/overview', { signal }), []);
   const total = poll.data?.agents.total;
   const newest = releases?.find((release) => release.status === 'published' && release.channel === 'stable');
   const aside = total > 0 && html`<span class="muted">${formatCount(total)} in all</span>`;
