@@ -186,7 +186,8 @@ ALLOCFAIL_WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup,-
 
 # Releases that the tests publish; what is behind "_" is wrong with them.
 TEST_RELEASES := $(patsubst %,$(BUILD)/$(NATIVE)/releases/%/muster-agent,\
-    0.2.0 0.2.1_crash 0.2.2_hang 0.2.3_exit 0.2.4_deaf 0.2.5_shred)
+    0.2.0 0.2.1_crash 0.2.2_hang 0.2.3_exit 0.2.4_deaf 0.2.5_shred 0.3.0) \
+    $(patsubst %,$(BUILD)/$(filter-out $(NATIVE),$(ARCHES))/releases/%/muster-agent,0.2.0 0.2.1_crash)
 
 # unit_tests VARIANT DIRECTORY
 define unit_tests
@@ -294,7 +295,7 @@ $(BUILD)/fuzz/fuzz_trial: $(FUZZ_TRIAL)
 # Debian packages that the tests take beside those of running.
 TEST_PACKAGES = libcmocka-dev python3-pytest python3-cryptography python3-yaml python3-jsonschema python3-requests \
                 chromium qemu-user-static attr acl zstd libzstd-dev clang libclang-rt-14-dev libarchive-dev clang-format \
-                clang-tidy cppcheck shellcheck sqlite3 openssl faketime python3-securesystemslib
+                clang-tidy cppcheck shellcheck sqlite3 openssl faketime python3-securesystemslib systemd-container
 
 .PHONY: test deps-test build-test unit unit-programs api agent e2e web asan-test check fuzz
 test: build-test ## install what the tests need, build everything, run every test
@@ -306,7 +307,7 @@ build-test: deps-test
 	@[ -e $(DEPS)/$(NATIVE)/.done ] || echo "building the agent's libraries; this takes a few minutes, once"
 	@$(MAKE) --no-print-directory -j$$(nproc) agent-native
 	@$(MAKE) --no-print-directory -j$$(nproc) agents $(BUILD)/muster-app $(BUILD)/www unit-programs $(UPDATE_DRIVER) $(FAKES) \
-	    tuf-client $(WEB_TEST_DEPS)
+	    $(TEST_RELEASES) tuf-client $(WEB_TEST_DEPS)
 
 unit-programs: $(UNIT_PROGRAMS) $(AGENT_UNIT_PROGRAMS)
 unit: unit-programs ## run the unit tests

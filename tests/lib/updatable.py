@@ -1,11 +1,16 @@
 """Releases of the agent that the tests publish: real binaries, which differ from the one that was built in their
 version and, where a test wants it, in a fault (tests/agent/faults.c)."""
 
+import contextlib
+import json
 import shutil
 import subprocess
 
+from client import Person
 from host import NATIVE, Host
 from routes import ROOT
+from spec import Spec
+from stack import Stack
 from wait import wait_until
 
 # What `make build-test` links; see TEST_RELEASES in the Makefile.
@@ -39,6 +44,22 @@ def publish(stack, name, *options, arches=(NATIVE,)):
     return version
 
 
+@contextlib.contextmanager
+def server(name, **settings):
+    """One of its own, for tests that take releases back, or the server down."""
+    with Stack(name, MUSTER_POLL_INTERVAL="1s", **settings) as stack:
+        env = stack.admin_env()
+        stack.boss = Person(stack, Spec(), env["MUSTER_ADMIN_EMAIL"], env["MUSTER_ADMIN_PASSWORD"])
+        init_keys(stack)
+        yield stack
+
+
+def downloads(stack, path):
+    """What nginx has sent of files whose path ends so: status and bytes of each."""
+    lines = map(json.loads, (stack.var / "log/access.log").read_text().splitlines())
+    return [(line["status"], line["bytes_out"]) for line in lines if line["path"].endswith(path)]
+
+
 class UpdatableHost(Host):
     """A host whose agent has a binary of its own, which it may replace. start() starts that one's launcher."""
 
@@ -49,6 +70,11 @@ class UpdatableHost(Host):
         for program in ("muster-agent", "muster-launcher"):
             shutil.copy(ROOT / "build" / self.arch / program, self.bin / program)
         self.agent = self.bin / "muster-agent"
+
+    def install(self, name):
+        """Has the host run this release from the start."""
+        shutil.copy(binary(name, self.arch), self.agent)
+        return self
 
     def command(self, *args, program="muster-agent"):
         return [str(self.bin / program), *map(str, args), "--config", str(self.conf)]
@@ -79,7 +105,23 @@ class UpdatableHost(Host):
         return self.stack.query("SELECT capabilities FROM agents WHERE id = ?", self.id)[0][0]
 
     def offer(self, version):
+        """An operator's order: windows and turns do not hold it up."""
         return self.stack.boss.ok("POST", f"/api/agents/{self.id}/update", {"version": version})
+
+    def roll_out(self, version, **fields):
+        """A rollout with this host alone."""
+        return self.stack.boss.ok("POST", "/api/rollouts", {"version": version, "target": {"agents": [self.id]},
+                                                            "stages": [{"percent": 100, "soakS": 0}], **fields})
+
+    def forge_offer(self, version, downgrade=False):
+        """What a server in wrong hands says: rows that no route of ours would make."""
+        with self.stack.database() as db:
+            db.execute("UPDATE changes SET counter = counter + 1 WHERE topic = 'rollouts'")
+            rev = db.execute("SELECT counter FROM changes WHERE topic = 'rollouts'").fetchone()[0]
+            done = db.execute("UPDATE agent_updates SET offer_rollout_id = ?, offer_version = ?, offer_rev = ?,"
+                              " offer_not_before_ms = 0, offer_force = 1, offer_downgrade = ? WHERE agent_id = ?",
+                              ("01900000-dddd-7000-8000-%012x" % rev, version, rev, downgrade, self.id)).rowcount
+        assert done == 1, "the server knows the host"
 
     def reported(self):
         """As the server knows it: state, version, reason."""
@@ -90,6 +132,10 @@ class UpdatableHost(Host):
         wait_until(lambda: self.reported()[:2] == (state, version), seconds,
                    lambda: f"the server knows of {state} {version}, not {self.reported()}")
         return self.reported()
+
+    def heartbeats_go_on(self):
+        seen = self.shown()["last_seen_ms"]
+        wait_until(lambda: self.shown()["last_seen_ms"] > seen + 1500, 15, "it beats on")
 
     def litter(self):
         """What an update leaves beside the binary."""
