@@ -16,6 +16,7 @@ from wait import wait_until
 # What `make build-test` links; see TEST_RELEASES in the Makefile.
 GOOD, CRASH, HANG, EXIT, DEAF, SHRED = ("0.2.0", "0.2.1_crash", "0.2.2_hang", "0.2.3_exit", "0.2.4_deaf",
                                         "0.2.5_shred")
+NEXT = "0.3.0"  # the release after GOOD, and as good
 
 
 def binary(name, arch=NATIVE):
@@ -118,10 +119,10 @@ class UpdatableHost(Host):
         with self.stack.database() as db:
             db.execute("UPDATE changes SET counter = counter + 1 WHERE topic = 'rollouts'")
             rev = db.execute("SELECT counter FROM changes WHERE topic = 'rollouts'").fetchone()[0]
-            done = db.execute("UPDATE agent_updates SET offer_rollout_id = ?, offer_version = ?, offer_rev = ?,"
-                              " offer_not_before_ms = 0, offer_force = 1, offer_downgrade = ? WHERE agent_id = ?",
-                              ("01900000-dddd-7000-8000-%012x" % rev, version, rev, downgrade, self.id)).rowcount
-        assert done == 1, "the server knows the host"
+            db.execute("INSERT INTO agent_updates (agent_id) VALUES (?) ON CONFLICT DO NOTHING", (self.id,))
+            db.execute("UPDATE agent_updates SET offer_rollout_id = ?, offer_version = ?, offer_rev = ?,"
+                       " offer_not_before_ms = 0, offer_force = 1, offer_downgrade = ? WHERE agent_id = ?",
+                       ("01900000-dddd-7000-8000-%012x" % rev, version, rev, downgrade, self.id))
 
     def reported(self):
         """As the server knows it: state, version, reason."""
