@@ -236,7 +236,8 @@ $(BUILD)/unit/agent/test_powercut: AGENT_TEST_LDFLAGS := -Wl,--wrap=open,--wrap=
     -Wl,--wrap=link,--wrap=rename,--wrap=unlink
 
 # For the tests of the launcher: an agent that does as it is told, and a launcher that can be killed at every step.
-FAKES := $(BUILD)/fakes/fake-agent $(BUILD)/fakes/muster-launcher
+FAKES := $(BUILD)/fakes/fake-agent $(BUILD)/fakes/muster-launcher $(BUILD)/fakes/0.1.0/muster-agent \
+         $(BUILD)/fakes/0.2.0/muster-agent
 FAKE_CC = $(DEPS)/$(NATIVE)/bin/muster-cc $(AGENT_CPPFLAGS) $(CFLAGS_COMMON) $(AGENT_FLAGS) $(AGENT_LDFLAGS) -Wl,-s -MF $@.d
 $(BUILD)/fakes/fake-agent: tests/agent/fake_agent.c $(BUILD)/$(NATIVE)/libagent.a
 	@mkdir -p $(@D)
@@ -247,6 +248,13 @@ $(BUILD)/fakes/muster-launcher: tests/agent/launcher_steps.c \
 	@mkdir -p $(@D)
 	$(call step,LINK,$@)
 	$(Q)$(FAKE_CC) -o $@ $< $(filter %.o,$^)
+
+# The real agent of a version, which can be killed at every step of the swap.
+$(BUILD)/fakes/%/muster-agent: tests/agent/agent_steps.c $(patsubst %.c,$(BUILD)/$(NATIVE)/%.o,\
+		$(filter-out agent-static/version.c agent-static/update/swap.c,$(COMMON_SRC) $(AGENT_SRC)))
+	@mkdir -p $(@D)
+	$(call step,LINK,$@)
+	$(Q)$(FAKE_CC) -UMUSTER_VERSION -DMUSTER_VERSION='"$*"' -o $@ agent-static/version.c $< $(filter %.o,$^) $(AGENT_LIBS)
 
 # The steps of an update one by one, for tests/agent.
 UPDATE_DRIVER := $(BUILD)/$(NATIVE)/tests/update_driver

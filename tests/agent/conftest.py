@@ -40,8 +40,8 @@ def fresh(stack):
 @pytest.fixture
 def together():
     """Runs a function over many arguments side by side: for what mostly waits."""
-    def run(function, arguments):
-        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+    def run(function, arguments, wide=8):
+        with concurrent.futures.ThreadPoolExecutor(wide) as pool:
             return list(pool.map(function, arguments))
 
     return run

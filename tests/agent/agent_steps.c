@@ -1,0 +1,9 @@
+/* swap.c of the agent, with steps at which it dies. */
+#include "update/swap.h"
+#include "tests/agent/steps.h"
+
+#define NAME_OF(name) #name,
+static const char *const swap_step_names[] = {SWAP_STEPS(NAME_OF)};
+#define SWAP_STEP(step) steps_pass("kill-swap", swap_step_names[step])
+
+#include "update/swap.c"
