@@ -110,9 +110,11 @@ json_t *jsonread_file(const char *path, size_t max, struct err *err)
 
 json_t *jsonread_iterable(const json_t *value)
 {
-    json_t *same;
-    memcpy(&same, &value, sizeof same);
-    return same;
+    const union {
+        const json_t *given;
+        json_t *taken;
+    } same = {.given = value};
+    return same.taken;
 }
 
 void jsonread_init(struct jsonread *r, const json_t *value, struct jsonread_error *error)

@@ -1,6 +1,6 @@
 /* swap.c of the agent, with steps at which it dies. */
-#include "update/swap.h"
 #include "tests/agent/steps.h"
+#include "update/swap.h"
 
 #define NAME_OF(name) #name,
 static const char *const swap_step_names[] = {SWAP_STEPS(NAME_OF)};
