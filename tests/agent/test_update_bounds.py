@@ -49,7 +49,7 @@ def test_a_closed_window_holds_until_an_operator_opens_it(host):
     host.heartbeats_go_on()
     assert host.litter() == [] and not (host.state / "update/part.json").exists(), "not even fetched"
     host.offer(releases.GOOD)
-    host.wait_reported("committed", releases.GOOD)
+    host.wait_reported("trial", releases.GOOD)
     host.stop()
     host.assert_events_whole()
 
@@ -89,7 +89,7 @@ def test_a_slow_download_holds_nothing_up_and_stops_and_goes_on_as_the_rollout_d
     host.heartbeats_go_on()
     assert part.stat().st_size == have, "kept, and nobody adds to it"
     act(host.stack, rollout, "resume")
-    host.wait_reported("committed", releases.GOOD)
+    host.wait_reported("trial", releases.GOOD)
     sent = wait_until(lambda: [d for d in downloads(host.stack, WHOLE) if d[0] == 206], 5, "the rest was asked for")
     assert len(sent) == 1 and SIZE - have <= sent[0][1] < SIZE - have + 1000, "and no more than the rest"
     host.stop()
@@ -113,7 +113,7 @@ def test_a_backup_that_runs_is_waited_for(host):
     finally:
         os.kill(reader, signal.SIGCONT)
     wait_until(lambda: [r["status"] for r in host.runs()] == ["completed"], 20, "the backup is completed")
-    host.wait_reported("committed", releases.GOOD)
+    host.wait_reported("trial", releases.GOOD)
     host.stop()
     host.assert_events_whole()
 
@@ -156,16 +156,16 @@ def assert_unharmed(host):
     host.assert_events_whole()
 
 
-@pytest.mark.parametrize("script, reason", [
-    pytest.param(TMPFS.format(size="12m"), "free, ", id="full"),
-    pytest.param(READ_ONLY, "is on a read-only filesystem", id="read-only"),
-])
-def test_a_filesystem_that_cannot_take_it_is_reported(server, script, reason):
-    with Mounted(server, script) as host:
-        host.enrol().start().wait_version_known()
-        host.offer(releases.GOOD)
-        assert reason in host.wait_reported("failed", releases.GOOD)[2]
-        assert_unharmed(host)
+def test_a_filesystem_that_cannot_take_it_is_reported(server, together):
+    def refuse(case):
+        script, reason = case
+        with Mounted(server, script) as host:
+            host.enrol().start().wait_version_known()
+            host.offer(releases.GOOD)
+            assert reason in host.wait_reported("failed", releases.GOOD)[2]
+            assert_unharmed(host)
+
+    together(refuse, [(TMPFS.format(size="12m"), "free, "), (READ_ONLY, "is on a read-only filesystem")])
 
 
 def test_a_disk_that_fills_up_in_the_middle_is_reported_and_left_clean(server):

@@ -1,5 +1,5 @@
-"""Updates of a host whose init is systemd: the service as it is shipped, in a machine of its own, with programs in
-/usr/lib/muster and links to them in /usr/bin. What the unit takes from root must leave the agent what an update takes."""
+"""Updates of a host whose init is systemd: the service as it is shipped and installed, in a machine of its own. What the
+unit takes from root must leave the agent what an update takes."""
 
 import shutil
 
@@ -27,7 +27,7 @@ class SystemdHost(UpdatableHost):
         self.conf, self.agent = machine.root / "etc/muster/agent.conf", self.bin / "muster-agent"
         for program in ("muster-agent", "muster-launcher"):
             shutil.copy(ROOT / "build" / NATIVE / program, self.bin / program)
-            machine.ok("ln", "-sf", f"/usr/lib/muster/{program}", "/usr/bin/")
+        machine.ok("ln", "-sf", "../lib/muster/muster-agent", "/usr/bin/")
         shutil.copy(ROOT / "nginx/systemd" / UNIT, machine.root / "etc/systemd/system")
         machine.ok("systemctl", "daemon-reload")
 
