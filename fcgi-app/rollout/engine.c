@@ -1,25 +1,13 @@
-/* Driving rollouts: what rollout.h calls the engine. */
+/* Driving one rollout: offering, stages, and what is told to containers. */
 #include "rollout/engine.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
-#include "app.h"
-#include "auth/secrets.h"
-#include "common/log.h"
-#include "db/writer.h"
 #include "fleet/fleet.h"
 #include "ops/alert.h"
 #include "rollout/act.h"
 #include "rollout/rollout_rules.h"
-
-enum {
-    ACTIVE_MAX = 100,
-    STEPS_MAX = 2000, /* of one tick: chunks of a scan */
-    STEP_PAUSE_MS = 5,
-    NOTHING_TO_DO_MS = 60 * 1000,
-};
 
 #define MINUTE_MS INT64_C(60000)
 #define DAY_MS    (INT64_C(24) * 3600 * 1000)
@@ -231,6 +219,18 @@ static int finish(struct engine *e, struct rollout *r, enum rollout_state state,
     return rc != 0 ? rc : offer_rev(e->db, &e->rev, err);
 }
 
+/* Whether anybody is worth waiting for matters only to a stage that lacks some of its number. The answer may take a
+ * look at every member; once it was no, whoever comes back is a candidate again, so that it need not be asked anew. */
+static int read_awaited(struct engine *e, const struct drive *d, struct rollout_stage_facts *facts, struct err *err)
+{
+    const struct rollout_stage *stage = &d->r->plan.stages[d->r->stage];
+    facts->awaited = facts->pending && facts->candidates;
+    if (!facts->pending || !facts->well || facts->offered_in_stages >= stage->count || d->r->stage_done_ms != 0)
+        return 0;
+    return ask(e, DB_ROLLOUT_AWAITED, DB_ARGS(DB_TEXT("rollout", d->r->id), DB_INT("since", e->now_ms - DAY_MS)),
+               &facts->awaited, err);
+}
+
 static int read_stage_facts(struct engine *e, const struct drive *d, struct rollout_stage_facts *ret, struct err *err)
 {
     struct db_args id = DB_ARGS(DB_TEXT("rollout", d->r->id));
@@ -241,17 +241,12 @@ static int read_stage_facts(struct engine *e, const struct drive *d, struct roll
     int rc = ask(e, DB_ROLLOUT_PENDING_ANY, id, &ret->pending, err);
     if (rc == 0)
         rc = ask(e, DB_ROLLOUT_WELL_ANY, id, &ret->well, err);
-    if (rc == 0 && ret->pending)
-        rc = ask(e, DB_ROLLOUT_AWAITED, DB_ARGS(DB_TEXT("rollout", d->r->id), DB_INT("since", e->now_ms - DAY_MS)),
-                 &ret->awaited, err);
-    return rc;
+    return rc == 0 ? read_awaited(e, d, ret, err) : rc;
 }
 
 /* In the last stage, so that hosts that come late are let in. */
 static int finish_forward(struct engine *e, struct rollout *r, struct err *err)
 {
-    if (r->state == ROLLOUT_DONE)
-        return 0;
     int rc = set_stage(e, r, r->plan.stage_count - 1, e->now_ms, err);
     return rc == 0 ? finish(e, r, ROLLOUT_DONE, err) : rc;
 }
@@ -339,7 +334,7 @@ static int drive_forward(struct engine *e, struct drive *d, struct candidates *l
         rc = offer_stage(e, d, list, open, err);
     if (rc == 0)
         rc = signal_workloads(e, d->r, err);
-    return rc == 0 ? advance(e, d, err) : rc;
+    return rc == 0 && d->r->state != ROLLOUT_DONE ? advance(e, d, err) : rc;
 }
 
 static int drive_back(struct engine *e, struct drive *d, struct candidates *list, struct err *err)
@@ -353,8 +348,9 @@ static int drive_back(struct engine *e, struct drive *d, struct candidates *list
     return rc == 0 && !awaited ? finish(e, d->r, ROLLOUT_ROLLED_BACK, err) : rc;
 }
 
-static int drive(struct engine *e, struct rollout *r, struct candidates *list, struct err *err)
+int engine_drive(struct engine *e, struct rollout *r, struct err *err)
 {
+    struct candidates list;
     struct drive d = {.r = r, .back = r->state == ROLLOUT_ROLLING_BACK || r->state == ROLLOUT_ROLLED_BACK};
     d.target = d.back ? r->previous_version : r->version;
     int rc = rollout_release_get(e->db, d.target, &d.release, err);
@@ -363,152 +359,11 @@ static int drive(struct engine *e, struct rollout *r, struct candidates *list, s
     if (rc == 0 && !d.back)
         rc = engine_scan(e, r, err);
     if (rc == 0 && !d.back)
-        rc = engine_errors(e, r, err);
-    if (rc == 0 && !d.back)
         rc = engine_thresholds(e, r, err);
     if (rc != 0 || r->state == ROLLOUT_PAUSED || !r->scanned)
         return rc;
     rc = read_pace(e, &d, err);
     if (rc != 0)
         return rc;
-    return d.back ? drive_back(e, &d, list, err) : drive_forward(e, &d, list, err);
-}
-
-/* --- a step --- */
-
-/* A round goes over all active rollouts, so many a step, the oldest first: however many there are, each has its turn.
- */
-struct round {
-    int64_t after_ms; /* of the last one that had it, when it was created */
-    char after[UUID_SIZE];
-    int64_t wait_ms; /* the least that a step of it asked for */
-};
-
-struct step {
-    struct engine engine;
-    struct round *round;
-    bool minimum_due;
-    bool last; /* of the round */
-    struct candidates candidates;
-};
-
-static int read_active(struct step *step, char ids[ACTIVE_MAX][UUID_SIZE], size_t *ret_count, struct err *err)
-{
-    struct engine *e = &step->engine;
-    struct round *round = step->round;
-    struct db_rows rows;
-    size_t count = 0;
-    int rc = db_query(e->db, DB_ROLLOUT_ACTIVE,
-                      DB_ARGS(DB_INT("late_since", e->now_ms - 30 * DAY_MS), DB_INT("after_ms", round->after_ms),
-                              DB_TEXT("after", round->after), DB_INT("limit", ACTIVE_MAX)),
-                      &rows, err);
-    while (rc == 0 && count < ACTIVE_MAX && (rc = db_rows_next(&rows, err)) == DB_ROW) {
-        copy(ids[count++], UUID_SIZE, &rows, 0);
-        copy(round->after, sizeof round->after, &rows, 0);
-        round->after_ms = db_rows_int(&rows, 1, 0);
-        rc = 0;
-    }
-    db_rows_done(&rows);
-    step->last = count < ACTIVE_MAX;
-    *ret_count = count;
-    return rc;
-}
-
-static int write_step(struct db *db, void *ctx, struct err *err)
-{
-    struct step *step = ctx;
-    struct engine *e = &step->engine;
-    char ids[ACTIVE_MAX][UUID_SIZE];
-    size_t count = 0;
-    e->db = db;
-    int rc = engine_deadlines(e, err);
-    if (rc == 0 && step->minimum_due)
-        rc = engine_minimum(e, err);
-    if (rc == 0)
-        rc = read_active(step, ids, &count, err);
-    for (size_t i = 0; rc == 0 && i < count; i++) {
-        struct rollout r = {0};
-        rc = rollout_load(db, ids[i], &r, err);
-        if (rc == 0)
-            rc = drive(e, &r, &step->candidates, err);
-        rollout_done(&r);
-    }
-    if (count > 0 || e->under_way)
-        engine_again(e, ENGINE_IDLE_MS);
-    /* The first offers after a quiet time: silence counts from now, not from the last time there were any. */
-    if (rc == 0 && !e->under_way && e->rev != 0)
-        rc = engine_alive(e, err);
-    return rc;
-}
-
-/* --- the tick --- */
-
-/* Whether anything moved or is due. The counters are remembered as they were before the steps: what those move
- * themselves is looked at again. */
-static int is_due(struct app *app, struct rollout_schedule *s, int64_t now_ms, bool *ret, bool *ret_minimum,
-                  struct err *err)
-{
-    int64_t rollouts = 0, releases = 0;
-    int rc = 0;
-    if (s->db == NULL)
-        rc = db_open(&(struct db_options){.path = app->settings->db_path, .read_only = true}, &s->db, err);
-    if (rc == 0)
-        rc = rollout_number(s->db, DB_CHANGE_GET, DB_ARGS(DB_TEXT("topic", "rollouts")), &rollouts, err);
-    if (rc == 0)
-        rc = rollout_number(s->db, DB_CHANGE_GET, DB_ARGS(DB_TEXT("topic", "releases")), &releases, err);
-    if (rc != 0)
-        return rc;
-    *ret_minimum = releases != s->releases || now_ms >= s->minimum_due_ms;
-    *ret = *ret_minimum || rollouts != s->rollouts || now_ms >= s->next_ms || s->next_ms - now_ms > NOTHING_TO_DO_MS;
-    s->rollouts = rollouts;
-    s->releases = releases;
-    if (*ret_minimum)
-        s->minimum_due_ms = now_ms + ENGINE_RESCAN_MS;
-    return 0;
-}
-
-static int run_steps(struct app *app, struct rollout_schedule *s, struct err *err)
-{
-    static const struct timespec pause = {.tv_nsec = STEP_PAUSE_MS * 1000000L};
-    const struct round first = {.wait_ms = NOTHING_TO_DO_MS};
-    struct round round = first;
-    struct step step = {.round = &round};
-    bool due = false, minimum_due = false;
-    int rc = is_due(app, s, clock_now_ms(app->clock), &due, &minimum_due, err);
-    for (int i = 0; rc == 0 && due && i < STEPS_MAX; i++) {
-        step.minimum_due = minimum_due && i == 0;
-        step.engine = (struct engine){
-            .audit_key = secrets_audit_key(app->secrets),
-            .now_ms = clock_now_ms(app->clock),
-            .poll_interval_ms = app->settings->poll_interval_s * INT64_C(1000),
-            .uplink_mbps = app->settings->uplink_mbps,
-            .wait_ms = NOTHING_TO_DO_MS,
-        };
-        rc = db_write(app->writer, write_step, &step, err);
-        round.wait_ms = least(round.wait_ms, step.engine.wait_ms);
-        s->next_ms = step.engine.now_ms + round.wait_ms;
-        due = !step.last || round.wait_ms == 0;
-        if (step.last)
-            round = first;
-        if (due)
-            (void)nanosleep(&pause, NULL);
-    }
-    return rc;
-}
-
-void rollout_tick(struct app *app, struct rollout_schedule *schedule)
-{
-    struct err err = {0};
-    bool failed = run_steps(app, schedule, &err) != 0;
-    if (failed && !schedule->failing) /* once, not every second */
-        log_error("rollouts do not go on: %s", err.msg);
-    if (!failed && schedule->failing)
-        log_info("rollouts go on again");
-    schedule->failing = failed;
-}
-
-void rollout_tick_end(struct rollout_schedule *schedule)
-{
-    db_close(schedule->db);
-    schedule->db = NULL;
+    return d.back ? drive_back(e, &d, &list, err) : drive_forward(e, &d, &list, err);
 }

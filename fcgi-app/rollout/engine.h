@@ -1,12 +1,13 @@
 /* engine.h: what the engine's files share. A step is one write transaction: it reads what it decides by, so that any
- * number of processes may step. Steps are short; what takes long (looking at all agents) is cut into many. */
+ * number of processes may step. Steps are short, since every other write waits for them: what takes long (looking at
+ * all agents) is cut into many, or is read beside the writer and only written by it (error rates). */
 #ifndef MUSTER_ROLLOUT_ENGINE_H
 #define MUSTER_ROLLOUT_ENGINE_H
 
 #include "auth/audit.h"
 #include "rollout/offer.h"
 
-enum { ENGINE_IDLE_MS = 5000, ENGINE_SOON_MS = 1000, ENGINE_RESCAN_MS = 600 * 1000, ENGINE_MEMBERS_MAX = 500 };
+enum { ENGINE_IDLE_MS = 5000, ENGINE_SOON_MS = 1000, ENGINE_RESCAN_MS = 600 * 1000, ENGINE_MEMBERS_MAX = 200 };
 
 struct engine {
     struct db *db; /* the writer's */
@@ -25,6 +26,9 @@ static inline void engine_again(struct engine *e, int64_t wait_ms)
     if (wait_ms < e->wait_ms)
         e->wait_ms = wait_ms > 0 ? wait_ms : 0;
 }
+
+/* What is next for a rollout that is active. */
+int engine_drive(struct engine *e, struct rollout *r, struct err *err) MUSTER_NODISCARD;
 
 /* Stops a rollout that should not go on, with an audit row and an alert. */
 int engine_pause(struct engine *e, struct rollout *r, const char *reason, struct err *err) MUSTER_NODISCARD;
@@ -45,10 +49,25 @@ int scan_add(struct db *db, const struct rollout *r, const struct scan_agent *ag
 int engine_minimum(struct engine *e, struct err *err) MUSTER_NODISCARD;
 
 /* Judging (judge.c). Deadlines: moves them by what the server itself was away or deaf, and ends the members that were
- * silent. Errors: finds unhealthy members. Thresholds: pauses r. */
+ * silent. Thresholds: pauses r. */
 int engine_deadlines(struct engine *e, struct err *err) MUSTER_NODISCARD;
-int engine_errors(struct engine *e, const struct rollout *r, struct err *err) MUSTER_NODISCARD;
 int engine_thresholds(struct engine *e, struct rollout *r, struct err *err) MUSTER_NODISCARD;
 int engine_alive(struct engine *e, struct err *err) MUSTER_NODISCARD; /* the sign of life deadlines are measured by */
+
+/* Error rates, which hold for a while: what is read, on any connection, and may be a day's errors of the whole fleet,
+ * is written in a step of its own, to those members that are still as they were found. */
+enum { ENGINE_UNHEALTHY_MAX = 50 };
+struct engine_unhealthy {
+    size_t count;
+    struct engine_unhealthy_member {
+        char agent_id[UUID_SIZE];
+        char reason[200];
+    } list[ENGINE_UNHEALTHY_MAX];
+};
+bool engine_errors_due(const struct rollout *r, int64_t now_ms);
+int engine_errors_read(struct db *db, const struct rollout *r, int64_t now_ms, struct engine_unhealthy *ret,
+                       struct err *err) MUSTER_NODISCARD;
+int engine_errors_write(struct engine *e, const char *rollout_id, const struct engine_unhealthy *unhealthy,
+                        struct err *err) MUSTER_NODISCARD;
 
 #endif

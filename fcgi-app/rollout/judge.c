@@ -10,8 +10,8 @@ enum {
     ALIVE_EVERY_MS = 5000,
     GAP_MS = 20 * 1000, /* more than this between two signs of life was an outage */
     OVERDUE_MAX = 200,
-    NOISY_MAX = 50,
     BYSTANDERS_MAX = 500,
+    BYSTANDERS_AMONG = 5000,
     JUDGE_EVERY_MS = 30 * 1000,
 };
 
@@ -56,12 +56,14 @@ static int is_deaf(struct engine *e, bool *ret, struct err *err)
     int64_t heard_ms = 0, together = 0;
     *ret = false;
     int rc =
-        rollout_number(e->db, DB_ROLLOUT_BYSTANDERS_HEARD, DB_ARGS(DB_INT("limit", BYSTANDERS_MAX)), &heard_ms, err);
+        rollout_number(e->db, DB_ROLLOUT_BYSTANDERS_HEARD,
+                       DB_ARGS(DB_INT("newest", BYSTANDERS_AMONG), DB_INT("limit", BYSTANDERS_MAX)), &heard_ms, err);
     if (rc != 0 || heard_ms == 0 || e->now_ms - heard_ms <= grace_ms(e))
         return rc;
     rc = rollout_number(e->db, DB_ROLLOUT_BYSTANDERS_SINCE,
-                        DB_ARGS(DB_INT("limit", BYSTANDERS_MAX), DB_INT("since", heard_ms - grace_ms(e))), &together,
-                        err);
+                        DB_ARGS(DB_INT("newest", BYSTANDERS_AMONG), DB_INT("limit", BYSTANDERS_MAX),
+                                DB_INT("since", heard_ms - grace_ms(e))),
+                        &together, err);
     *ret = rc == 0 && together >= 2;
     return rc;
 }
@@ -165,16 +167,16 @@ struct noisy {
     int64_t offered_ms, updated_ms, created_ms, errors;
 };
 
-static int read_noisy(struct engine *e, const struct rollout *r, struct noisy list[NOISY_MAX], size_t *ret_count,
-                      struct err *err)
+static int read_noisy(struct db *db, const char *rollout_id, int64_t now_ms, struct noisy list[ENGINE_UNHEALTHY_MAX],
+                      size_t *ret_count, struct err *err)
 {
     struct db_rows rows;
     size_t count = 0;
-    int rc = db_query(e->db, DB_ROLLOUT_NOISY,
-                      DB_ARGS(DB_TEXT("rollout", r->id), DB_INT("since", e->now_ms - ROLLOUT_WATCH_MS),
-                              DB_INT("least", ROLLOUT_ERRORS_LEAST), DB_INT("limit", NOISY_MAX)),
+    int rc = db_query(db, DB_ROLLOUT_NOISY,
+                      DB_ARGS(DB_TEXT("rollout", rollout_id), DB_INT("since", now_ms - ROLLOUT_WATCH_MS),
+                              DB_INT("least", ROLLOUT_ERRORS_LEAST), DB_INT("limit", ENGINE_UNHEALTHY_MAX)),
                       &rows, err);
-    while (rc == 0 && count < NOISY_MAX && (rc = db_rows_next(&rows, err)) == DB_ROW) {
+    while (rc == 0 && count < ENGINE_UNHEALTHY_MAX && (rc = db_rows_next(&rows, err)) == DB_ROW) {
         struct noisy *n = &list[count++];
         copy(n->agent_id, sizeof n->agent_id, &rows, 0);
         n->updated_ms = db_rows_int(&rows, 2, 0);
@@ -188,41 +190,68 @@ static int read_noisy(struct engine *e, const struct rollout *r, struct noisy li
     return rc;
 }
 
-static int judge_noisy(struct engine *e, const struct rollout *r, const struct noisy *n, struct err *err)
+/* others: how many members were not updated yet. */
+static int judge_noisy(struct db *db, const struct rollout *r, const struct noisy *n, int64_t others, int64_t now_ms,
+                       struct engine_unhealthy *ret, struct err *err)
 {
-    char reason[200];
+    struct engine_unhealthy_member *member = &ret->list[ret->count];
     int64_t begin_ms = n->offered_ms - DAY_MS > n->created_ms ? n->offered_ms - DAY_MS : n->created_ms;
-    struct offer_member who = {r->id, n->agent_id};
-    struct rollout_errors errors = {
-        .after = n->errors, .after_ms = e->now_ms - n->updated_ms, .before_ms = n->offered_ms - begin_ms};
+    struct rollout_errors errors = {.after = n->errors,
+                                    .after_ms = now_ms - n->updated_ms,
+                                    .before_ms = n->offered_ms - begin_ms,
+                                    .other_count = others};
     int rc = rollout_number(
-        e->db, DB_ROLLOUT_ERRORS_OF_AGENT,
+        db, DB_ROLLOUT_ERRORS_OF_AGENT,
         DB_ARGS(DB_TEXT("agent", n->agent_id), DB_INT("since", begin_ms), DB_INT("until", n->offered_ms)),
         &errors.before, err);
     if (rc == 0)
-        rc = rollout_number(e->db, DB_ROLLOUT_ERRORS_OF_OTHERS,
+        rc = rollout_number(db, DB_ROLLOUT_ERRORS_OF_OTHERS,
                             DB_ARGS(DB_TEXT("rollout", r->id), DB_INT("since", n->updated_ms)), &errors.others, err);
-    if (rc == 0)
-        rc = rollout_number(e->db, DB_ROLLOUT_PENDING_COUNT, DB_ARGS(DB_TEXT("rollout", r->id)), &errors.other_count,
-                            err);
-    if (rc != 0 || !rollout_unhealthy(&errors, r->plan.error_factor, reason, sizeof reason))
+    if (rc != 0 || !rollout_unhealthy(&errors, r->plan.error_factor, member->reason, sizeof member->reason))
         return rc;
-    return offer_move(e->db, &who, MEMBER_UNHEALTHY, reason, 0, e->now_ms, &e->rev, err);
+    memcpy(member->agent_id, n->agent_id, sizeof member->agent_id);
+    ret->count++;
+    return 0;
 }
 
-int engine_errors(struct engine *e, const struct rollout *r, struct err *err)
+bool engine_errors_due(const struct rollout *r, int64_t now_ms)
 {
-    struct noisy list[NOISY_MAX];
+    bool forward = r->state == ROLLOUT_RUNNING || r->state == ROLLOUT_DONE;
+    return forward && r->plan.error_factor != ROLLOUT_NO_LIMIT &&
+           (r->judge_due_ms <= now_ms || r->judge_due_ms - now_ms > JUDGE_EVERY_MS);
+}
+
+int engine_errors_read(struct db *db, const struct rollout *r, int64_t now_ms, struct engine_unhealthy *ret,
+                       struct err *err)
+{
+    struct noisy list[ENGINE_UNHEALTHY_MAX];
+    int64_t others = 0;
     size_t count = 0;
-    bool due = r->judge_due_ms <= e->now_ms || r->judge_due_ms - e->now_ms > JUDGE_EVERY_MS;
-    if (r->plan.error_factor == ROLLOUT_NO_LIMIT || !due)
-        return 0;
-    int rc = read_noisy(e, r, list, &count, err);
+    ret->count = 0;
+    int rc = read_noisy(db, r->id, now_ms, list, &count, err);
+    if (rc == 0 && count > 0)
+        rc = rollout_number(db, DB_ROLLOUT_PENDING_COUNT, DB_ARGS(DB_TEXT("rollout", r->id)), &others, err);
     for (size_t i = 0; rc == 0 && i < count; i++)
-        rc = judge_noisy(e, r, &list[i], err);
+        rc = judge_noisy(db, r, &list[i], others, now_ms, ret, err);
+    return rc;
+}
+
+int engine_errors_write(struct engine *e, const char *rollout_id, const struct engine_unhealthy *unhealthy,
+                        struct err *err)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < unhealthy->count; i++) {
+        const struct engine_unhealthy_member *member = &unhealthy->list[i];
+        struct offer_member who = {rollout_id, member->agent_id};
+        int64_t still = 0;
+        rc = rollout_number(e->db, DB_ROLLOUT_MEMBER_UPDATED,
+                            DB_ARGS(DB_TEXT("rollout", rollout_id), DB_TEXT("agent", member->agent_id)), &still, err);
+        if (rc == 0 && still != 0)
+            rc = offer_move(e->db, &who, MEMBER_UNHEALTHY, member->reason, 0, e->now_ms, &e->rev, err);
+    }
     return rc != 0 ? rc
                    : db_exec(e->db, DB_ROLLOUT_SET_JUDGE,
-                             DB_ARGS(DB_TEXT("id", r->id), DB_INT("due", e->now_ms + JUDGE_EVERY_MS)), NULL, err);
+                             DB_ARGS(DB_TEXT("id", rollout_id), DB_INT("due", e->now_ms + JUDGE_EVERY_MS)), NULL, err);
 }
 
 /* --- thresholds --- */

@@ -9,7 +9,9 @@
 #include "rollout/act.h"
 #include "rollout/engine.h"
 
-enum { CHUNK = 1000, CONTAINER_BUCKET_MAX = 100 };
+enum { CHUNK = 500 };
+
+static const char after_all[] = "g"; /* ids are hex digits and dashes */
 
 static bool is_below(const char *version, const char *minimum)
 {
@@ -44,13 +46,13 @@ static const char *or_empty(const char *s)
     return s != NULL ? s : "";
 }
 
-/* The last id of this chunk; "" when the rest is one. */
+/* The last id of this chunk; after_all when the rest is one. */
 static int chunk_end(struct engine *e, const char *after, char ret[UUID_SIZE], struct err *err)
 {
     struct db_rows rows;
     int rc = db_query_one(e->db, DB_ROLLOUT_SCAN_UNTIL, DB_ARGS(DB_TEXT("after", after), DB_INT("skip", CHUNK - 1)),
                           &rows, err);
-    ret[0] = '\0';
+    (void)snprintf(ret, UUID_SIZE, "%s", after_all);
     if (rc != DB_ROW)
         return rc;
     (void)snprintf(ret, UUID_SIZE, "%s", or_empty(db_rows_text(&rows, 0)));
@@ -74,6 +76,20 @@ static int add_chunk(struct engine *e, const struct rollout *r, const char *unti
     return rc;
 }
 
+/* Those that are members already. */
+static int refresh_chunk(struct engine *e, const struct rollout *r, const char *until, struct err *err)
+{
+    int rc = db_exec(e->db, DB_ROLLOUT_MEMBERS_FREE,
+                     DB_ARGS(DB_TEXT("rollout", r->id), DB_TEXT("after", r->scan_after), DB_TEXT("until", until),
+                             DB_INT("now", e->now_ms)),
+                     NULL, err);
+    return rc != 0 ? rc
+                   : db_exec(e->db, DB_ROLLOUT_CONTAINERS_DONE,
+                             DB_ARGS(DB_TEXT("rollout", r->id), DB_TEXT("after", r->scan_after),
+                                     DB_TEXT("until", until), DB_TEXT("version", r->version), DB_INT("now", e->now_ms)),
+                             NULL, err);
+}
+
 int engine_scan(struct engine *e, struct rollout *r, struct err *err)
 {
     struct rollout_newest newest;
@@ -88,26 +104,18 @@ int engine_scan(struct engine *e, struct rollout *r, struct err *err)
     if (rc == 0)
         rc = add_chunk(e, r, until, newest.min_version, err);
     if (rc == 0)
-        rc = db_exec(e->db, DB_ROLLOUT_MEMBERS_FREE,
-                     DB_ARGS(DB_TEXT("rollout", r->id), DB_TEXT("after", r->scan_after), DB_TEXT("until", until),
-                             DB_INT("now", e->now_ms)),
-                     NULL, err);
+        rc = refresh_chunk(e, r, until, err);
     if (rc != 0)
         return rc;
-    bool last = until[0] == '\0';
-    memcpy(r->scan_after, until, sizeof until);
+    bool last = strcmp(until, after_all) == 0;
+    (void)snprintf(r->scan_after, sizeof r->scan_after, "%s", last ? "" : until);
     r->scanned = r->scanned || last;
     r->scan_due_ms = last ? e->now_ms + ENGINE_RESCAN_MS : e->now_ms;
-    if (last)
-        rc = db_exec(e->db, DB_ROLLOUT_CONTAINERS_DONE,
-                     DB_ARGS(DB_TEXT("rollout", r->id), DB_TEXT("version", r->version), DB_INT("now", e->now_ms)), NULL,
-                     err);
     engine_again(e, last ? ENGINE_SOON_MS : 0);
-    return rc != 0 ? rc
-                   : db_exec(e->db, DB_ROLLOUT_SET_SCAN,
-                             DB_ARGS(DB_TEXT("id", r->id), DB_TEXT("after", r->scan_after),
-                                     DB_INT("due", r->scan_due_ms), DB_INT("scanned", r->scanned)),
-                             NULL, err);
+    return db_exec(e->db, DB_ROLLOUT_SET_SCAN,
+                   DB_ARGS(DB_TEXT("id", r->id), DB_TEXT("after", r->scan_after), DB_INT("due", r->scan_due_ms),
+                           DB_INT("scanned", r->scanned)),
+                   NULL, err);
 }
 
 /* --- hosts below the minimum --- */

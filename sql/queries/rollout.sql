@@ -109,7 +109,7 @@ SELECT id FROM agents WHERE id > :after ORDER BY id LIMIT 1 OFFSET :skip;
 -- name: rollout_scan
 -- Agents that the rollout's owner may see and that are not members yet.
 SELECT a.id, a.version, a.deployment_mode, a.labels FROM agents a JOIN users u ON u.id = :owner
-WHERE a.id > :after AND (:until = '' OR a.id <= :until)
+WHERE a.id > :after AND a.id <= :until
     AND (u.role = 'admin' OR a.user_id = u.id OR EXISTS
         (SELECT 1 FROM grants g WHERE g.user_id = u.id AND g.kind = 'agent' AND g.object_id = a.id))
     AND NOT EXISTS (SELECT 1 FROM rollout_members m WHERE m.rollout_id = :rollout AND m.agent_id = a.id)
@@ -219,10 +219,9 @@ WHERE agent_id = :agent AND state = 'away' AND retry_ms <= :now;
 -- name: rollout_members_free
 -- Those of a chunk that are there, whatever had kept them.
 UPDATE rollout_members SET state = 'pending', reason = '', state_ms = :now
-WHERE rollout_id = :rollout AND state = 'away' AND retry_ms <= :now AND agent_id > :after
-    AND (:until = '' OR agent_id <= :until) AND agent_id IN
-    (SELECT a.id FROM agents a WHERE a.offline_after_ms > :now AND a.status <> 'offline' AND a.deactivated_ms IS NULL
-     AND a.quarantined_ms IS NULL AND a.id > :after AND (:until = '' OR a.id <= :until));
+WHERE rollout_id = :rollout AND agent_id > :after AND agent_id <= :until AND state = 'away' AND retry_ms <= :now
+    AND EXISTS (SELECT 1 FROM agents a WHERE a.id = rollout_members.agent_id AND a.offline_after_ms > :now
+        AND a.status <> 'offline' AND a.deactivated_ms IS NULL AND a.quarantined_ms IS NULL);
 
 -- name: rollout_member_turn
 -- To be put back to the previous version.
@@ -246,10 +245,11 @@ UPDATE rollout_members SET state = 'cancelled', state_ms = :now
 WHERE rollout_id = :rollout AND state IN ('pending', 'away');
 
 -- name: rollout_containers_done
--- Containers that were given the version by whoever runs them.
+-- Containers of a chunk that were given the version by whoever runs them.
 UPDATE rollout_members SET state = 'committed', state_ms = :now
-WHERE rollout_id = :rollout AND state = 'available'
-    AND agent_id IN (SELECT id FROM agents WHERE version = :version AND deployment_mode = 'container');
+WHERE rollout_id = :rollout AND agent_id > :after AND agent_id <= :until AND state = 'available'
+    AND EXISTS (SELECT 1 FROM agents a WHERE a.id = rollout_members.agent_id AND a.version = :version
+        AND a.deployment_mode = 'container');
 
 -- name: rollout_signal_next
 -- Agents of this stage that may roll out their own workload and were not told to.
@@ -265,23 +265,24 @@ SELECT m.rollout_id, m.agent_id, m.state, m.direction, a.version, a.offline_afte
     r.silence_s, r.state
 FROM rollout_members m JOIN agents a ON a.id = m.agent_id JOIN rollouts r ON r.id = m.rollout_id
 WHERE m.deadline_ms <= :now
-ORDER BY m.deadline_ms, m.rollout_id, m.agent_id LIMIT :limit;
+ORDER BY m.deadline_ms LIMIT :limit;
 
 -- name: rollout_bystanders_heard
--- When the newest agents that are not being updated were last heard of.
+-- When the newest agents that are not being updated were last heard of. With everybody being updated there are none to
+-- be found, so that only some of the newest are looked at.
 SELECT MAX(s.last_seen_ms)
-FROM (SELECT a.last_seen_ms FROM agents a
-      WHERE a.last_seen_ms IS NOT NULL AND a.status <> 'offline' AND NOT EXISTS
-          (SELECT 1 FROM agent_updates u WHERE u.agent_id = a.id AND u.offer_rollout_id IS NOT NULL)
-      ORDER BY a.id DESC LIMIT :limit) s;
+FROM (SELECT n.last_seen_ms FROM (SELECT id, last_seen_ms, status FROM agents ORDER BY id DESC LIMIT :newest) n
+      WHERE n.last_seen_ms IS NOT NULL AND n.status <> 'offline' AND NOT EXISTS
+          (SELECT 1 FROM agent_updates u WHERE u.agent_id = n.id AND u.offer_rollout_id IS NOT NULL)
+      ORDER BY n.id DESC LIMIT :limit) s;
 
 -- name: rollout_bystanders_since
 -- How many of the same were heard of since then.
 SELECT COUNT(*)
-FROM (SELECT a.last_seen_ms FROM agents a
-      WHERE a.last_seen_ms IS NOT NULL AND a.status <> 'offline' AND NOT EXISTS
-          (SELECT 1 FROM agent_updates u WHERE u.agent_id = a.id AND u.offer_rollout_id IS NOT NULL)
-      ORDER BY a.id DESC LIMIT :limit) s
+FROM (SELECT n.last_seen_ms FROM (SELECT id, last_seen_ms, status FROM agents ORDER BY id DESC LIMIT :newest) n
+      WHERE n.last_seen_ms IS NOT NULL AND n.status <> 'offline' AND NOT EXISTS
+          (SELECT 1 FROM agent_updates u WHERE u.agent_id = n.id AND u.offer_rollout_id IS NOT NULL)
+      ORDER BY n.id DESC LIMIT :limit) s
 WHERE s.last_seen_ms > :since;
 
 -- name: rollout_shift_deadlines
@@ -306,6 +307,10 @@ WHERE l.level >= 3 AND l.received_ms >= :since AND m.state = 'committed' AND m.d
 GROUP BY m.agent_id, m.offered_ms, m.state_ms, a.created_ms
 HAVING COUNT(*) >= :least
 ORDER BY m.agent_id LIMIT :limit;
+
+-- name: rollout_member_updated
+SELECT 1 FROM rollout_members
+WHERE rollout_id = :rollout AND agent_id = :agent AND state = 'committed' AND direction = 'forward';
 
 -- name: rollout_errors_of_agent
 SELECT COUNT(*) FROM agent_logs
