@@ -121,6 +121,19 @@ $$(BUILD)/$(1)/releases/%/muster-agent: tests/agent/faults.c \
 	    $$(CFLAGS_COMMON) $$(AGENT_FLAGS) $$(AGENT_LDFLAGS) $$(LDFLAGS_COMMON) -Wl,-s -MF $$(@D)/.d -o $$@ \
 	    agent-static/version.c tests/agent/faults.c $$(filter %.o,$$^) $$(AGENT_LIBS)
 
+# For the bench: a release one of whose files became other code, which compiling it for speed stands for.
+$$(BUILD)/$(1)/changed/loop.o: agent-static/poll/loop.c | $$(DEPS)/$(1)/.done
+	@mkdir -p $$(@D)
+	$$(Q)$$(DEPS)/$(1)/bin/muster-cc $$(AGENT_CPPFLAGS) $$(CFLAGS_COMMON) $$(AGENT_FLAGS) -O2 -c -o $$@ $$<
+$$(BUILD)/$(1)/releases/%_changed/muster-agent: tests/agent/faults.c $$(BUILD)/$(1)/changed/loop.o \
+		$$(patsubst %.c,$$(BUILD)/$(1)/%.o,$$(filter-out agent-static/version.c,$$(COMMON_SRC) $$(AGENT_SRC)))
+	@mkdir -p $$(@D)
+	$$(call step,LINK,$$@)
+	$$(Q)$$(DEPS)/$(1)/bin/muster-cc $$(AGENT_CPPFLAGS) -UMUSTER_VERSION -DMUSTER_VERSION='"$$*"' -DFAULT_none \
+	    $$(CFLAGS_COMMON) $$(AGENT_FLAGS) $$(AGENT_LDFLAGS) $$(LDFLAGS_COMMON) -Wl,-s -MF $$(@D)/.d -o $$@ \
+	    agent-static/version.c tests/agent/faults.c \
+	    $$(patsubst %/agent-static/poll/loop.o,%/changed/loop.o,$$(filter %.o,$$(wordlist 3,999,$$^))) $$(AGENT_LIBS)
+
 $$(BUILD)/$(1)/muster-launcher: $$(patsubst %.c,$$(BUILD)/$(1)/%.o,$$(LAUNCHER_SRC))
 	$$(call step,LINK,$$@)
 	$$(Q)$$(DEPS)/$(1)/bin/muster-cc $$(AGENT_LDFLAGS) $$(LDFLAGS_COMMON) -o $$@.debug $$^
@@ -167,12 +180,18 @@ $(BUILD)/man/muster-launcher.8: docs/man/muster-launcher.8
 $(BUILD)/bench/swarm: tests/bench/swarm.c
 	@mkdir -p $(@D)
 	$(CC) -std=c17 -D_GNU_SOURCE -O2 $(WARN) -o $@ $< -lssl -lcrypto
+$(BUILD)/bench/engine: $(BUILD)/app/tests/bench/engine.o $(BUILD)/app/libmuster.a
+	@mkdir -p $(@D)
+	$(CC) $(app_LDFLAGS) -Wl,--wrap=db_write -o $@ $^ $(APP_LIBS) -lcmocka
+$(BUILD)/app/tests/bench/engine.o: APP_CPPFLAGS += -Itests/unit
+BENCH_RELEASES := $(patsubst %,$(BUILD)/$(NATIVE)/releases/%/muster-agent,0.2.0 0.3.0 0.4.0_changed)
 
 .PHONY: bench deps-bench
 deps-bench: deps-run
-	$(call install_packages,wrk zstd python3-cryptography)
+	$(call install_packages,wrk zstd bsdiff xz-utils libcmocka-dev python3-cryptography python3-requests)
 bench: deps-bench ## measure speed and memory beside a reference (10 minutes)
-	@$(MAKE) --no-print-directory -j$$(nproc) agents $(BUILD)/muster-app $(BUILD)/www $(BUILD)/bench/swarm
+	@$(MAKE) --no-print-directory -j$$(nproc) agents $(BUILD)/muster-app $(BUILD)/www $(BUILD)/bench/swarm \
+	    $(BUILD)/bench/engine $(BENCH_RELEASES)
 	@tests/bench/run
 
 # --- tests -----------------------------------------------------------------------------------------------------------

@@ -52,7 +52,7 @@ class Stack:
         self.root, self.var, self.port = root, pathlib.Path(var), port
         self.env = {**os.environ, "MUSTER_VAR": str(self.var), "MUSTER_PORT": str(port),
                     "MUSTER_AGENT_PORT": str(port + 1), "MUSTER_ENROL_RATE": "100000r/s",
-                    "MUSTER_LOG_LEVEL": "warning"}
+                    "MUSTER_UPLINK_MBPS": "0", "MUSTER_LOG_LEVEL": "warning"}
 
     def __enter__(self):
         shutil.rmtree(self.var, ignore_errors=True)
@@ -103,7 +103,7 @@ class Stack:
         return int((self.var / f"run/{name}.pid").read_text())
 
     def app(self, *args):
-        return subprocess.run([self.root / "build/muster-app", *args, "--config", self.var / "app.conf"], env=self.env,
+        return subprocess.run([self.root / "build/muster-app", *map(str, args), "--config", self.var / "app.conf"], env=self.env,
                               check=True, capture_output=True, text=True).stdout
 
     def agent_online(self):
@@ -116,6 +116,17 @@ class Stack:
     def add_config(self, name, source):
         self.app("backup-config", "add", "--name", name, "--agent", self.agent_id(), "--source", str(source),
                  "--method", "zstd", "--level", "1")
+
+    def metric(self, name):
+        text = self.fetch(f"https://localhost:{self.port}/metrics") or ""
+        values = (line.split()[1] for line in text.splitlines() if line.startswith(name + " "))
+        return int(float(next(values, "0")))
+
+    def count(self, what):
+        db = self.database()
+        number = db.execute(f"SELECT COUNT(*) FROM {what}").fetchone()[0]
+        db.close()
+        return number
 
     def database(self):
         return sqlite3.connect(self.var / "muster.db", timeout=30)
@@ -169,7 +180,7 @@ class Agents:
 
 
 def publish(stack, version):
-    """A release as a row, so small that its download takes no time: only what a rollout adds is measured."""
+    """A release as a row alone, for where nobody will fetch it."""
     db = stack.database()
     with db:
         db.execute("INSERT INTO releases (version, channel, min_version, eventlog_min, status, size_bytes, created_ms,"
@@ -193,7 +204,7 @@ def swarm(stack, keys, count, path, body="", wake=None):
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     if wake:
         process.stdout.readline()
-        wait_until(lambda: parked_count(stack) >= count, 60, f"{count} requests are parked")
+        wait_until(lambda: stack.metric("muster_requests_parked") >= count, 60, f"{count} requests are parked")
         wake()
         process.stdin.write("woken\n")
         process.stdin.flush()
@@ -201,11 +212,11 @@ def swarm(stack, keys, count, path, body="", wake=None):
     return json.loads(out.splitlines()[-1])
 
 
-def parked_count(stack):
-    for line in (stack.fetch(f"https://localhost:{stack.port}/metrics") or "").splitlines():
-        if line.startswith("muster_requests_parked "):
-            return int(float(line.split()[1]))
-    return 0
+def beat_env(keys_file, update):
+    """For heartbeat.lua: what an agent says that can update itself."""
+    return {"BENCH_KEYS": str(keys_file),
+            "BENCH_BODY": json.dumps({"version": "0.1.0", "platform": "linux", "arch": "amd64", "deploymentMode": "vm",
+                                      "capabilities": ["update"], "update": update})}
 
 
 def write_enrol_bodies(stack, path, count):

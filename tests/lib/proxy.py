@@ -10,10 +10,12 @@ ASKED_BYTES = 900
 
 
 class Proxy:
-    """with Proxy(port) as proxy: … proxy.url. With swallow, answers to requests are dropped and the line is cut."""
+    """with Proxy(port) as proxy: … proxy.url. With swallow, answers to requests are dropped and the line is cut. Counts
+    the bytes of either direction."""
 
     def __init__(self, port):
         self.to, self.swallow, self.swallowed = port, False, 0
+        self.up = self.down = 0
 
     def __enter__(self):
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -40,6 +42,7 @@ class Proxy:
                     if not data:
                         return
                     sent += len(data)
+                    self.up += len(data)
                     server.sendall(data)
                 if server in ready:
                     data = server.recv(65536)
@@ -48,4 +51,5 @@ class Proxy:
                     if self.swallow and sent > ASKED_BYTES:
                         self.swallowed += 1
                         return
+                    self.down += len(data)
                     client.sendall(data)
