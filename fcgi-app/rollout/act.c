@@ -183,16 +183,15 @@ static int set_state(struct db *db, const struct rollout_change *c, const struct
                    NULL, err);
 }
 
+/* What this leaves undone, the engine does. */
 static int stop(struct db *db, const struct rollout_change *c, const struct rollout *r, enum rollout_state state,
                 int64_t *rev, struct err *err)
 {
-    int rc = offer_withdraw_all(db, r->id, c->now_ms, rev, err);
+    bool more = false;
+    int rc = offer_rev(db, rev, err);
+    if (rc == 0)
+        rc = offer_stop_some(db, r->id, state, c->now_ms, rev, &more, err);
     return rc != 0 ? rc : set_state(db, c, r, state, err);
-}
-
-static int cancel_pending(struct db *db, const struct rollout_change *c, const struct rollout *r, struct err *err)
-{
-    return db_exec(db, DB_ROLLOUT_CANCEL, DB_ARGS(DB_TEXT("rollout", r->id), DB_INT("now", c->now_ms)), NULL, err);
 }
 
 static int do_pause(struct db *db, const struct rollout_change *c, const struct rollout *r, int64_t *rev,
@@ -232,8 +231,7 @@ static int do_abort(struct db *db, const struct rollout_change *c, const struct 
 {
     if (r->state == ROLLOUT_ROLLED_BACK)
         return err_set(err, ERR_CONFLICT, "it was rolled back already");
-    int rc = stop(db, c, r, ROLLOUT_ABORTED, rev, err);
-    return rc != 0 ? rc : cancel_pending(db, c, r, err);
+    return stop(db, c, r, ROLLOUT_ABORTED, rev, err);
 }
 
 int act_may_go_back(struct db *db, const char *from, const char *to, struct err *err)
@@ -260,13 +258,7 @@ static int do_rollback(struct db *db, const struct rollout_change *c, const stru
     if (r->previous_version[0] == '\0')
         return err_set(err, ERR_CONFLICT, "there is no previous version to go back to");
     int rc = act_may_go_back(db, r->version, r->previous_version, err);
-    if (rc == 0)
-        rc = stop(db, c, r, ROLLOUT_ROLLING_BACK, rev, err);
-    if (rc == 0)
-        rc = cancel_pending(db, c, r, err);
-    if (rc == 0)
-        rc = db_exec(db, DB_ROLLOUT_TURN_ALL, DB_ARGS(DB_TEXT("rollout", r->id), DB_INT("now", c->now_ms)), NULL, err);
-    return rc;
+    return rc != 0 ? rc : stop(db, c, r, ROLLOUT_ROLLING_BACK, rev, err);
 }
 
 static int do_advance(struct db *db, const struct rollout_change *c, const struct rollout *r, int64_t *rev,

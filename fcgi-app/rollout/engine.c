@@ -23,7 +23,10 @@ int engine_pause(struct engine *e, struct rollout *r, const char *reason, struct
                    r->version, reason);
     struct alert alert = {
         .kind = "rollout.paused", .message = message, .user_id = r->owner_id, .time_ms = e->now_ms, .repeat = true};
-    int rc = offer_withdraw_all(e->db, r->id, e->now_ms, &e->rev, err);
+    bool more = false;
+    int rc = offer_stop_some(e->db, r->id, ROLLOUT_PAUSED, e->now_ms, &e->rev, &more, err);
+    if (more)
+        engine_again(e, 0);
     if (rc == 0)
         rc = db_exec(e->db, DB_ROLLOUT_SET_STATE,
                      DB_ARGS(DB_TEXT("id", r->id), DB_TEXT("state", rollout_state_name(ROLLOUT_PAUSED)),
@@ -348,7 +351,7 @@ static int drive_back(struct engine *e, struct drive *d, struct candidates *list
     return rc == 0 && !awaited ? finish(e, d->r, ROLLOUT_ROLLED_BACK, err) : rc;
 }
 
-int engine_drive(struct engine *e, struct rollout *r, struct err *err)
+static int drive_on(struct engine *e, struct rollout *r, struct err *err)
 {
     struct candidates list;
     struct drive d = {.r = r, .back = r->state == ROLLOUT_ROLLING_BACK || r->state == ROLLOUT_ROLLED_BACK};
@@ -366,4 +369,15 @@ int engine_drive(struct engine *e, struct rollout *r, struct err *err)
     if (rc != 0)
         return rc;
     return d.back ? drive_back(e, &d, &list, err) : drive_forward(e, &d, &list, err);
+}
+
+int engine_drive(struct engine *e, struct rollout *r, struct err *err)
+{
+    bool more = false;
+    int rc = offer_stop_some(e->db, r->id, r->state, e->now_ms, &e->rev, &more, err);
+    if (more)
+        engine_again(e, 0);
+    if (rc != 0 || more || r->state == ROLLOUT_PAUSED || r->state == ROLLOUT_ABORTED)
+        return rc;
+    return drive_on(e, r, err);
 }

@@ -69,13 +69,57 @@ int offer_turn_back(struct db *db, const struct offer_member *who, int64_t now_m
     return rc != 0 ? rc : offer_end(db, who, rev, err);
 }
 
-int offer_withdraw_all(struct db *db, const char *rollout_id, int64_t now_ms, int64_t *rev, struct err *err)
+/* --- stopping --- */
+
+struct stopping {
+    struct db *db;
+    const char *rollout_id;
+    const char *direction; /* of the members it is about, beside forward */
+    int64_t now_ms;
+    bool more;
+};
+
+static int stop_members(struct stopping *s, enum db_statement statement, bool both, struct err *err)
 {
-    int rc = offer_rev(db, rev, err);
+    int64_t changed = 0;
+    struct db_args args =
+        both ? DB_ARGS(DB_TEXT("rollout", s->rollout_id), DB_TEXT("direction", s->direction),
+                       DB_INT("limit", OFFER_STOP_MAX), DB_INT("now", s->now_ms))
+             : DB_ARGS(DB_TEXT("rollout", s->rollout_id), DB_INT("limit", OFFER_STOP_MAX), DB_INT("now", s->now_ms));
+    int rc = db_exec(s->db, statement, args, &changed, err);
+    s->more |= changed >= OFFER_STOP_MAX;
+    return rc;
+}
+
+static int withdraw_some(struct stopping *s, int64_t *rev, struct err *err)
+{
+    int64_t any = 0;
+    int rc = rollout_number(s->db, DB_ROLLOUT_WITHDRAW_ANY,
+                            DB_ARGS(DB_TEXT("rollout", s->rollout_id), DB_TEXT("direction", s->direction)), &any, err);
+    if (rc != 0 || any == 0)
+        return rc;
+    rc = offer_rev(s->db, rev, err);
     if (rc == 0)
-        rc = db_exec(db, DB_UPDATE_OFFER_END_ALL, DB_ARGS(DB_TEXT("rollout", rollout_id), DB_INT("rev", *rev)), NULL,
-                     err);
-    return rc != 0 ? rc
-                   : db_exec(db, DB_ROLLOUT_WITHDRAW, DB_ARGS(DB_TEXT("rollout", rollout_id), DB_INT("now", now_ms)),
-                             NULL, err);
+        rc = db_exec(s->db, DB_UPDATE_OFFER_END_SOME,
+                     DB_ARGS(DB_TEXT("rollout", s->rollout_id), DB_TEXT("direction", s->direction),
+                             DB_INT("limit", OFFER_STOP_MAX), DB_INT("rev", *rev)),
+                     NULL, err);
+    return rc != 0 ? rc : stop_members(s, DB_ROLLOUT_WITHDRAW_SOME, true, err);
+}
+
+int offer_stop_some(struct db *db, const char *rollout_id, enum rollout_state state, int64_t now_ms, int64_t *rev,
+                    bool *ret_more, struct err *err)
+{
+    bool back = state == ROLLOUT_ROLLING_BACK, aborted = state == ROLLOUT_ABORTED;
+    struct stopping s = {.db = db, .rollout_id = rollout_id, .direction = back ? "forward" : "back", .now_ms = now_ms};
+    int rc = 0;
+    if (back || aborted || state == ROLLOUT_PAUSED)
+        rc = withdraw_some(&s, rev, err);
+    if (rc == 0 && (back || aborted))
+        rc = stop_members(&s, DB_ROLLOUT_CANCEL_SOME, true, err);
+    if (rc == 0 && back)
+        rc = stop_members(&s, DB_ROLLOUT_TURN_SOME, false, err);
+    if (rc == 0)
+        *ret_more = s.more;
+    return rc;
 }

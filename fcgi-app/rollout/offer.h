@@ -38,8 +38,12 @@ int offer_defer(struct db *db, const struct offer_member *who, const char *reaso
 int offer_turn_back(struct db *db, const struct offer_member *who, int64_t now_ms, int64_t *rev,
                     struct err *err) MUSTER_NODISCARD;
 
-/* Takes back every offer of a rollout that nothing was put in place for yet. */
-int offer_withdraw_all(struct db *db, const char *rollout_id, int64_t now_ms, int64_t *rev,
-                       struct err *err) MUSTER_NODISCARD;
+/* What there is to do for members of a rollout that was stopped: offers that nothing was put in place for yet are taken
+ * back; one that was aborted or turned round cancels those that wait; one turned round has those that have the new
+ * version wait for the previous one. For OFFER_STOP_MAX members of each kind at most, so that the writer is not held
+ * for long: with *ret_more, there is more to do. In any other state there is nothing. */
+enum { OFFER_STOP_MAX = 500 };
+int offer_stop_some(struct db *db, const char *rollout_id, enum rollout_state state, int64_t now_ms, int64_t *rev,
+                    bool *ret_more, struct err *err) MUSTER_NODISCARD;
 
 #endif

@@ -37,11 +37,16 @@ SELECT COUNT(*) FROM rollouts
 WHERE user_id = :user AND kind = :kind AND state IN ('running', 'paused', 'rolling_back');
 
 -- name: rollout_active
--- What the engine drives: those that run, and those that are done and still catch late hosts, until the next rollout of
--- the same person in the same channel takes over.
+-- What the engine drives: those that run; those that were stopped, until all of their members have been told; and those
+-- that are done and still catch late hosts, until the next rollout of the same person in the same channel takes over.
 SELECT r.id, r.created_ms FROM rollouts r
 WHERE (r.created_ms, r.id) > (:after_ms, :after)
     AND (r.state IN ('running', 'rolling_back')
+     OR (r.state IN ('paused', 'aborted') AND EXISTS
+         (SELECT 1 FROM rollout_members m WHERE m.rollout_id = r.id
+          AND m.state IN ('offered', 'waiting', 'downloading', 'verifying')))
+     OR (r.state = 'aborted' AND EXISTS
+         (SELECT 1 FROM rollout_members m WHERE m.rollout_id = r.id AND m.state IN ('pending', 'away')))
      OR (r.state IN ('done', 'rolled_back') AND r.kind <> 'single' AND r.finished_ms > :late_since AND NOT EXISTS
          (SELECT 1 FROM rollouts n WHERE n.user_id = r.user_id AND n.channel = r.channel AND n.kind = r.kind
           AND n.created_ms > r.created_ms)))
@@ -229,20 +234,35 @@ UPDATE rollout_members SET direction = 'back', state = 'pending', reason = '', s
     deadline_ms = NULL, retry_ms = 0, state_ms = :now
 WHERE rollout_id = :rollout AND agent_id = :agent;
 
--- name: rollout_turn_all
+-- name: rollout_turn_some
 UPDATE rollout_members SET direction = 'back', state = 'pending', reason = '', stage = NULL, offered_ms = NULL,
     deadline_ms = NULL, retry_ms = 0, state_ms = :now
-WHERE rollout_id = :rollout AND state IN ('committed', 'unhealthy') AND direction = 'forward';
+WHERE rollout_id = :rollout AND agent_id IN
+    (SELECT m.agent_id FROM rollout_members m
+     WHERE m.rollout_id = :rollout AND m.state IN ('committed', 'unhealthy') AND m.direction = 'forward'
+     ORDER BY m.state, m.bucket, m.agent_id LIMIT :limit);
 
--- name: rollout_withdraw
--- Those that have not put anything in place yet.
+-- name: rollout_withdraw_any
+-- One that is offered something and has not put anything in place yet.
+SELECT 1 FROM rollout_members m
+WHERE m.rollout_id = :rollout AND m.state IN ('offered', 'waiting', 'downloading', 'verifying')
+    AND m.direction IN ('forward', :direction) LIMIT 1;
+
+-- name: rollout_withdraw_some
 UPDATE rollout_members SET state = 'pending', reason = '', stage = NULL, offered_ms = NULL, deadline_ms = NULL,
     state_ms = :now
-WHERE rollout_id = :rollout AND state IN ('offered', 'waiting', 'downloading', 'verifying');
+WHERE rollout_id = :rollout AND agent_id IN
+    (SELECT m.agent_id FROM rollout_members m
+     WHERE m.rollout_id = :rollout AND m.state IN ('offered', 'waiting', 'downloading', 'verifying')
+         AND m.direction IN ('forward', :direction)
+     ORDER BY m.state, m.direction, m.bucket, m.agent_id LIMIT :limit);
 
--- name: rollout_cancel
+-- name: rollout_cancel_some
 UPDATE rollout_members SET state = 'cancelled', state_ms = :now
-WHERE rollout_id = :rollout AND state IN ('pending', 'away');
+WHERE rollout_id = :rollout AND agent_id IN
+    (SELECT m.agent_id FROM rollout_members m
+     WHERE m.rollout_id = :rollout AND m.state IN ('pending', 'away') AND m.direction IN ('forward', :direction)
+     ORDER BY m.state, m.direction, m.bucket, m.agent_id LIMIT :limit);
 
 -- name: rollout_containers_done
 -- Containers of a chunk that were given the version by whoever runs them.
@@ -382,12 +402,14 @@ ON CONFLICT (agent_id) DO UPDATE SET offer_rollout_id = excluded.offer_rollout_i
 UPDATE agent_updates SET offer_rollout_id = NULL, offer_version = NULL, offer_not_before_ms = NULL, offer_rev = :rev
 WHERE agent_id = :agent AND offer_rollout_id = :rollout;
 
--- name: update_offer_end_all
--- Of the members that have not put anything in place yet; before they are put back to the queue.
+-- name: update_offer_end_some
+-- Of the members that rollout_withdraw_some will put back to the queue.
 UPDATE agent_updates SET offer_rollout_id = NULL, offer_version = NULL, offer_not_before_ms = NULL, offer_rev = :rev
 WHERE offer_rollout_id = :rollout AND agent_id IN
-    (SELECT agent_id FROM rollout_members
-     WHERE rollout_id = :rollout AND state IN ('offered', 'waiting', 'downloading', 'verifying'));
+    (SELECT m.agent_id FROM rollout_members m
+     WHERE m.rollout_id = :rollout AND m.state IN ('offered', 'waiting', 'downloading', 'verifying')
+         AND m.direction IN ('forward', :direction)
+     ORDER BY m.state, m.direction, m.bucket, m.agent_id LIMIT :limit);
 
 -- name: update_offer_since
 -- What changed since a revision, for the presence tables.

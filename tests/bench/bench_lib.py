@@ -198,6 +198,13 @@ def wrk(url, script, seconds, connections, env=None):
     return result
 
 
+def wrk_writes(stack, *args):
+    """The same, with how many writes the database was given meanwhile."""
+    before = stack.metric("muster_db_writes_total")
+    result = wrk(*args)
+    return {**result, "writes": stack.metric("muster_db_writes_total") - before}
+
+
 def swarm(stack, keys, count, path, body="", wake=None):
     command = [stack.root / "build/bench/swarm", "--port", str(stack.port + 1), "--count", str(count), "--path", path,
                "--keys", str(keys), "--body", body] + (["--parked"] if wake else [])
