@@ -25,15 +25,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tests/agent/steps.h"
-
-#include "update/swap.h"
-
-#define NAME_OF(name) #name,
-static const char *const swap_step_names[] = {SWAP_STEPS(NAME_OF)};
-#define SWAP_STEP(step) steps_pass("kill-swap", swap_step_names[step])
-
-#include "update/swap.c"
+#include "tests/agent/agent_steps.c"
 
 enum { TICK_MS = 50, SCRIPT_MAX = 8192 };
 

@@ -73,7 +73,8 @@ GOOD, BAD = (VERSION, "committed"), (releases.version_of(releases.CRASH), "resto
 
 
 def test_an_agent_killed_at_any_step_of_the_swap_comes_to_the_same_end(server, together):
-    kills = [(*GOOD, ("kill-swap", step)) for step in SWAP_STEPS] + [(*BAD, ("kill-swap", step)) for step in CLEAR_STEPS]
+    kills = [(*which, ("kill-swap", step)) for which, steps in ((GOOD, SWAP_STEPS), (BAD, CLEAR_STEPS))
+             for step in steps]
     assert all(together(lambda kill: play(server, *kill), kills, WIDE)), "each of them is passed"
 
 

@@ -1,5 +1,5 @@
-"""Updates of a host whose init is systemd: the service as it is shipped and installed, in a machine of its own. What the
-unit takes from root must leave the agent what an update takes."""
+"""Updates of a host whose init is systemd: the service as it is shipped and installed, in a machine of its own. The
+unit takes much from root, and must leave the agent what an update takes."""
 
 import shutil
 
