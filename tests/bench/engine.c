@@ -164,6 +164,7 @@ static void a_hundred_thousand_agents(void **state)
     later(f, 30000);
     step(f, "all under way, after an outage");
     act(f, id, ACT_PAUSE, "paused with all under way");
+    step(f, "paused, the rest of it");
     later(f, 5000);
     step(f, "paused, nothing happens");
     act(f, id, ACT_RESUME, "resumed");
@@ -191,6 +192,7 @@ static void a_hundred_thousand_agents(void **state)
     sql(f, "UPDATE agents SET version = '0.2.0'");
     step(f, "all offered the way back");
     act(f, id, ACT_ABORT, "aborted");
+    step(f, "aborted, the rest of it");
 }
 
 static void agents_that_are_away(void **state)

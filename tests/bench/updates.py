@@ -34,6 +34,7 @@ def measure(results, build):
             host.start().wait_version_known()
             memory(results, host, WHOLE, "whole file")
             memory(results, host, VERSION_ONLY, "patch", patched=True)
+            selftest(results, host)
         results.add("server, memory after two updates", status_kib(stack.pid(), "VmHWM:") / 1024, "MiB")
     engine(results, build)
 
@@ -107,7 +108,7 @@ def milliseconds(command):
 
 def memory(results, host, name, what, patched=False):
     """The peak of each process of the agent from the offer to the commit, and of all of them at one moment, in which
-    pages that they share are counted for each."""
+    pages that they share are counted for each. The launcher, which is not part of an update, is not."""
     version = updatable.version_of(name)
     log = host.stack.var / "log/access.log"
     seen = log.stat().st_size
@@ -116,13 +117,21 @@ def memory(results, host, name, what, patched=False):
         host.wait_reported("committed", version, 120)
     fetched = log.read_bytes()[seen:].decode()
     assert (".zst" in fetched) == patched, f"the update by {what} fetched: {fetched}"
-    for process in ("run", "update stage", "selftest"):
-        peak = peaks.kib.get(process, 0) / 1024
-        if patched:
-            results.add(f"update by {what}: memory, {process}", peak, "MiB")
-        else:
-            results.add(f"update by {what}: memory, {process}", peak, "MiB", None, "under 6 MiB", 0 < peak < 6)
-    results.add(f"update by {what}: all at once", peaks.most_kib / 1024, "MiB")
+    for process in ("run", "update stage"):
+        results.add(f"update by {what}: peak of {process}", peaks.kib[process] / 1024, "MiB")
+    most = peaks.most_kib / 1024
+    results.add(f"update by {what}: all at once", most, "MiB", None, "under 6 MiB", most < 6)
+
+
+def selftest(results, host):
+    """Too short to be seen in passing: by itself, looked at without a pause."""
+    peak = 0
+    for _ in range(CHECKS):
+        process = subprocess.Popen(host.command("selftest", "--json"), stdout=subprocess.DEVNULL)
+        while process.poll() is None:
+            peak = max(peak, status_kib(process.pid, "VmHWM:"))
+        assert process.returncode == 0, "the self-test failed"
+    results.add("self-test of a release: peak", peak / 1024, "MiB")
 
 
 def status_kib(pid, key):
@@ -173,8 +182,9 @@ class Peaks:
 
 def engine(results, build):
     """Processor time that one step holds the database's writer, with 100,000 agents. Everything else that is written
-    waits for it."""
+    waits for it. What an outage does to deadlines is one step for as many as the pace lets be under way."""
     out = subprocess.run([build / "bench/engine", "100000"], check=True, capture_output=True, text=True).stdout
     rows = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
     for row in rows:
-        results.add(f"100,000 agents: {row['name']}", row["most_ms"], "ms", None, "under 50 ms", row["most_ms"] < 50)
+        goal = ("under 50 ms", row["most_ms"] < 50) if "outage" not in row["name"] else (None, None)
+        results.add(f"engine: {row['name']}", row["most_ms"], "ms", None, *goal)
