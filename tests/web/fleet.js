@@ -136,7 +136,8 @@ export async function addHost(page, name = unique('host'), fields = {}) {
 
 export const addHosts = async (page, count, stem = unique('host')) => {
   const hosts = [];
-  for (let n = 1; n <= count; n++) hosts.push(await addHost(page, `${stem}-${n}`));
+  // No name is the beginning of another: rows are found by what they contain.
+  for (let n = 1; n <= count; n++) hosts.push(await addHost(page, `${stem}-${String(n).padStart(3, '0')}`));
   return hosts;
 };
 
