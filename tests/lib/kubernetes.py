@@ -6,6 +6,7 @@ change calls once: one more pod runs the new template."""
 import base64
 import copy
 import datetime
+import functools
 import http.server
 import ipaddress
 import json
@@ -36,6 +37,13 @@ def certificate(subject, issuer=None, issuer_key=None):
     if issuer:
         builder = builder.add_extension(x509.SubjectAlternativeName(names), False)
     return builder.sign(issuer_key or key, hashes.SHA256()), key
+
+
+@functools.cache
+def identity():
+    """(CA, certificate, key) of the API, made once: RSA keys take longer than most tests."""
+    ca, ca_key = certificate("kubernetes")
+    return ca, *certificate("kube-apiserver", ca, ca_key)
 
 
 def pem_of(key):
@@ -80,8 +88,7 @@ class Cluster:
     # --- life ---
 
     def __enter__(self):
-        ca, ca_key = certificate("kubernetes")
-        leaf, leaf_key = certificate("kube-apiserver", ca, ca_key)
+        ca, leaf, leaf_key = identity()
         (self.credentials / "ca.crt").write_bytes(ca.public_bytes(PEM))
         (self.dir / "api.pem").write_bytes(leaf.public_bytes(PEM) + pem_of(leaf_key))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
