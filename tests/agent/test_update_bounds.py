@@ -2,7 +2,9 @@
 
 import datetime
 import os
+import shutil
 import signal
+import subprocess
 
 import pytest
 
@@ -150,6 +152,8 @@ class Mounted(UpdatableHost):
 
 
 TMPFS = 'mkdir "$1.was" && cp "$1"/* "$1.was/" && mount -t tmpfs -o size={size} tmpfs "$1" && cp "$1.was"/* "$1/"'
+NOEXEC_TMP = ('own=$(dirname "$1") && mount --bind "$own" /mnt && mount -t tmpfs -o noexec,mode=1777 tmpfs /tmp && '
+              'mkdir "$own" && mount --bind /mnt "$own"')
 READ_ONLY = 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1"'
 
 
@@ -188,3 +192,19 @@ def test_a_disk_that_fills_up_in_the_middle_is_reported_and_left_clean(server):
         assert "No space left on device" in host.wait_reported("failed", releases.GOOD)[2]
         other.unlink()
         assert_unharmed(host)
+
+
+def test_a_tmp_that_runs_no_programs_is_no_hindrance(server):
+    """Nothing of an update goes there."""
+    with Mounted(server, NOEXEC_TMP) as host:
+        host.enrol().start().wait_version_known()
+        tmp = host.agent.parents[2]
+        shutil.copy("/bin/true", tmp / "program")
+        with pytest.raises(PermissionError):
+            subprocess.run([tmp / "program"], check=True)
+        (tmp / "program").unlink()
+        host.offer(releases.GOOD)
+        host.wait_reported("committed", releases.GOOD)
+        assert [p.name for p in tmp.iterdir()] == [host.dir.name]
+        host.stop()
+        host.assert_events_whole()
