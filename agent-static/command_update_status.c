@@ -79,20 +79,11 @@ static void print_text(const struct overview *o)
         (void)printf("trust     none: no TUF root is pinned, so nothing can be installed (muster-agent update pin)\n");
 }
 
-static json_t *skipped_json(const struct skiplist *s)
-{
-    json_t *list = json_array();
-    for (size_t i = 0; i < s->count; i++)
-        (void)json_array_append_new(list, json_pack("{s:s, s:s, s:I}", "version", s->list[i].version, "reason",
-                                                    s->list[i].reason, "time_ms", (json_int_t)s->list[i].time_ms));
-    return list;
-}
-
 static void print_json(const struct overview *o)
 {
     json_t *root =
         json_pack("{s:s, s:o, s:o, s:b, s:b}", "version", agent_version, "update", update_state_json(&o->state),
-                  "skipped", skipped_json(&o->skipped), "trusted", o->root, "inPlace", o->mode_reason[0] == '\0');
+                  "skipped", skiplist_json(&o->skipped), "trusted", o->root, "inPlace", o->mode_reason[0] == '\0');
     if (o->mode_reason[0] != '\0')
         (void)json_object_set_new(root, "notInPlaceReason", json_string(o->mode_reason));
     if (o->trial.phase != SWAP_NONE)

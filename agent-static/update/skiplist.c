@@ -1,6 +1,5 @@
 #include "update/skiplist.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,19 +32,28 @@ void skiplist_load(const char *path, struct skiplist *ret)
     json_decref(root);
 }
 
-int skiplist_save(const char *path, const struct skiplist *s, struct err *err)
+json_t *skiplist_json(const struct skiplist *s)
 {
     json_t *list = json_array();
-    int bad = list == NULL;
-    for (size_t i = 0; i < s->count && bad == 0; i++)
-        bad = json_array_append_new(list, json_pack("{s:s, s:s, s:I}", "version", s->list[i].version, "reason",
-                                                    s->list[i].reason, "time_ms", (json_int_t)s->list[i].time_ms));
-    json_t *root = bad == 0 ? json_pack("{s:O}", "skipped", list) : NULL;
+    for (size_t i = 0; i < s->count && list != NULL; i++) {
+        json_t *entry = json_pack("{s:s, s:s, s:I}", "version", s->list[i].version, "reason", s->list[i].reason,
+                                  "time_ms", (json_int_t)s->list[i].time_ms);
+        if (json_array_append_new(list, entry) != 0) {
+            json_decref(list);
+            list = NULL;
+        }
+    }
+    return list;
+}
+
+int skiplist_save(const char *path, const struct skiplist *s, struct err *err)
+{
+    json_t *list = skiplist_json(s);
+    json_t *root = list != NULL ? json_pack("{s:o}", "skipped", list) : NULL;
     char *text = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
     int rc = text != NULL ? file_write(path, text, strlen(text), 0600, err) : err_set(err, ERR_NOMEM, "out of memory");
     free(text);
     json_decref(root);
-    json_decref(list);
     return rc;
 }
 

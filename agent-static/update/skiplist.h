@@ -5,6 +5,7 @@
 #ifndef MUSTER_AGENT_UPDATE_SKIPLIST_H
 #define MUSTER_AGENT_UPDATE_SKIPLIST_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -26,6 +27,9 @@ struct skiplist {
 };
 
 void skiplist_load(const char *path, struct skiplist *ret);
+
+/* [{"version","reason","time_ms"}]; the caller json_decref()s it. NULL: no memory, or a reason that is no text. */
+json_t *skiplist_json(const struct skiplist *s);
 
 /* Durable when it returns 0. */
 int skiplist_save(const char *path, const struct skiplist *s, struct err *err) MUSTER_NODISCARD;

@@ -22,12 +22,18 @@
 
 enum { KIB = 1024, MIB = 1024 * KIB };
 
+/* The repository as of now, held by this process alone. */
+struct repository {
+    int lock_fd;
+    struct source *source;
+    struct metadata *metadata;
+};
+
 /* All that one run holds. */
 struct run {
     const struct agent *agent;
     const struct stage *stage;
-    struct source *source;
-    struct metadata *metadata;
+    struct repository repository;
     struct release release;
     struct binary binary;
     char note[PATH_MAX];       /* of A.part */
@@ -83,56 +89,63 @@ static int take_lock(const struct agent *agent, int *ret_fd, struct err *err)
     return 0;
 }
 
-static void drop_lock(int fd)
+/* cancel_fd -1: none. ret is for repository_close after a failure, too. */
+static int repository_open(const struct agent *agent, int cancel_fd, struct repository *ret, struct err *err)
 {
-    if (fd >= 0)
-        (void)close(fd);
+    *ret = (struct repository){.lock_fd = -1};
+    int rc = take_lock(agent, &ret->lock_fd, err);
+    if (rc == 0)
+        rc = source_open(agent, &ret->source, err);
+    if (rc != 0)
+        return rc;
+    source_set_cancel(ret->source, cancel_fd);
+    return refresh(agent, ret->source, &ret->metadata, err);
+}
+
+static void repository_close(struct repository *r)
+{
+    metadata_free(r->metadata);
+    source_close(r->source);
+    if (r->lock_fd >= 0)
+        (void)close(r->lock_fd);
+}
+
+/* The release, if a host that runs own_version may take it. */
+static int find_allowed(const struct repository *r, const struct agent *agent, const char *version,
+                        const char *own_version, struct release *ret, struct err *err)
+{
+    struct release found;
+    int rc = release_find(r->metadata, version, &found, err);
+    if (rc == 0)
+        rc = release_allowed(r->metadata, &found, own_version, config_text(agent->config, "UPDATE_CHANNEL"), err);
+    if (rc == 0)
+        *ret = found;
+    return rc;
 }
 
 int stage_check(const struct agent *agent, struct release *ret, bool *ret_required, struct err *err)
 {
-    struct source *source = NULL;
-    struct metadata *metadata = NULL;
+    struct repository repository;
     struct release newest;
-    int lock_fd = -1;
-    int rc = take_lock(agent, &lock_fd, err);
+    int rc = repository_open(agent, -1, &repository, err);
     if (rc == 0)
-        rc = source_open(agent, &source, err);
-    if (rc == 0)
-        rc = refresh(agent, source, &metadata, err);
-    if (rc == 0)
-        rc = release_newest(metadata, config_text(agent->config, "UPDATE_CHANNEL"), &newest, err);
+        rc = release_newest(repository.metadata, config_text(agent->config, "UPDATE_CHANNEL"), &newest, err);
     if (rc == 0) {
         *ret = newest;
         *ret_required = release_requires(&newest, agent_version);
     }
-    metadata_free(metadata);
-    source_close(source);
-    drop_lock(lock_fd);
+    repository_close(&repository);
     return rc;
 }
 
 int stage_find(const struct agent *agent, const char *version, const char *own_version, struct release *ret,
                struct err *err)
 {
-    struct source *source = NULL;
-    struct metadata *metadata = NULL;
-    struct release found;
-    int lock_fd = -1;
-    int rc = take_lock(agent, &lock_fd, err);
+    struct repository repository;
+    int rc = repository_open(agent, -1, &repository, err);
     if (rc == 0)
-        rc = source_open(agent, &source, err);
-    if (rc == 0)
-        rc = refresh(agent, source, &metadata, err);
-    if (rc == 0)
-        rc = release_find(metadata, version, &found, err);
-    if (rc == 0)
-        rc = release_allowed(metadata, &found, own_version, config_text(agent->config, "UPDATE_CHANNEL"), err);
-    if (rc == 0)
-        *ret = found;
-    metadata_free(metadata);
-    source_close(source);
-    drop_lock(lock_fd);
+        rc = find_allowed(&repository, agent, version, own_version, ret, err);
+    repository_close(&repository);
     return rc;
 }
 
@@ -153,10 +166,10 @@ static int fetch(struct run *r, const char *path, const char *sha256, int64_t si
                  struct err *err)
 {
     char url[URL_MAX];
-    int rc = source_target_url(r->source, path, sha256, url, err);
+    int rc = source_target_url(r->repository.source, path, sha256, url, err);
     if (rc != 0)
         return rc;
-    const struct download download = {.http = source_http(r->source),
+    const struct download download = {.http = source_http(r->repository.source),
                                       .cancel_fd = r->stage->cancel_fd,
                                       .url = url,
                                       .part = part,
@@ -175,7 +188,7 @@ static bool take_patch(struct run *r)
     struct release_patch found;
     char own[BINARY_SHA256_SIZE];
     struct err err = {0};
-    if (!release_find_patch(r->metadata, &r->release, agent_version, &found))
+    if (!release_find_patch(r->repository.metadata, &r->release, agent_version, &found))
         return false;
     int rc = binary_sha256(&r->binary, own, &err);
     if (rc == 0 && strcmp(own, found.base_sha256) != 0)
@@ -264,26 +277,15 @@ static int find_places(struct run *r, struct err *err)
 int stage_run(const struct agent *agent, const struct stage *stage, struct err *err)
 {
     struct run r = {.agent = agent, .stage = stage};
-    int lock_fd = -1;
-    int rc = take_lock(agent, &lock_fd, err);
+    int rc = repository_open(agent, stage->cancel_fd, &r.repository, err);
     if (rc == 0)
-        rc = source_open(agent, &r.source, err);
-    if (rc == 0) {
-        source_set_cancel(r.source, stage->cancel_fd);
-        rc = refresh(agent, r.source, &r.metadata, err);
-    }
-    if (rc == 0)
-        rc = release_find(r.metadata, stage->version, &r.release, err);
-    if (rc == 0)
-        rc = release_allowed(r.metadata, &r.release, agent_version, config_text(agent->config, "UPDATE_CHANNEL"), err);
+        rc = find_allowed(&r.repository, agent, stage->version, agent_version, &r.release, err);
     if (rc == 0)
         rc = find_places(&r, err);
     if (rc == 0)
         rc = get_part(&r, err);
     if (rc == 0)
         rc = verify(&r, err);
-    metadata_free(r.metadata);
-    source_close(r.source);
-    drop_lock(lock_fd);
+    repository_close(&r.repository);
     return rc;
 }

@@ -8,19 +8,14 @@ import time
 import pytest
 
 import updatable as releases
-from client import Person
 from updatable import UpdatableHost
-from spec import Spec
-from stack import Stack
 from wait import wait_until
 
 
 @pytest.fixture(scope="module")
 def stack():
     """A server of its own, since versions only go up: all that is needed here is published in order, once."""
-    with Stack("updates", MUSTER_POLL_INTERVAL="1s") as stack:
-        env = stack.admin_env()
-        stack.boss = Person(stack, Spec(), env["MUSTER_ADMIN_EMAIL"], env["MUSTER_ADMIN_PASSWORD"])
+    with releases.server("updates") as stack:
         for name in (releases.GOOD, releases.CRASH, releases.HANG, releases.EXIT, releases.DEAF, releases.SHRED):
             releases.publish(stack, name)
         yield stack
@@ -157,9 +152,7 @@ def test_a_version_that_failed_is_skipped_until_somebody_says_otherwise(running)
 @pytest.fixture
 def apart():
     """A server of its own, since it goes down, with a release that says that what runs is too old."""
-    with Stack("apart", MUSTER_POLL_INTERVAL="1s") as stack:
-        env = stack.admin_env()
-        stack.boss = Person(stack, Spec(), env["MUSTER_ADMIN_EMAIL"], env["MUSTER_ADMIN_PASSWORD"])
+    with releases.server("apart") as stack:
         with UpdatableHost(stack) as host:
             host.enrol()
             host.start()
