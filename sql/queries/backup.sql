@@ -105,9 +105,9 @@ LIMIT 1;
 SELECT id FROM backup_runs WHERE config_id = :config_id AND status = 'running' ORDER BY id LIMIT 1;
 
 -- name: backup_run_insert
-INSERT INTO backup_runs (id, config_id, agent_id, user_id, config_name, agent_name, status, filename, s3_path,
+INSERT INTO backup_runs (id, config_id, agent_id, user_id, config_name, agent_name, status, filename, s3_path, chain_id,
                          upload_id, part_size, declared_size, started_ms, active_ms)
-VALUES (:id, :config_id, :agent_id, :user_id, :config_name, :agent_name, 'running', :filename, :s3_path,
+VALUES (:id, :config_id, :agent_id, :user_id, :config_name, :agent_name, 'running', :filename, :s3_path, :id,
         :upload_id, :part_size, :declared_size, :now, :now);
 
 -- name: backup_run_path_taken
@@ -138,7 +138,7 @@ WHERE id = :id AND status = 'running';
 
 -- name: backup_part_declare
 INSERT INTO backup_parts (run_id, number, size_bytes, md5) VALUES (:run_id, :number, :size_bytes, :md5)
-ON CONFLICT (run_id, number) DO NOTHING;
+ON CONFLICT (run_id, object, number) DO NOTHING;
 
 -- name: backup_part_get
 SELECT size_bytes, md5, stored_ms FROM backup_parts WHERE run_id = :run_id AND number = :number;
