@@ -164,12 +164,13 @@ static int start_run(struct start *s, struct err *err)
     if (rc == 0)
         rc = choose_path(r->db, s, err);
     if (rc == 0)
-        rc = store_upload_begin(app->store, s->path, s->run_id, s->upload_id, err);
+        rc = s->multipart ? store_upload_begin(app->store, s->path, s->run_id, s->upload_id, err)
+                          : store_upload_begin_whole(app->store, s->path, s->run_id, s->upload_id, err);
     if (rc != 0)
         return rc;
     rc = db_write(app->writer, write_start, s, err);
     struct err ignored;
-    if (rc != 0 && store_upload_forget(app->store, s->upload_id, &ignored) != 0)
+    if (rc != 0 && store_upload_forget(app->store, s->path, s->upload_id, &ignored) != 0)
         log_warning("an upload without a run is left to the sweep: %s", ignored.msg);
     return rc;
 }

@@ -207,9 +207,14 @@ static int write_finish(struct db *db, void *ctx, struct err *err)
 /* The object first, then the word that it is there. */
 static int end_run(struct req *r, struct finish *f, const struct upload *u, struct err *err)
 {
+    struct store_part *parts = NULL;
+    struct store_made made;
+    size_t count = 0;
     int rc = 0;
     if (has_object(f)) {
-        rc = store_upload_complete(r->app->store, u->path, u->upload_id, f->size, err);
+        rc = upload_parts(r->db, u, r->arena, &parts, &count, err);
+        if (rc == 0)
+            rc = store_upload_complete(r->app->store, u->path, u->upload_id, parts, count, &made, err);
         f->bytes_transferred = f->size;
     }
     return rc == 0 ? db_write(r->app->writer, write_finish, f, err) : rc;
@@ -228,6 +233,7 @@ static int finish_run(struct req *r, struct finish *f, struct err *err)
 {
     struct upload u;
     int rc = upload_by_run(r->db, f->run_id, f->agent_id, r->arena, &u, err);
+    u.untracked = !store_tracks_parts(r->app->store);
     if (rc == 0 && has_object(f))
         rc = upload_check(r->db, &u, f->parts, f->part_count, &f->size, err);
     if (rc != 0)

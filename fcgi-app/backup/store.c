@@ -86,23 +86,45 @@ int store_presign(struct store *s, const struct store_url *want, struct arena *a
     return s->driver->presign(s, want, arena, ret_url, ret_expires_ms, err);
 }
 
-int store_upload_begin(struct store *s, const char *path, const char *run_id, char ret[STORE_UPLOAD_ID_SIZE],
+int store_upload_begin(struct store *s, const char *path, const char *id_hint, char ret[STORE_UPLOAD_ID_SIZE],
                        struct err *err)
 {
     if (!store_path_valid(path))
         return refuse_path(path, err);
     blocking_begin();
-    int rc = s->driver->upload_begin(s, path, run_id, ret, err);
+    int rc = s->driver->upload_begin(s, path, id_hint, ret, err);
     blocking_end();
     return rc;
 }
 
-int store_upload_complete(struct store *s, const char *path, const char *upload_id, int64_t size, struct err *err)
+int store_upload_begin_whole(struct store *s, const char *path, const char *id_hint, char ret[STORE_UPLOAD_ID_SIZE],
+                             struct err *err)
 {
     if (!store_path_valid(path))
         return refuse_path(path, err);
     blocking_begin();
-    int rc = s->driver->upload_complete(s, path, upload_id, size, err);
+    int rc = s->driver->upload_begin_whole(s, path, id_hint, ret, err);
+    blocking_end();
+    return rc;
+}
+
+static bool parts_in_order(const struct store_part *parts, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (parts[i].number != (int64_t)i + 1 || parts[i].size < 1)
+            return false;
+    return count > 0;
+}
+
+int store_upload_complete(struct store *s, const char *path, const char *upload_id, const struct store_part *parts,
+                          size_t count, struct store_made *ret, struct err *err)
+{
+    if (!store_path_valid(path))
+        return refuse_path(path, err);
+    if (!parts_in_order(parts, count))
+        return err_set(err, ERR_CONFLICT, "the parts are not numbered without a gap");
+    blocking_begin();
+    int rc = s->driver->upload_complete(s, path, upload_id, parts, count, ret, err);
     blocking_end();
     return rc;
 }
@@ -117,14 +139,79 @@ int store_upload_abort(struct store *s, const char *path, const char *upload_id,
     return rc;
 }
 
-int store_upload_forget(struct store *s, const char *upload_id, struct err *err)
+int store_upload_forget(struct store *s, const char *path, const char *upload_id, struct err *err)
 {
-    return s->driver->upload_forget(s, upload_id, err);
+    blocking_begin();
+    int rc = s->driver->upload_forget(s, path, upload_id, err);
+    blocking_end();
+    return rc;
+}
+
+bool store_tracks_parts(const struct store *s)
+{
+    return s->driver->tracks_parts;
 }
 
 int store_upload_each(struct store *s, int64_t min_age_s, store_upload_fn *fn, void *ctx, struct err *err)
 {
     return s->driver->upload_each(s, min_age_s, fn, ctx, err);
+}
+
+/* --- objects --------------------------------------------------------------------------------------------------------
+ */
+
+int store_object_delete(struct store *s, const char *path, struct err *err)
+{
+    if (!store_path_valid(path))
+        return refuse_path(path, err);
+    blocking_begin();
+    int rc = s->driver->object_delete(s, path, err);
+    blocking_end();
+    return rc;
+}
+
+int store_object_head(struct store *s, const char *path, struct store_object *ret, struct err *err)
+{
+    if (!store_path_valid(path))
+        return refuse_path(path, err);
+    blocking_begin();
+    int rc = s->driver->object_head(s, path, ret, err);
+    blocking_end();
+    return rc;
+}
+
+int store_object_thaw(struct store *s, const char *path, int days, struct err *err)
+{
+    if (!store_path_valid(path))
+        return refuse_path(path, err);
+    blocking_begin();
+    int rc = s->driver->object_thaw(s, path, days, err);
+    blocking_end();
+    return rc;
+}
+
+int store_object_open(struct store *s, const char *path, struct store_reader **ret, struct err *err)
+{
+    if (!store_path_valid(path))
+        return refuse_path(path, err);
+    blocking_begin();
+    int rc = s->driver->object_open(s, path, ret, err);
+    blocking_end();
+    return rc;
+}
+
+int store_object_read(struct store_reader *r, void *buf, size_t size, size_t *ret_len, struct err *err)
+{
+    blocking_begin();
+    int rc = r->store->driver->object_read(r, buf, size, ret_len, err);
+    blocking_end();
+    return rc;
+}
+
+void store_object_close(struct store_reader *r)
+{
+    if (r != NULL)
+        r->store->driver->object_close(r);
 }
 
 int store_sweep(struct store *s, int64_t max_age_s, struct err *err)

@@ -5,7 +5,9 @@
  * business: who may have a URL is decided before store_presign is called.
  *
  * An object's path is users/{userId}/agents/{agentId}/configs/{configId}/{filename}; every segment is of
- * [A-Za-z0-9._-], so that its canonical and its raw spelling are the same bytes. */
+ * [A-Za-z0-9._-], so that its canonical and its raw spelling are the same bytes.
+ *
+ * What talks to the store may wait for a disk or a network: not from inside a write closure. */
 #ifndef MUSTER_BACKUP_STORE_H
 #define MUSTER_BACKUP_STORE_H
 
@@ -28,6 +30,7 @@ enum {
     STORE_FILENAME_MAX = 128,
     STORE_UPLOAD_ID_SIZE = 256,
     STORE_MD5_SIZE = 33, /* hex, as stored; base64 on the wire */
+    STORE_ETAG_SIZE = 80,
 };
 
 /* Makes what is missing of the directories (0700) and reads the signing key. settings and secrets must outlive it. */
@@ -66,27 +69,80 @@ struct store_url {
 int store_presign(struct store *s, const struct store_url *want, struct arena *arena, const char **ret_url,
                   int64_t *ret_expires_ms, struct err *err) MUSTER_NODISCARD;
 
-/* Makes ready for the body or the parts of a run's object. The id of the upload goes into ret. */
-int store_upload_begin(struct store *s, const char *path, const char *run_id, char ret[STORE_UPLOAD_ID_SIZE],
+/* --- uploads --- */
+
+/* Makes ready for the parts of an object. id_hint is the run's id, or "<run's id>-<object's number>"; the id of the
+ * upload, which may be another one, goes into ret. */
+int store_upload_begin(struct store *s, const char *path, const char *id_hint, char ret[STORE_UPLOAD_ID_SIZE],
                        struct err *err) MUSTER_NODISCARD;
 
-/* Makes the object, size bytes in all, out of what was stored. Durable when it returns 0. Repeating it after a crash at
- * any point finishes it. ERR_CONFLICT when what is there has another size. */
-int store_upload_complete(struct store *s, const char *path, const char *upload_id, int64_t size,
-                          struct err *err) MUSTER_NODISCARD;
+/* The same for an object whose body comes in one PUT. */
+int store_upload_begin_whole(struct store *s, const char *path, const char *id_hint, char ret[STORE_UPLOAD_ID_SIZE],
+                             struct err *err) MUSTER_NODISCARD;
+
+struct store_part {
+    int64_t number; /* 1, 2, … without a gap; the body of one PUT is part 1 */
+    int64_t size;
+    const char *md5; /* hex; NULL: not known */
+};
+
+struct store_made {
+    int64_t size;
+    char etag[STORE_ETAG_SIZE]; /* without quotes; "": the store gives none */
+};
+
+/* Makes the object out of these parts. Durable when it returns 0. Repeating it after a crash at any point finishes it.
+ * ERR_CONFLICT when what is stored is not that; ERR_UNAVAILABLE: try again. */
+int store_upload_complete(struct store *s, const char *path, const char *upload_id, const struct store_part *parts,
+                          size_t count, struct store_made *ret, struct err *err) MUSTER_NODISCARD;
 
 /* For a run that ended without success: forgets the upload, its bytes, and an object that was already made of them.
  * What is not there is no error. Safe beside a store_upload_complete under way. */
 int store_upload_abort(struct store *s, const char *path, const char *upload_id, struct err *err) MUSTER_NODISCARD;
 
-/* Forgets an upload nobody knows a path for. */
-int store_upload_forget(struct store *s, const char *upload_id, struct err *err) MUSTER_NODISCARD;
+/* Forgets an upload and its bytes, but no object. path as store_upload_each gives it. */
+int store_upload_forget(struct store *s, const char *path, const char *upload_id, struct err *err) MUSTER_NODISCARD;
 
-/* Calls fn with the id of each upload older than min_age_s that has not become an object. The first non-zero result
- * ends the walk and is returned. */
-typedef int store_upload_fn(void *ctx, const char *upload_id, struct err *err);
+/* Whether the app has to note which parts are stored, since they come through it. Otherwise only
+ * store_upload_complete knows. */
+bool store_tracks_parts(const struct store *s);
+
+/* Calls fn for each upload older than min_age_s that has not become an object. path: NULL when the store does not know
+ * it, otherwise any name: not necessarily one of ours. The first non-zero result ends the walk and is returned. fn may
+ * give up the upload it is called for. */
+typedef int store_upload_fn(void *ctx, const char *path, const char *upload_id, int64_t started_ms, struct err *err);
 int store_upload_each(struct store *s, int64_t min_age_s, store_upload_fn *fn, void *ctx,
                       struct err *err) MUSTER_NODISCARD;
+
+/* --- objects --- */
+
+/* What is not there is no error. */
+int store_object_delete(struct store *s, const char *path, struct err *err) MUSTER_NODISCARD;
+
+/* Storage that is not online has to be thawed before an object can be read. */
+enum store_thaw { STORE_ONLINE, STORE_ARCHIVED, STORE_THAWING, STORE_THAWED };
+
+struct store_object {
+    int64_t size;
+    char etag[STORE_ETAG_SIZE]; /* as in store_made */
+    enum store_thaw thaw;
+};
+
+/* ERR_NOT_FOUND when there is none. */
+int store_object_head(struct store *s, const char *path, struct store_object *ret, struct err *err) MUSTER_NODISCARD;
+
+/* Asks for an archived object to be readable for some days. It takes hours: store_object_head tells when it is. Asked
+ * again, or of an object that is online: no error. */
+int store_object_thaw(struct store *s, const char *path, int days, struct err *err) MUSTER_NODISCARD;
+
+/* Reads an object from its beginning. The path must live as long as the reader. ERR_NOT_FOUND; ERR_CONFLICT when it is
+ * archived. */
+struct store_reader;
+int store_object_open(struct store *s, const char *path, struct store_reader **ret, struct err *err) MUSTER_NODISCARD;
+/* Up to size bytes; *ret_len is 0 at the end only. An object that ends early is an error. */
+int store_object_read(struct store_reader *r, void *buf, size_t size, size_t *ret_len,
+                      struct err *err) MUSTER_NODISCARD;
+void store_object_close(struct store_reader *r); /* NULL does nothing */
 
 /* Removes what no request can still need: bodies older than max_age_s that were handed over and never stored. */
 int store_sweep(struct store *s, int64_t max_age_s, struct err *err) MUSTER_NODISCARD;

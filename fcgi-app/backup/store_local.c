@@ -17,6 +17,8 @@
 #include "common/file.h"
 #include "common/uuid.h"
 
+enum { OBJECT_DIGITS_MAX = 6 };
+
 /* --- directories ----------------------------------------------------------------------------------------------------
  */
 
@@ -55,8 +57,7 @@ static int open_dir(const char *store_dir, const char *name, int *ret_fd, char *
     return rc;
 }
 
-/* Walks to the directory of an object, making what is missing when make is set; *ret_name is the last segment. */
-static int open_parent(const struct store_local *s, const char *path, bool make, int *ret_fd, const char **ret_name,
+int store_local_parent(const struct store_local *s, const char *path, bool make, int *ret_fd, const char **ret_name,
                        struct err *err)
 {
     int fd = openat(s->objects_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -111,6 +112,18 @@ static int store_local_check(struct store *base, struct err *err)
 /* --- uploads --------------------------------------------------------------------------------------------------------
  */
 
+/* The run's id, and perhaps which of its objects. */
+bool store_local_upload_id_valid(const char *id)
+{
+    char run_id[UUID_SIZE];
+    (void)snprintf(run_id, sizeof run_id, "%s", id);
+    if (!uuid_valid(run_id))
+        return false;
+    const char *rest = id + UUID_SIZE - 1;
+    size_t digits = rest[0] == '-' ? strspn(rest + 1, "0123456789") : 0;
+    return rest[0] == '\0' || (digits >= 1 && digits <= OBJECT_DIGITS_MAX && rest[1 + digits] == '\0');
+}
+
 static int upload_over(struct err *err)
 {
     return err_set(err, ERR_CONFLICT, "the upload is over");
@@ -124,7 +137,7 @@ static int open_locked(const struct store_local *s, const char *upload_id, int64
     struct stat held;
     struct stat named;
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = offset, .l_len = length};
-    if (!uuid_valid(upload_id))
+    if (!store_local_upload_id_valid(upload_id))
         return err_set(err, ERR_NOT_FOUND, "no such upload");
     int fd = openat(s->uploads_fd, upload_id, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0)
@@ -146,23 +159,23 @@ static int open_locked(const struct store_local *s, const char *upload_id, int64
     return 0;
 }
 
-static int store_local_upload_begin(struct store *base, const char *path, const char *run_id,
+static int store_local_upload_begin(struct store *base, const char *path, const char *id_hint,
                                     char ret[STORE_UPLOAD_ID_SIZE], struct err *err)
 {
     const struct store_local *s = store_local_self(base);
     (void)path;
-    if (!uuid_valid(run_id))
-        return err_set(err, ERR_INTERNAL, "a run's id is not a UUID");
-    int fd = openat(s->uploads_fd, run_id, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (!store_local_upload_id_valid(id_hint))
+        return err_set(err, ERR_INTERNAL, "an upload's id is not of the form that is kept");
+    int fd = openat(s->uploads_fd, id_hint, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return err_sys(err, ERR_IO, "make an upload");
     close(fd);
     if (fsync(s->uploads_fd) != 0) {
         int rc = err_sys(err, ERR_IO, "fsync uploads");
-        unlinkat(s->uploads_fd, run_id, 0);
+        unlinkat(s->uploads_fd, id_hint, 0);
         return rc;
     }
-    snprintf(ret, STORE_UPLOAD_ID_SIZE, "%s", run_id);
+    snprintf(ret, STORE_UPLOAD_ID_SIZE, "%s", id_hint);
     return 0;
 }
 
@@ -179,7 +192,7 @@ static int already_complete(const struct store_local *s, const char *path, int64
     int dir = -1;
     const char *name = "";
     struct stat st;
-    int rc = open_parent(s, path, false, &dir, &name, err);
+    int rc = store_local_parent(s, path, false, &dir, &name, err);
     if (rc == ERR_NOT_FOUND)
         return upload_over(err);
     if (rc != 0)
@@ -215,7 +228,7 @@ static int make_object(const struct store_local *s, int fd, const char *path, co
     const char *name = "";
     if (fsync(fd) != 0)
         return err_sys(err, ERR_IO, "fsync an upload");
-    int rc = open_parent(s, path, true, &dir, &name, err);
+    int rc = store_local_parent(s, path, true, &dir, &name, err);
     if (rc != 0)
         return rc;
     if (rename_new(s->uploads_fd, upload_id, dir, name) != 0)
@@ -226,10 +239,9 @@ static int make_object(const struct store_local *s, int fd, const char *path, co
     return rc;
 }
 
-static int store_local_upload_complete(struct store *base, const char *path, const char *upload_id, int64_t size,
-                                       struct err *err)
+static int make_complete(const struct store_local *s, const char *path, const char *upload_id, int64_t size,
+                         struct err *err)
 {
-    const struct store_local *s = store_local_self(base);
     struct stat st;
     int fd = -1;
     int rc = open_locked(s, upload_id, 0, 0, &fd, err);
@@ -249,10 +261,22 @@ static int store_local_upload_complete(struct store *base, const char *path, con
     return rc;
 }
 
-static int store_local_upload_forget(struct store *base, const char *upload_id, struct err *err)
+static int store_local_upload_complete(struct store *base, const char *path, const char *upload_id,
+                                       const struct store_part *parts, size_t count, struct store_made *ret,
+                                       struct err *err)
 {
+    int64_t size = store_parts_size(parts, count);
+    int rc = make_complete(store_local_self(base), path, upload_id, size, err);
+    if (rc == 0)
+        *ret = (struct store_made){.size = size};
+    return rc;
+}
+
+static int store_local_upload_forget(struct store *base, const char *path, const char *upload_id, struct err *err)
+{
+    (void)path;
     const struct store_local *s = store_local_self(base);
-    if (uuid_valid(upload_id) && unlinkat(s->uploads_fd, upload_id, 0) != 0 && errno != ENOENT)
+    if (store_local_upload_id_valid(upload_id) && unlinkat(s->uploads_fd, upload_id, 0) != 0 && errno != ENOENT)
         return err_sys(err, ERR_IO, "remove an upload");
     return 0;
 }
@@ -261,24 +285,14 @@ static int store_local_upload_forget(struct store *base, const char *upload_id, 
  */
 static int store_local_upload_abort(struct store *base, const char *path, const char *upload_id, struct err *err)
 {
-    const struct store_local *s = store_local_self(base);
-    int dir = -1;
-    const char *name = "";
-    int rc = store_local_upload_forget(base, upload_id, err);
-    if (rc == 0)
-        rc = open_parent(s, path, false, &dir, &name, err);
-    if (rc != 0)
-        return rc == ERR_NOT_FOUND ? 0 : rc;
-    if (unlinkat(dir, name, 0) != 0 && errno != ENOENT)
-        rc = err_sys(err, ERR_IO, "remove an object");
-    close(dir);
-    return rc;
+    int rc = store_local_upload_forget(base, path, upload_id, err);
+    return rc == 0 ? store_local_object_delete(base, path, err) : rc;
 }
 
 /* --- walks ----------------------------------------------------------------------------------------------------------
  */
 
-typedef int entry_fn(void *ctx, const char *name, struct err *err);
+typedef int entry_fn(void *ctx, const char *name, int64_t written_ms, struct err *err);
 
 /* fn for each plain file of the directory that was last written more than age_s ago. */
 static int each_older(int dir_fd, int64_t age_s, entry_fn *fn, void *ctx, struct err *err)
@@ -298,20 +312,33 @@ static int each_older(int dir_fd, int64_t age_s, entry_fn *fn, void *ctx, struct
         struct stat st;
         if (entry->d_name[0] != '.' && fstatat(dir_fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
             S_ISREG(st.st_mode) && st.st_mtim.tv_sec < before)
-            rc = fn(ctx, entry->d_name, err);
+            rc = fn(ctx, entry->d_name, st.st_mtim.tv_sec * INT64_C(1000), err);
     }
     closedir(dir);
     return rc;
 }
 
+struct upload_walk {
+    store_upload_fn *fn;
+    void *ctx;
+};
+
+static int show_upload(void *ctx, const char *name, int64_t written_ms, struct err *err)
+{
+    const struct upload_walk *walk = ctx;
+    return walk->fn(walk->ctx, NULL, name, written_ms, err);
+}
+
 static int store_local_upload_each(struct store *base, int64_t min_age_s, store_upload_fn *fn, void *ctx,
                                    struct err *err)
 {
-    return each_older(store_local_self(base)->uploads_fd, min_age_s, fn, ctx, err);
+    struct upload_walk walk = {.fn = fn, .ctx = ctx};
+    return each_older(store_local_self(base)->uploads_fd, min_age_s, show_upload, &walk, err);
 }
 
-static int remove_incoming(void *ctx, const char *name, struct err *err)
+static int remove_incoming(void *ctx, const char *name, int64_t written_ms, struct err *err)
 {
+    (void)written_ms;
     const struct store_local *s = ctx;
     bool ours = strspn(name, "0123456789") == strlen(name);
     if (ours && unlinkat(s->incoming_fd, name, 0) != 0 && errno != ENOENT)
@@ -328,15 +355,23 @@ static int store_local_sweep(struct store *base, int64_t max_age_s, struct err *
 static const struct store_driver store_local_driver = {
     .bucket = "objects",
     .region = STORE_LOCAL_REGION,
+    .tracks_parts = true,
     .close = store_local_close,
     .check = store_local_check,
     .room = store_local_room,
     .presign = store_local_presign,
     .upload_begin = store_local_upload_begin,
+    .upload_begin_whole = store_local_upload_begin,
     .upload_complete = store_local_upload_complete,
     .upload_abort = store_local_upload_abort,
     .upload_forget = store_local_upload_forget,
     .upload_each = store_local_upload_each,
+    .object_delete = store_local_object_delete,
+    .object_head = store_local_object_head,
+    .object_thaw = store_local_object_thaw,
+    .object_open = store_local_object_open,
+    .object_read = store_local_object_read,
+    .object_close = store_local_object_close,
     .sweep = store_local_sweep,
 };
 

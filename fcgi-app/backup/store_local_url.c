@@ -145,8 +145,9 @@ static bool read_part(const struct sigv4_presigned *p, struct store_grant *grant
     grant->upload_id = sigv4_query(p, "uploadId");
     if (p->query_count == 0)
         return true;
-    if (p->query_count != 2 || text == NULL || grant->upload_id == NULL || !uuid_valid(grant->upload_id) ||
-        !cursor_parse_uint(text, STORE_PARTS_MAX, &number) || number == 0)
+    if (p->query_count != 2 || text == NULL || grant->upload_id == NULL ||
+        !store_local_upload_id_valid(grant->upload_id) || !cursor_parse_uint(text, STORE_PARTS_MAX, &number) ||
+        number == 0)
         return false;
     grant->number = (int64_t)number;
     return true;

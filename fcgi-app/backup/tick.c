@@ -110,19 +110,21 @@ struct sweep {
 };
 
 /* An upload whose run has ended, or was never stored, will not be finished. */
-static int drop_upload(void *ctx, const char *upload_id, struct err *err)
+static int drop_upload(void *ctx, const char *path, const char *upload_id, int64_t started_ms, struct err *err)
 {
+    (void)started_ms;
     struct sweep *s = ctx;
     struct upload u;
     arena_reset(s->arena);
-    int rc = upload_by_id(s->db, upload_id, s->arena, &u, err);
-    if (rc == ERR_NOT_FOUND)
-        return store_upload_forget(s->app->store, upload_id, err);
+    int rc = path != NULL ? upload_by_path(s->db, path, s->arena, &u, err)
+                          : upload_by_id(s->db, upload_id, s->arena, &u, err);
+    if (rc == ERR_NOT_FOUND || (rc == 0 && strcmp(u.upload_id, upload_id) != 0))
+        return store_upload_forget(s->app->store, path, upload_id, err);
     if (rc != 0 || upload_running(&u))
         return rc;
     bool failed = strcmp(u.status, "failed") == 0 || strcmp(u.status, "cancelled") == 0;
     return failed ? store_upload_abort(s->app->store, u.path, u.upload_id, err)
-                  : store_upload_forget(s->app->store, upload_id, err);
+                  : store_upload_forget(s->app->store, path, upload_id, err);
 }
 
 /* Runs that ended badly while their object was being made. */

@@ -100,7 +100,7 @@ static int check_part(struct check *c, const struct upload_part *part, struct er
     bool multipart = upload_multipart(c->upload);
     if (part->number != number || (multipart && c->short_seen))
         return err_set(err, ERR_CONFLICT, "part %lld is missing or too short", (long long)number);
-    if (!part->stored)
+    if (!part->stored && !c->upload->untracked)
         return err_set(err, ERR_CONFLICT, "part %lld has not been stored", (long long)number);
     if (c->claimed > 0) {
         const struct upload_part *claim = c->seen <= c->claimed ? &c->claims[c->seen - 1] : NULL;
@@ -126,6 +126,10 @@ int upload_check(struct db *db, const struct upload *u, const struct upload_part
     db_rows_done(&rows);
     if (rc != 0)
         return rc;
+    if (!upload_multipart(u) && u->untracked) { /* its body was never announced as a part */
+        *ret_size = u->declared_size;
+        return 0;
+    }
     if (check.seen == 0)
         return err_set(err, ERR_CONFLICT, "nothing has been stored");
     if (claimed > check.seen)
@@ -135,6 +139,34 @@ int upload_check(struct db *db, const struct upload *u, const struct upload_part
                        (long long)u->declared_size);
     *ret_size = check.size;
     return 0;
+}
+
+int upload_parts(struct db *db, const struct upload *u, struct arena *arena, struct store_part **ret, size_t *ret_count,
+                 struct err *err)
+{
+    struct store_part *parts = arena_array(arena, STORE_PARTS_MAX, sizeof *parts);
+    struct db_rows rows;
+    size_t count = 0;
+    if (parts == NULL)
+        return err_set(err, ERR_NOMEM, "no memory for the parts of a run");
+    if (!upload_multipart(u)) {
+        parts[count++] = (struct store_part){.number = 1, .size = u->declared_size};
+        *ret = parts;
+        *ret_count = count;
+        return 0;
+    }
+    int rc = db_query(db, DB_BACKUP_PART_LIST, DB_ARGS(DB_TEXT("run_id", u->run_id)), &rows, err);
+    while (rc == 0 && count < STORE_PARTS_MAX && (rc = db_rows_next(&rows, err)) == DB_ROW) {
+        struct store_part *part = &parts[count++];
+        *part = (struct store_part){.number = db_rows_int(&rows, 0, 0),
+                                    .size = db_rows_int(&rows, 1, 0),
+                                    .md5 = arena_strdup(arena, db_rows_text(&rows, 2))};
+        rc = part->md5 == NULL ? err_set(err, ERR_NOMEM, "no memory for the parts of a run") : 0;
+    }
+    db_rows_done(&rows);
+    *ret = parts;
+    *ret_count = count;
+    return rc;
 }
 
 static int check_quota(struct app *app, struct db *db, const char *agent_id, int64_t more, struct err *err)

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "backup/store.h"
 #include "common/arena.h"
 #include "db/db.h"
 
@@ -22,6 +23,7 @@ struct upload {
     int64_t files;
     int64_t bytes_transferred;
     const char *sha256;
+    bool untracked; /* the caller's word: what is stored only the store knows (store_tracks_parts) */
 };
 
 /* ERR_NOT_FOUND when there is none; _by_run also when it is another agent's. Strings live in the arena. */
@@ -51,6 +53,10 @@ int upload_part_find(struct db *db, const char *run_id, int64_t number, struct u
  * did not say. */
 int upload_check(struct db *db, const struct upload *u, const struct upload_part *parts, size_t claimed,
                  int64_t *ret_size, struct err *err) MUSTER_NODISCARD;
+
+/* What store_upload_complete wants to hear of an upload that upload_check has found good. */
+int upload_parts(struct db *db, const struct upload *u, struct arena *arena, struct store_part **ret, size_t *ret_count,
+                 struct err *err) MUSTER_NODISCARD;
 
 /* Whether size bytes fit into the agent's quota and on the disk, with all that is announced; `more` of them are not
  * announced yet. ERR_TOO_BIG says why not. */

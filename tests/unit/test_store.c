@@ -311,6 +311,16 @@ static void store_hello(struct place *p, int64_t offset)
     (void)close(body);
 }
 
+/* As one part; that there were more makes no difference here. */
+static int complete(struct place *p, int64_t size)
+{
+    const struct store_part part = {.number = 1, .size = size};
+    struct store_made made = {.size = -1};
+    int rc = store_upload_complete(p->store, PATH, RUN, &part, 1, &made, &p->err);
+    assert_int_equal(made.size, rc == 0 ? size : -1);
+    return rc;
+}
+
 static int64_t object_size(struct place *p)
 {
     struct stat st;
@@ -342,13 +352,13 @@ static void an_object_is_what_was_stored_and_may_be_completed_again(void **state
     struct place *p = *state;
     begin(p);
     store_hello(p, 0);
-    assert_int_equal(store_upload_complete(p->store, PATH, RUN, 6, &p->err), ERR_CONFLICT);
+    assert_int_equal(complete(p, 6), ERR_CONFLICT);
     assert_int_equal(object_size(p), -1);
-    expect_ok(store_upload_complete(p->store, PATH, RUN, 5, &p->err), &p->err);
+    expect_ok(complete(p, 5), &p->err);
     assert_int_equal(object_size(p), 5);
     assert_false(staged(p));
-    expect_ok(store_upload_complete(p->store, PATH, RUN, 5, &p->err), &p->err);
-    assert_int_equal(store_upload_complete(p->store, PATH, RUN, 6, &p->err), ERR_CONFLICT);
+    expect_ok(complete(p, 5), &p->err);
+    assert_int_equal(complete(p, 6), ERR_CONFLICT);
 }
 
 static void a_part_lands_at_its_offset(void **state)
@@ -356,7 +366,7 @@ static void a_part_lands_at_its_offset(void **state)
     struct place *p = *state;
     begin(p);
     store_hello(p, PART);
-    expect_ok(store_upload_complete(p->store, PATH, RUN, PART + 5, &p->err), &p->err);
+    expect_ok(complete(p, PART + 5), &p->err);
     assert_int_equal(object_size(p), PART + 5);
 }
 
@@ -366,7 +376,7 @@ static void nothing_is_written_into_a_finished_object(void **state)
     int fd = -1;
     begin(p);
     store_hello(p, 0);
-    expect_ok(store_upload_complete(p->store, PATH, RUN, 5, &p->err), &p->err);
+    expect_ok(complete(p, 5), &p->err);
     assert_int_equal(stage(p, 0, 5, &fd), ERR_CONFLICT);
 }
 
@@ -377,9 +387,9 @@ static void an_object_is_not_made_while_a_part_is_written(void **state)
     begin(p);
     store_hello(p, 0);
     expect_ok(stage(p, PART, 5, &fd), &p->err);
-    assert_int_equal(store_upload_complete(p->store, PATH, RUN, 5, &p->err), ERR_UNAVAILABLE);
+    assert_int_equal(complete(p, 5), ERR_UNAVAILABLE);
     (void)close(fd);
-    expect_ok(store_upload_complete(p->store, PATH, RUN, 5, &p->err), &p->err);
+    expect_ok(complete(p, 5), &p->err);
 }
 
 static void an_object_is_never_replaced(void **state)
@@ -387,11 +397,11 @@ static void an_object_is_never_replaced(void **state)
     struct place *p = *state;
     begin(p);
     store_hello(p, 0);
-    expect_ok(store_upload_complete(p->store, PATH, RUN, 5, &p->err), &p->err);
+    expect_ok(complete(p, 5), &p->err);
     begin(p);
     store_hello(p, 0);
     store_hello(p, 5);
-    assert_int_equal(store_upload_complete(p->store, PATH, RUN, 10, &p->err), ERR_CONFLICT);
+    assert_int_equal(complete(p, 10), ERR_CONFLICT);
     assert_int_equal(object_size(p), 5);
 }
 
@@ -405,7 +415,7 @@ static void an_aborted_upload_leaves_nothing(void **state)
     expect_ok(store_upload_abort(p->store, PATH, RUN, &p->err), &p->err);
     begin(p);
     store_hello(p, 0);
-    expect_ok(store_upload_complete(p->store, PATH, RUN, 5, &p->err), &p->err);
+    expect_ok(complete(p, 5), &p->err);
     expect_ok(store_upload_abort(p->store, PATH, RUN, &p->err), &p->err);
     assert_int_equal(object_size(p), -1);
 }
@@ -417,8 +427,86 @@ static void a_planted_link_is_not_followed(void **state)
     begin(p);
     store_hello(p, 0);
     assert_int_equal(symlink("/tmp", users), 0);
-    assert_int_equal(store_upload_complete(p->store, PATH, RUN, 5, &p->err), ERR_IO);
+    assert_int_equal(complete(p, 5), ERR_IO);
     assert_true(staged(p));
+}
+
+static void a_run_has_an_upload_for_each_object(void **state)
+{
+    struct place *p = *state;
+    char id[STORE_UPLOAD_ID_SIZE];
+    int fd = -1;
+    expect_ok(store_upload_begin(p->store, PATH, RUN "-12", id, &p->err), &p->err);
+    assert_string_equal(id, RUN "-12");
+    expect_ok(store_local_stage(store_local_of(p->store), RUN "-12", 0, 5, &fd, &p->err), &p->err);
+    (void)close(fd);
+    const char *const others[] = {"", "-", RUN "-", RUN "-x", RUN "-1234567", RUN "-1/..", RUN "0", "12"};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        assert_int_not_equal(store_upload_begin(p->store, PATH, others[i], id, &p->err), 0);
+}
+
+static void parts_have_no_gap(void **state)
+{
+    struct place *p = *state;
+    struct store_made made;
+    const struct store_part gap[] = {{.number = 1, .size = 2}, {.number = 3, .size = 3}};
+    const struct store_part empty[] = {{.number = 1, .size = 5}, {.number = 2, .size = 0}};
+    begin(p);
+    store_hello(p, 0);
+    assert_int_equal(store_upload_complete(p->store, PATH, RUN, gap, 2, &made, &p->err), ERR_CONFLICT);
+    assert_int_equal(store_upload_complete(p->store, PATH, RUN, empty, 2, &made, &p->err), ERR_CONFLICT);
+    assert_int_equal(store_upload_complete(p->store, PATH, RUN, gap, 0, &made, &p->err), ERR_CONFLICT);
+    assert_int_equal(object_size(p), -1);
+}
+
+/* --- objects --- */
+
+static void an_object_is_looked_at_read_and_removed(void **state)
+{
+    struct place *p = *state;
+    struct store_object object;
+    struct store_reader *reader = NULL;
+    char text[8];
+    size_t len = 0;
+    assert_int_equal(store_object_head(p->store, PATH, &object, &p->err), ERR_NOT_FOUND);
+    assert_int_equal(store_object_open(p->store, PATH, &reader, &p->err), ERR_NOT_FOUND);
+    expect_ok(store_object_delete(p->store, PATH, &p->err), &p->err);
+    begin(p);
+    store_hello(p, 0);
+    expect_ok(complete(p, 5), &p->err);
+    expect_ok(store_object_head(p->store, PATH, &object, &p->err), &p->err);
+    assert_int_equal(object.size, 5);
+    assert_int_equal(object.thaw, STORE_ONLINE);
+    expect_ok(store_object_thaw(p->store, PATH, 1, &p->err), &p->err);
+    expect_ok(store_object_open(p->store, PATH, &reader, &p->err), &p->err);
+    expect_ok(store_object_read(reader, text, 4, &len, &p->err), &p->err);
+    assert_int_equal(len, 4);
+    expect_ok(store_object_read(reader, text + 4, 4, &len, &p->err), &p->err);
+    assert_int_equal(len, 1);
+    assert_memory_equal(text, "hello", 5);
+    expect_ok(store_object_read(reader, text, 4, &len, &p->err), &p->err);
+    assert_int_equal(len, 0);
+    store_object_close(reader);
+    expect_ok(store_object_delete(p->store, PATH, &p->err), &p->err);
+    assert_int_equal(object_size(p), -1);
+    expect_ok(store_object_delete(p->store, PATH, &p->err), &p->err);
+}
+
+static void an_object_that_ends_early_is_an_error(void **state)
+{
+    struct place *p = *state;
+    struct store_reader *reader = NULL;
+    char text[8];
+    size_t len = 0;
+    begin(p);
+    store_hello(p, 0);
+    expect_ok(complete(p, 5), &p->err);
+    expect_ok(store_object_open(p->store, PATH, &reader, &p->err), &p->err);
+    assert_int_equal(truncate(arena_printf(p->arena, "%s/objects/%s", p->store_dir, PATH), 3), 0);
+    expect_ok(store_object_read(reader, text, sizeof text, &len, &p->err), &p->err);
+    assert_int_equal(len, 3);
+    assert_int_equal(store_object_read(reader, text, sizeof text, &len, &p->err), ERR_IO);
+    store_object_close(reader);
 }
 
 static void an_id_that_is_no_run_names_no_upload(void **state)
@@ -428,7 +516,7 @@ static void an_id_that_is_no_run_names_no_upload(void **state)
     (void)put_file(p, "objects/target", "hello");
     assert_int_equal(store_local_stage(store_local_of(p->store), "../objects/target", 0, 5, &fd, &p->err),
                      ERR_CONFLICT);
-    assert_int_equal(store_upload_forget(p->store, "../objects/target", &p->err), 0);
+    assert_int_equal(store_upload_forget(p->store, NULL, "../objects/target", &p->err), 0);
     assert_int_equal(access(arena_printf(p->arena, "%s/objects/target", p->store_dir), F_OK), 0);
 }
 
@@ -440,9 +528,11 @@ static void age(const char *path, int64_t by_s)
     assert_int_equal(utimensat(AT_FDCWD, path, (const struct timespec[]){then, then}, 0), 0);
 }
 
-static int count_upload(void *ctx, const char *upload_id, struct err *err)
+static int count_upload(void *ctx, const char *path, const char *upload_id, int64_t started_ms, struct err *err)
 {
     (void)err;
+    assert_null(path);
+    assert_true(started_ms <= (time(NULL) - 60) * INT64_C(1000));
     assert_string_equal(upload_id, RUN);
     ++*(int *)ctx;
     return 0;
@@ -508,6 +598,10 @@ int main(void)
         TEST(an_object_is_never_replaced),
         TEST(an_aborted_upload_leaves_nothing),
         TEST(a_planted_link_is_not_followed),
+        TEST(a_run_has_an_upload_for_each_object),
+        TEST(parts_have_no_gap),
+        TEST(an_object_is_looked_at_read_and_removed),
+        TEST(an_object_that_ends_early_is_an_error),
         TEST(an_id_that_is_no_run_names_no_upload),
         TEST(only_old_uploads_are_shown),
         TEST(only_old_bodies_are_swept),
