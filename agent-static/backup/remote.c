@@ -63,7 +63,7 @@ static int copy_list(struct jsonread *r, const char *key, bool objects, size_t m
 static int read_config(struct jsonread *r, struct arena *arena, struct remote_config *ret, struct err *err)
 {
     static const char *const methods[] = {"none", "gzip", "zstd", NULL};
-    struct remote_config c = {0};
+    struct remote_config c = {.max_file_size = -1};
     struct jsonread options;
     c.id = arena_strdup(arena, read_id(r, "id"));
     c.name = arena_strdup(arena, jsonread_str(r, "name", 1, NAME_BYTES));

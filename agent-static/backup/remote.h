@@ -32,6 +32,10 @@ struct remote_config {
     enum compress_method method;
     int level; /* 0: the method's default */
     bool encryption;
+    bool one_file_system;
+    int64_t max_file_size;  /* larger files are left out; -1: none is */
+    const char **skip_tags; /* a directory that holds a file of such a name is left out */
+    size_t skip_tag_count;
 };
 
 /* The config of this id, or else of this name. ERR_NOT_FOUND: the server has none for us. */

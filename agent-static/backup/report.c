@@ -1,6 +1,7 @@
 #include "backup/report.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,36 +11,68 @@ void report_init(struct report *r)
     *r = (struct report){.lock = PTHREAD_MUTEX_INITIALIZER};
 }
 
+static void free_all(struct report_problem *problems, size_t *count)
+{
+    for (size_t i = 0; i < *count; i++) {
+        free(problems[i].path);
+        free(problems[i].message);
+    }
+    *count = 0;
+}
+
 void report_done(struct report *r)
 {
-    for (size_t i = 0; i < r->kept; i++) {
-        free(r->problems[i].path);
-        free(r->problems[i].message);
-    }
-    r->kept = 0;
+    free_all(r->problems, &r->kept);
+    free_all(r->skips, &r->skipped_kept);
     (void)pthread_mutex_destroy(&r->lock);
 }
 
-void report_problem(struct report *r, const char *path, const char *fmt, ...)
+static void keep(struct report_problem *problem, const char *path, enum report_kind kind, const char *message)
+{
+    char shown[REPORT_PATH_MAX];
+    report_printable(path == NULL ? "" : path, shown, sizeof shown);
+    problem->kind = kind;
+    problem->path = path == NULL ? NULL : strdup(shown);
+    problem->message = strdup(message);
+}
+
+static void record(struct report *r, const char *path, enum report_kind kind, const char *fmt, va_list args)
+    MUSTER_PRINTF(4, 0);
+static void record(struct report *r, const char *path, enum report_kind kind, const char *fmt, va_list args)
 {
     char message[REPORT_MESSAGE_MAX];
-    va_list args;
-    va_start(args, fmt);
     (void)vsnprintf(message, sizeof message, fmt, args);
-    va_end(args);
     char text[REPORT_MESSAGE_MAX + 8];
     report_printable(message, text, sizeof text);
 
     (void)pthread_mutex_lock(&r->lock);
-    r->problem_count++;
-    if (r->kept < REPORT_PROBLEMS_MAX) {
-        struct report_problem *problem = &r->problems[r->kept++];
-        char shown[REPORT_PATH_MAX];
-        report_printable(path == NULL ? "" : path, shown, sizeof shown);
-        problem->path = path == NULL ? NULL : strdup(shown);
-        problem->message = strdup(text);
+    r->counts[kind]++;
+    if (kind == REPORT_SKIPPED) {
+        atomic_fetch_add_explicit(&r->skipped, 1, memory_order_relaxed);
+        if (r->skipped_kept < REPORT_SKIPPED_MAX)
+            keep(&r->skips[r->skipped_kept++], path, kind, text);
+    } else {
+        r->problem_count++;
+        if (r->kept < REPORT_PROBLEMS_MAX)
+            keep(&r->problems[r->kept++], path, kind, text);
     }
     (void)pthread_mutex_unlock(&r->lock);
+}
+
+void report_outcome(struct report *r, const char *path, enum report_kind kind, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    record(r, path, kind, fmt, args);
+    va_end(args);
+}
+
+void report_problem(struct report *r, const char *path, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    record(r, path, REPORT_OTHER, fmt, args);
+    va_end(args);
 }
 
 uint64_t report_problems(struct report *r)
@@ -50,20 +83,37 @@ uint64_t report_problems(struct report *r)
     return count;
 }
 
+uint64_t report_count(struct report *r, enum report_kind kind)
+{
+    (void)pthread_mutex_lock(&r->lock);
+    uint64_t count = r->counts[kind];
+    (void)pthread_mutex_unlock(&r->lock);
+    return count;
+}
+
+static bool append(json_t *list, const struct report_problem *problem)
+{
+    static const char *const kinds[REPORT_KINDS] = {"unreadable", "vanished", "changed", "skipped", "other"};
+    json_t *item =
+        json_pack("{s:s*, s:s, s:s}", "path", problem->path, "message",
+                  problem->message == NULL ? "out of memory" : problem->message, "kind", kinds[problem->kind]);
+    return item != NULL && json_array_append_new(list, item) == 0;
+}
+
 json_t *report_errors_json(struct report *r)
 {
     json_t *list = json_array();
+    bool good = list != NULL;
     (void)pthread_mutex_lock(&r->lock);
-    for (size_t i = 0; i < r->kept && list != NULL; i++) {
-        const struct report_problem *problem = &r->problems[i];
-        json_t *item = json_pack("{s:s*, s:s}", "path", problem->path, "message",
-                                 problem->message == NULL ? "out of memory" : problem->message);
-        if (item == NULL || json_array_append_new(list, item) != 0) {
-            json_decref(list);
-            list = NULL;
-        }
-    }
+    for (size_t i = 0; good && i < r->kept; i++)
+        good = append(list, &r->problems[i]);
+    for (size_t i = 0; good && i < r->skipped_kept; i++)
+        good = append(list, &r->skips[i]);
     (void)pthread_mutex_unlock(&r->lock);
+    if (!good) {
+        json_decref(list);
+        return NULL;
+    }
     return list;
 }
 
