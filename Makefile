@@ -281,6 +281,12 @@ $(UPDATE_DRIVER): $(BUILD)/$(NATIVE)/tests/agent/update_driver.o $(BUILD)/$(NATI
 	$(call step,LINK,$@)
 	$(Q)$(DEPS)/$(NATIVE)/bin/muster-cc $(AGENT_LDFLAGS) $(LDFLAGS_COMMON) -o $@ $^ $(AGENT_LIBS)
 
+# The agent's encryption by itself, for tests/agent.
+AGE_DRIVER := $(BUILD)/$(NATIVE)/tests/age_driver
+$(AGE_DRIVER): $(BUILD)/$(NATIVE)/tests/agent/age_driver.o $(BUILD)/$(NATIVE)/libagent.a
+	$(call step,LINK,$@)
+	$(Q)$(DEPS)/$(NATIVE)/bin/muster-cc $(AGENT_LDFLAGS) $(LDFLAGS_COMMON) -o $@ $^ $(AGENT_LIBS)
+
 # Fuzz targets are built by clang in a variant of their own and take what they need from the whole server.
 FUZZ_SECONDS ?= 20
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -290,7 +296,7 @@ fuzz_OBJ := $(patsubst %.c,$(BUILD)/fuzz/%.o,$(filter-out fcgi-app/main.c,$(COMM
 $(eval $(call variant,fuzz))
 $(BUILD)/fuzz/%: CC := clang
 # Those of the agent's parsers include what they feed, which has no place among the server's objects.
-AGENT_FUZZ := fuzz_eventlog fuzz_http_reply fuzz_patch fuzz_url fuzz_window fuzz_workload
+AGENT_FUZZ := fuzz_age fuzz_eventlog fuzz_http_reply fuzz_patch fuzz_url fuzz_window fuzz_workload
 $(AGENT_FUZZ:%=$(BUILD)/fuzz/tests/fuzz/%.o): APP_CPPFLAGS += -Iagent-static
 $(BUILD)/fuzz/libmuster.a: $(fuzz_OBJ)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
@@ -320,7 +326,7 @@ $(BUILD)/fuzz/fuzz_trial: $(FUZZ_TRIAL)
 	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^ -ljansson
 
 # Debian packages that the tests take beside those of running.
-TEST_PACKAGES = libcmocka-dev python3-pytest python3-cryptography python3-yaml python3-jsonschema python3-requests \
+TEST_PACKAGES = age libcmocka-dev python3-pytest python3-cryptography python3-yaml python3-jsonschema python3-requests \
                 chromium qemu-user-static attr acl zstd libzstd-dev clang libclang-rt-14-dev libarchive-dev clang-format \
                 clang-tidy cppcheck shellcheck sqlite3 openssl faketime python3-securesystemslib systemd-container
 
@@ -333,7 +339,7 @@ deps-test: deps-run ## install what the tests take
 build-test: deps-test
 	@[ -e $(DEPS)/$(NATIVE)/.done ] || echo "building the agent's libraries; this takes a few minutes, once"
 	@$(MAKE) --no-print-directory -j$$(nproc) agent-native
-	@$(MAKE) --no-print-directory -j$$(nproc) agents $(BUILD)/muster-app $(BUILD)/www unit-programs $(UPDATE_DRIVER) $(FAKES) \
+	@$(MAKE) --no-print-directory -j$$(nproc) agents $(BUILD)/muster-app $(BUILD)/www unit-programs $(UPDATE_DRIVER) $(AGE_DRIVER) $(FAKES) \
 	    $(TEST_RELEASES) tuf-client $(WEB_TEST_DEPS)
 
 unit-programs: $(UNIT_PROGRAMS) $(AGENT_UNIT_PROGRAMS)
@@ -341,7 +347,7 @@ unit: unit-programs ## run the unit tests
 	@tests/run unit
 api: $(BUILD)/muster-app $(BUILD)/www ## run the tests of the API
 	@tests/run api
-agent: agents tuf-client $(UPDATE_DRIVER) $(FAKES) $(BUILD)/muster-app $(BUILD)/www $(TEST_RELEASES) ## run the tests of the agent
+agent: agents tuf-client $(UPDATE_DRIVER) $(AGE_DRIVER) $(FAKES) $(BUILD)/muster-app $(BUILD)/www $(TEST_RELEASES) ## run the tests of the agent
 	@tests/run agent
 e2e: agent-native $(BUILD)/muster-app $(BUILD)/www ## run the tests from end to end
 	@tests/run e2e
