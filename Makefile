@@ -37,7 +37,7 @@ GEN_SRC := $(GEN)/statements.c $(GEN)/migrations.c
 SQL := $(wildcard sql/migrations/*.sql) $(wildcard sql/queries/*.sql)
 
 APP_CPPFLAGS := $(CPPFLAGS_COMMON) -Ifcgi-app -I$(GEN)
-APP_LIBS := -lfcgi -lssl -lcrypto -lsqlite3 -ljansson -largon2 -lzstd -lpthread
+APP_LIBS := -lfcgi -lssl -lcrypto -lsqlite3 -ljansson -largon2 -lzstd -lglib-2.0 -lpthread
 
 app_FLAGS := -O2 $(HARDEN) -fPIE
 app_LDFLAGS := -pie
@@ -60,6 +60,9 @@ $$(BUILD)/$(1)/%.o: %.c | $$(GEN)/statements.h
 endef
 $(eval $(call variant,app))
 $(eval $(call variant,asan))
+
+# GLib reads time zones, and only there; its headers are not to our warnings' taste.
+%/fcgi-app/backup/zone.o: APP_CPPFLAGS += $(patsubst -I%,-isystem %,$(shell pkg-config --cflags glib-2.0 2>/dev/null))
 
 $(BUILD)/muster-app: $(app_OBJ)
 	$(call step,LINK,$@)
@@ -411,7 +414,7 @@ $(BUILD)/www: $(NPM)/.done $(WWW_SRC)
 # Debian packages that building and running take; the agent's libraries add theirs. On arm64 the cross compiler goes the
 # other way.
 RUN_PACKAGES := nginx curl lld libfcgi-dev libssl-dev libsqlite3-dev libjansson-dev libargon2-dev libzstd-dev \
-                $(if $(shell command -v npm),,npm) \
+                libglib2.0-dev tzdata $(if $(shell command -v npm),,npm) \
                 $(shell sed -e 's/\#.*//' $(if $(filter arm64,$(NATIVE)),\
                     -e 's/gcc-aarch64-linux-gnu/gcc-x86-64-linux-gnu/' -e 's/-arm64-cross/-amd64-cross/') \
                     agent-static/deps/packages.txt)
