@@ -80,6 +80,7 @@ const struct route routes[] = {
     {HTTP_POST,   "/api/configs/{id}/run",              HTTP_ADMIN, PERMISSION_OPERATOR, CSRF_TOKEN,  KIB(1),    NULL,              backup_config_run},
     {HTTP_GET,    "/api/runs",                          HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              backup_run_list},
     {HTTP_GET,    "/api/runs/{id}",                     HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              backup_run_get},
+    {HTTP_POST,   "/api/runs/{id}/cancel",              HTTP_ADMIN, PERMISSION_OPERATOR, CSRF_TOKEN,  KIB(1),    NULL,              backup_run_cancel},
     {HTTP_GET,    "/api/agents/{id}/runs",              HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              backup_agent_runs},
 
     /* backup: what agents call */

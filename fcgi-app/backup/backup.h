@@ -11,9 +11,9 @@
 
 struct app;
 
-/* What has become due: runs silent for longer than MUSTER_RUN_TIMEOUT end as failed, staging files of ended runs and
- * bodies that nginx left behind are removed. Called about every ten seconds on a thread of its own; logs its own
- * failures. Opens a read connection for the time. Blocks on the disk. */
+/* What has become due: runs silent for longer than MUSTER_RUN_TIMEOUT end as lost, volumes of long runs are made,
+ * uploads of ended runs and bodies that nginx left behind are removed. Called about every ten seconds on a thread of
+ * its own; logs its own failures. Opens a read connection for the time. Blocks on the disk. */
 void backup_tick(struct app *app);
 
 /* Configs, as people see them. */
@@ -27,6 +27,7 @@ void backup_config_run(struct req *r);
 /* Runs, as people see them. */
 void backup_run_list(struct req *r);
 void backup_run_get(struct req *r);
+void backup_run_cancel(struct req *r);
 void backup_agent_runs(struct req *r);
 
 /* What agents call. */

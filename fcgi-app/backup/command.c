@@ -220,30 +220,11 @@ static int resolve(struct db *db, const char *key, char ret[UUID_SIZE], struct e
 
 struct watch {
     struct command *c;
-    const char *config_id;
+    const char *run_id;
     const char *command_id;
-    int64_t since_ms;
     bool quiet;
-    json_t *run; /* as last seen; NULL: not begun */
+    json_t *run; /* as last seen */
 };
-
-/* A command that the agent has refused or could not do starts no run. */
-static int check_command(struct watch *w, struct err *err)
-{
-    struct db_rows rows;
-    int rc = db_query_one(w->c->db, DB_BACKUP_COMMAND_STATUS, DB_ARGS(DB_TEXT("id", w->command_id)), &rows, err);
-    if (rc == DB_DONE)
-        return err_set(err, ERR_NOT_FOUND, "the agent was deleted");
-    if (rc != DB_ROW)
-        return rc;
-    const char *status = db_rows_text(&rows, 0);
-    if (strcmp(status, "pending") != 0 && strcmp(status, "done") != 0 && w->run == NULL)
-        rc = err_set(err, ERR_DENIED, "the agent's answer was %s: %s", status, db_rows_text(&rows, 1));
-    else
-        rc = 0;
-    db_rows_done(&rows);
-    return rc;
-}
 
 static const char *run_text(const struct watch *w, const char *key)
 {
@@ -256,11 +237,36 @@ static json_int_t run_number(const struct watch *w, const char *key)
     return json_integer_value(json_object_get(w->run, key));
 }
 
+static bool waits(const struct watch *w)
+{
+    return strcmp(run_text(w, "status"), "queued") == 0;
+}
+
+/* A command that the agent has refused or could not do starts no run: known before the run is ended for that. */
+static int check_command(struct watch *w, struct err *err)
+{
+    struct db_rows rows;
+    int rc = db_query_one(w->c->db, DB_BACKUP_COMMAND_STATUS, DB_ARGS(DB_TEXT("id", w->command_id)), &rows, err);
+    if (rc == DB_DONE)
+        return err_set(err, ERR_NOT_FOUND, "the agent was deleted");
+    if (rc != DB_ROW)
+        return rc;
+    const char *status = db_rows_text(&rows, 0);
+    if (strcmp(status, "pending") != 0 && strcmp(status, "done") != 0)
+        rc = err_set(err, ERR_DENIED, "the agent's answer was %s: %s", status, db_rows_text(&rows, 1));
+    else
+        rc = 0;
+    db_rows_done(&rows);
+    return rc;
+}
+
 static int look(struct watch *w, struct err *err)
 {
     struct db_rows rows;
-    int rc = db_query_one(w->c->db, DB_BACKUP_RUN_SINCE,
-                          DB_ARGS(DB_TEXT("config_id", w->config_id), DB_INT("since", w->since_ms)), &rows, err);
+    int rc =
+        db_query_one(w->c->db, DB_BACKUP_RUN_GET, DB_ARGS(DB_TEXT("id", w->run_id), DB_NULL("viewer")), &rows, err);
+    if (rc == DB_DONE)
+        return err_set(err, ERR_NOT_FOUND, "the run was deleted");
     if (rc == DB_ROW) {
         json_t *run = run_row_json(&rows);
         db_rows_done(&rows);
@@ -273,10 +279,10 @@ static int look(struct watch *w, struct err *err)
             (void)fprintf(stderr, "%s: %lld files, %lld bytes read, %lld bytes stored\n", run_text(w, "status"),
                           (long long)run_number(w, "filesProcessed"), (long long)run_number(w, "bytesRead"),
                           (long long)run_number(w, "bytesTransferred"));
-    } else if (rc != DB_DONE) {
+    } else {
         return rc;
     }
-    return check_command(w, err);
+    return waits(w) ? check_command(w, err) : 0;
 }
 
 static int wait_for_end(struct watch *w, int64_t timeout_s, struct err *err)
@@ -286,12 +292,12 @@ static int wait_for_end(struct watch *w, int64_t timeout_s, struct err *err)
     const struct timespec pause = {.tv_nsec = WATCH_MS * 1000000L};
     for (;;) {
         int rc = look(w, err);
-        if (rc != 0 || (w->run != NULL && strcmp(run_text(w, "status"), "running") != 0))
+        if (rc != 0 || (!waits(w) && strcmp(run_text(w, "status"), "running") != 0))
             return rc;
         if (clock_monotonic_ms(clock) >= deadline)
             return err_set(err, ERR_TIMEOUT,
-                           w->run == NULL ? "the agent has not begun in time; is it online?"
-                                          : "the run has not ended in time");
+                           waits(w) ? "the agent has not begun in time; is it online?"
+                                    : "the run has not ended in time");
         (void)nanosleep(&pause, NULL);
     }
 }
@@ -340,16 +346,13 @@ static int run_command(const struct cli_args *args, struct command *c, struct ar
         return cli_fail(args, CLI_FAILED, err);
     if (!cli_switch(args, "wait")) {
         if (cli_switch(args, "json"))
-            command_print_json(json_pack("{s:s}", "commandId", run.command_id));
+            command_print_json(json_pack("{s:s, s:s}", "runId", run.run_id, "commandId", run.command_id));
         else
             (void)printf("%s\n", run.command_id);
         return CLI_OK;
     }
-    struct watch watch = {.c = c,
-                          .config_id = run.write.old->id,
-                          .command_id = run.command_id,
-                          .since_ms = run.write.now_ms,
-                          .quiet = cli_switch(args, "json")};
+    struct watch watch = {
+        .c = c, .run_id = run.run_id, .command_id = run.command_id, .quiet = cli_switch(args, "json")};
     int code =
         wait_for_end(&watch, (int64_t)timeout_s, err) == 0 ? report(args, &watch) : cli_fail(args, CLI_FAILED, err);
     json_decref(watch.run);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "app.h"
+#include "backup/runs.h"
 #include "backup/store.h"
 #include "common/uuid.h"
 #include "fleet/fleet.h"
@@ -302,17 +303,16 @@ int config_run(struct db *db, void *ctx, struct err *err)
 {
     struct config_run *run = ctx;
     const struct backup_config *c = run->write.old;
-    char args[64];
+    const struct run_queue queue = {.config_id = c->id, .origin = "person", .now_ms = run->write.now_ms};
     if (c->agent_id == NULL)
         return err_set(err, ERR_CONFLICT, "The config is assigned to no agent.");
-    (void)snprintf(args, sizeof args, "{\"configId\":\"%s\"}", c->id);
-    const struct fleet_command_new command = {
-        .agent_id = c->agent_id,
-        .kind = "backup",
-        .args = args,
-        .created_by = run->created_by,
-        .now_ms = run->write.now_ms,
-    };
-    int rc = fleet_command_create(db, &command, run->command_id, err);
+    int rc = run_queue(db, &queue, run->run_id, err);
+    const struct run_hand_out hand_out = {.run_id = run->run_id,
+                                          .config_id = c->id,
+                                          .agent_id = c->agent_id,
+                                          .created_by = run->created_by,
+                                          .now_ms = run->write.now_ms};
+    if (rc == 0)
+        rc = run_hand_out(db, &hand_out, run->command_id, err);
     return rc == 0 ? audited(db, &run->write, "config.run", c->id, err) : rc;
 }

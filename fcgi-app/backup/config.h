@@ -67,11 +67,12 @@ int config_create(struct db *db, void *ctx, struct err *err) MUSTER_NODISCARD;
 int config_update(struct db *db, void *ctx, struct err *err) MUSTER_NODISCARD;
 int config_delete(struct db *db, void *ctx, struct err *err) MUSTER_NODISCARD;
 
-/* "Run now": queues the command for the config's agent; ctx is a struct config_run. Wake the agent (fleet_agent_wake)
- * after the write. */
+/* "Run now": queues the run and the command for the config's agent; ERR_CONFLICT when one is queued or under way. ctx
+ * is a struct config_run. Wake the agent (fleet_agent_wake) after the write. */
 struct config_run {
     struct config_write write;
     const char *created_by;
+    char run_id[40];
     char command_id[40];
 };
 int config_run(struct db *db, void *ctx, struct err *err) MUSTER_NODISCARD;

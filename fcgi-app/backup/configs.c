@@ -206,5 +206,5 @@ void backup_config_run(struct req *r)
         return;
     }
     fleet_agent_wake(r->app, config.agent_id);
-    reply_json(r, 200, json_pack("{s:b, s:s}", "success", 1, "commandId", run.command_id));
+    reply_json(r, 200, json_pack("{s:b, s:s, s:s}", "success", 1, "runId", run.run_id, "commandId", run.command_id));
 }

@@ -26,6 +26,7 @@ struct object {
     struct store_local *store;
     struct store_grant grant;
     struct upload upload;
+    struct upload_object which; /* of the run's objects */
     bool put;
     bool stored; /* the same bytes have come before */
 };
@@ -87,7 +88,7 @@ static bool verify(struct req *r, struct object *o, struct refusal *why)
             return refuse(why, PROBLEM_FORBIDDEN, "The agent this URL was made for may not use it any more.");
         return refuse_error(why, PROBLEM_FORBIDDEN);
     }
-    if (upload_by_path(r->db, o->grant.path, r->arena, &o->upload, &why->err) != 0)
+    if (upload_by_path(r->db, o->grant.path, r->arena, &o->upload, &o->which, &why->err) != 0)
         return refuse_error(why, PROBLEM_FORBIDDEN);
     return true;
 }
@@ -98,16 +99,16 @@ static bool check_announced(struct req *r, struct object *o, struct refusal *why
     const struct store_grant *g = &o->grant;
     struct upload_part part;
     if (!upload_multipart(&o->upload)) {
-        bool same = g->upload_id == NULL && g->size == o->upload.declared_size;
-        int rc = upload_part_find(r->db, o->upload.run_id, 1, &part, &why->err);
+        bool same = g->upload_id == NULL && g->size == o->upload.announced;
+        int rc = upload_part_find(r->db, o->upload.run_id, o->which.number, 1, &part, &why->err);
         o->stored = rc == 0;
         if (rc != 0 && rc != ERR_NOT_FOUND)
             return refuse_error(why, PROBLEM_FORBIDDEN);
         return same || refuse(why, PROBLEM_CONFLICT, "The run was started for another body.");
     }
-    if (g->upload_id == NULL || strcmp(g->upload_id, o->upload.upload_id) != 0)
+    if (g->upload_id == NULL || strcmp(g->upload_id, o->which.upload_id) != 0)
         return refuse(why, PROBLEM_CONFLICT, "The run was started for another upload.");
-    if (upload_part_find(r->db, o->upload.run_id, g->number, &part, &why->err) != 0) {
+    if (upload_part_find(r->db, o->upload.run_id, o->which.number, g->number, &part, &why->err) != 0) {
         if (why->err.code == ERR_NOT_FOUND)
             return refuse(why, PROBLEM_CONFLICT, "The part has not been announced.");
         return refuse_error(why, PROBLEM_FORBIDDEN);
@@ -148,7 +149,8 @@ static bool authorize(struct req *r, bool put, struct object *ret, struct refusa
         return false;
     if (put)
         return authorize_put(r, ret, why);
-    bool there = strcmp(ret->upload.status, "completed") == 0 || strcmp(ret->upload.status, "warning") == 0;
+    bool ended = strcmp(ret->upload.status, "completed") == 0 || strcmp(ret->upload.status, "warning") == 0;
+    bool there = ended && ret->which.size >= 0;
     return there || refuse(why, PROBLEM_NOT_FOUND, "There is no such object.");
 }
 
@@ -201,8 +203,8 @@ void backup_object_get(struct req *r)
         reply_problem(r, why.problem, why.err.msg);
         return;
     }
-    const char *name = strrchr(o.upload.path, '/') + 1;
-    const char *inside = arena_printf(r->arena, "/-/objects/%s", o.upload.path);
+    const char *name = strrchr(o.which.path, '/') + 1;
+    const char *inside = arena_printf(r->arena, "/-/objects/%s", o.which.path);
     const char *disposition = arena_printf(r->arena, "attachment; filename=\"%s\"", name);
     if (inside == NULL || disposition == NULL) {
         reply_problem(r, PROBLEM_INTERNAL, NULL);
@@ -232,8 +234,9 @@ static int write_stored(struct db *db, void *ctx, struct err *err)
     int rc;
     if (upload_multipart(u))
         rc = db_exec(db, DB_BACKUP_PART_STORED,
-                     DB_ARGS(DB_TEXT("run_id", u->run_id), DB_INT("number", g->number), DB_TEXT("md5", s->md5),
-                             DB_INT("size_bytes", g->size), DB_INT("now", s->now_ms)),
+                     DB_ARGS(DB_TEXT("run_id", u->run_id), DB_INT("object", s->object->which.number),
+                             DB_INT("number", g->number), DB_TEXT("md5", s->md5), DB_INT("size_bytes", g->size),
+                             DB_INT("now", s->now_ms)),
                      &changed, err);
     else
         rc = db_exec(db, DB_BACKUP_WHOLE_STORED,
@@ -243,8 +246,8 @@ static int write_stored(struct db *db, void *ctx, struct err *err)
     if (rc == 0 && changed == 0)
         return err_set(err, ERR_CONFLICT, "the run is over");
     if (rc == 0)
-        rc = db_exec(db, DB_BACKUP_RUN_COUNT_STORED, DB_ARGS(DB_TEXT("id", u->run_id), DB_INT("now", s->now_ms)), NULL,
-                     err);
+        rc = db_exec(db, DB_BACKUP_RUN_COUNT_STORED,
+                     DB_ARGS(DB_TEXT("id", u->run_id), DB_INT("bytes", g->size), DB_INT("now", s->now_ms)), NULL, err);
     return rc;
 }
 
@@ -255,7 +258,7 @@ static int store_locked(struct req *r, const struct object *o, int stage_fd, int
     bool multipart = upload_multipart(&o->upload);
     int64_t number = multipart ? o->grant.number : 1;
     struct upload_part part = {0};
-    int rc = upload_part_find(r->db, o->upload.run_id, number, &part, err);
+    int rc = upload_part_find(r->db, o->upload.run_id, o->which.number, number, &part, err);
     if (rc != 0 && (rc != ERR_NOT_FOUND || multipart))
         return rc;
     if (part.stored)
@@ -276,7 +279,7 @@ static int store_body(struct req *r, const struct object *o, const char *file, c
     if (rc == 0 && o->grant.md5 != NULL && strcmp(ret_md5, o->grant.md5) != 0)
         rc = err_set(err, ERR_INVALID, "the body does not fit its Content-MD5");
     if (rc == 0)
-        rc = store_local_stage(o->store, o->upload.upload_id, offset, o->grant.size, &stage_fd, err);
+        rc = store_local_stage(o->store, o->which.upload_id, offset, o->grant.size, &stage_fd, err);
     if (rc == 0)
         rc = store_locked(r, o, stage_fd, body_fd, ret_md5, err);
     blocking_end();

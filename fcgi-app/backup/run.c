@@ -17,26 +17,6 @@ const char *run_viewer(const struct req *r)
     return p->kind == PRINCIPAL_USER && p->id != NULL ? p->id : ""; /* nobody in particular sees nothing */
 }
 
-static json_t *int_or_null(const struct db_rows *rows, int column)
-{
-    return db_rows_null(rows, column) ? json_null() : json_integer(db_rows_int(rows, column, 0));
-}
-
-json_t *run_row_json(const struct db_rows *rows)
-{
-    const char *errors = db_rows_text(rows, 15);
-    json_t *list = errors == NULL ? json_array() : json_loads(errors, 0, NULL);
-    return json_pack("{s:s, s:s?, s:s, s:s?, s:s, s:s, s:s, s:I, s:o, s:o, s:I, s:I, s:I, s:o, s:s?, s:o, s:I}", "id",
-                     db_rows_text(rows, 0), "configId", db_rows_text(rows, 1), "configName", db_rows_text(rows, 2),
-                     "agentId", db_rows_text(rows, 3), "agentName", db_rows_text(rows, 4), "status",
-                     db_rows_text(rows, 5), "filename", db_rows_text(rows, 6), "started_ms",
-                     (json_int_t)db_rows_int(rows, 7, 0), "finished_ms", int_or_null(rows, 8), "duration_ms",
-                     int_or_null(rows, 9), "filesProcessed", (json_int_t)db_rows_int(rows, 10, 0), "bytesRead",
-                     (json_int_t)db_rows_int(rows, 11, 0), "bytesTransferred", (json_int_t)db_rows_int(rows, 12, 0),
-                     "size", int_or_null(rows, 13), "sha256", db_rows_text(rows, 14), "errors",
-                     list != NULL ? list : json_array(), "errorCount", (json_int_t)db_rows_int(rows, 16, 0));
-}
-
 int run_last_json(struct db *db, const char *config_id, json_t **ret, struct err *err)
 {
     struct db_rows rows;
@@ -55,8 +35,10 @@ int run_last_json(struct db *db, const char *config_id, json_t **ret, struct err
 }
 
 struct page {
-    const char *agent_id;
+    const char *agent_id; /* NULL: of all; so the others */
+    const char *config_id;
     const char *status;
+    bool deleted; /* those that were given up instead of those that are kept */
     int64_t limit;
     int64_t offset;
 };
@@ -64,10 +46,11 @@ struct page {
 static int read_total(struct req *r, const struct page *page, int64_t *ret, struct err *err)
 {
     struct db_rows rows;
-    int rc = db_query_one(
-        r->db, DB_BACKUP_RUN_COUNT,
-        DB_ARGS(DB_TEXT("agent_id", page->agent_id), DB_TEXT("status", page->status), DB_TEXT("viewer", run_viewer(r))),
-        &rows, err);
+    int rc = db_query_one(r->db, DB_BACKUP_RUN_COUNT,
+                          DB_ARGS(DB_TEXT("agent_id", page->agent_id), DB_TEXT("config_id", page->config_id),
+                                  DB_TEXT("status", page->status), DB_INT("deleted", page->deleted),
+                                  DB_TEXT("viewer", run_viewer(r))),
+                          &rows, err);
     if (rc != DB_ROW)
         return rc == DB_DONE ? err_set(err, ERR_INTERNAL, "a count gave nothing") : rc;
     *ret = db_rows_int(&rows, 0, 0);
@@ -79,7 +62,8 @@ static int read_items(struct req *r, const struct page *page, json_t *items, str
 {
     struct db_rows rows;
     int rc = db_query(r->db, DB_BACKUP_RUN_LIST,
-                      DB_ARGS(DB_TEXT("agent_id", page->agent_id), DB_TEXT("status", page->status),
+                      DB_ARGS(DB_TEXT("agent_id", page->agent_id), DB_TEXT("config_id", page->config_id),
+                              DB_TEXT("status", page->status), DB_INT("deleted", page->deleted),
                               DB_TEXT("viewer", run_viewer(r)), DB_INT("limit", page->limit),
                               DB_INT("offset", page->offset)),
                       &rows, err);
@@ -108,18 +92,28 @@ static void reply_runs(struct req *r, struct page page)
     reply_json(r, 200, json_pack("{s:o, s:I}", "items", items, "total", (json_int_t)total));
 }
 
+/* A parameter that is empty is like none. */
+static const char *filter(const struct req *r, const char *name)
+{
+    const char *value = req_query(r, name);
+    return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
 void backup_run_list(struct req *r)
 {
-    static const char *const states[] = {"running", "completed", "warning", "failed", "cancelled"};
-    const char *status = req_query(r, "status");
-    bool known = status == NULL || status[0] == '\0';
+    static const char *const states[] = {"queued", "running", "completed", "warning", "failed", "cancelled", "lost"};
+    const struct page page = {.agent_id = filter(r, "agentId"),
+                              .config_id = filter(r, "configId"),
+                              .status = filter(r, "status"),
+                              .deleted = filter(r, "deleted") != NULL};
+    bool known = page.status == NULL;
     for (size_t i = 0; !known && i < sizeof states / sizeof states[0]; i++)
-        known = strcmp(status, states[i]) == 0;
+        known = strcmp(page.status, states[i]) == 0;
     if (!known) {
-        reply_invalid_field(r, "", "status", "must be running, completed, warning, failed or cancelled");
+        reply_invalid_field(r, "", "status", "must be queued, running, completed, warning, failed, cancelled or lost");
         return;
     }
-    reply_runs(r, (struct page){.status = status != NULL && status[0] != '\0' ? status : NULL});
+    reply_runs(r, page);
 }
 
 void backup_agent_runs(struct req *r)
@@ -132,12 +126,12 @@ void backup_agent_runs(struct req *r)
     reply_runs(r, (struct page){.agent_id = r->params[0]});
 }
 
-void backup_run_get(struct req *r)
+void run_reply(struct req *r, const char *id)
 {
     struct db_rows rows;
     struct err err = {0};
-    int rc = db_query_one(r->db, DB_BACKUP_RUN_GET,
-                          DB_ARGS(DB_TEXT("id", r->params[0]), DB_TEXT("viewer", run_viewer(r))), &rows, &err);
+    int rc = db_query_one(r->db, DB_BACKUP_RUN_GET, DB_ARGS(DB_TEXT("id", id), DB_TEXT("viewer", run_viewer(r))), &rows,
+                          &err);
     if (rc == DB_DONE)
         rc = err_set(&err, ERR_NOT_FOUND, "There is no such run.");
     if (rc < 0) {
@@ -147,4 +141,9 @@ void backup_run_get(struct req *r)
     json_t *run = run_row_json(&rows);
     db_rows_done(&rows);
     reply_json(r, 200, run == NULL ? NULL : json_pack("{s:o}", "run", run));
+}
+
+void backup_run_get(struct req *r)
+{
+    run_reply(r, r->params[0]);
 }

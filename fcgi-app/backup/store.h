@@ -27,7 +27,7 @@ enum {
     STORE_PART_SIZE = 8 * 1024 * 1024, /* every part but the last */
     STORE_PARTS_MAX = 10000,           /* as S3's; 80 GB in 8 MiB parts */
     STORE_PATH_MAX = 512,
-    STORE_FILENAME_MAX = 128,
+    STORE_FILENAME_MAX = 160, /* of an object: of a run's name and what tells its objects apart */
     STORE_UPLOAD_ID_SIZE = 256,
     STORE_MD5_SIZE = 33, /* hex, as stored; base64 on the wire */
     STORE_ETAG_SIZE = 80,

@@ -25,9 +25,8 @@ CREATE TABLE backup_runs_new (
     encrypted INTEGER NOT NULL DEFAULT 0,
     filename TEXT NOT NULL,                     -- '' while it is queued
     s3_path TEXT UNIQUE,                        -- of its first volume; NULL while it is queued
-    upload_id TEXT,                             -- multipart; NULL: one PUT
-    part_size BIGINT NOT NULL DEFAULT 0,
-    declared_size BIGINT,                       -- filesize of a single PUT
+    part_size BIGINT NOT NULL DEFAULT 0,        -- 0: one PUT of the whole
+    announced_bytes BIGINT NOT NULL DEFAULT 0,  -- of the one PUT, or of the parts declared so far
     size_bytes BIGINT,                          -- of all volumes
     sha256 TEXT,                                -- of all volumes put after each other
     files BIGINT NOT NULL DEFAULT 0,            -- entries in the archive
@@ -58,10 +57,11 @@ CREATE TABLE backup_runs_new (
     purged_ms BIGINT                            -- no object is left
 );
 INSERT INTO backup_runs_new (id, config_id, agent_id, user_id, config_name, agent_name, status, chain_id, filename,
-                             s3_path, upload_id, part_size, declared_size, size_bytes, sha256, files, bytes_read,
+                             s3_path, part_size, announced_bytes, size_bytes, sha256, files, bytes_read,
                              bytes_transferred, duration_ms, errors, error_count, started_ms, active_ms, finished_ms)
-SELECT id, config_id, agent_id, user_id, config_name, agent_name, status, id, filename,
-       s3_path, upload_id, part_size, declared_size, size_bytes, sha256, files, bytes_read,
+SELECT id, config_id, agent_id, user_id, config_name, agent_name, status, id, filename, s3_path, part_size,
+       COALESCE(declared_size, (SELECT SUM(p.size_bytes) FROM backup_parts p WHERE p.run_id = backup_runs.id), 0),
+       size_bytes, sha256, files, bytes_read,
        bytes_transferred, duration_ms, errors, error_count, started_ms, active_ms, finished_ms
 FROM backup_runs;
 
@@ -102,10 +102,26 @@ CREATE INDEX backup_runs_by_agent ON backup_runs (agent_id, started_ms);
 CREATE INDEX backup_runs_by_config ON backup_runs (config_id, started_ms);
 CREATE INDEX backup_runs_by_status ON backup_runs (status, started_ms);
 CREATE INDEX backup_runs_by_chain ON backup_runs (chain_id, chain_seq);
+CREATE INDEX backup_runs_by_command ON backup_runs (command_id);
 CREATE INDEX backup_parts_pending ON backup_parts (run_id, size_bytes) WHERE stored_ms IS NULL;
 
 -- At most one run of a config is queued or under way, whoever wants it: the lease.
 CREATE UNIQUE INDEX backup_runs_lease ON backup_runs (config_id) WHERE status IN ('queued', 'running');
+
+-- A run as people are shown it; the order of the columns is what run_row_json (fcgi-app/backup/run.h) reads.
+CREATE VIEW backup_runs_shown AS
+SELECT r.id, r.config_id, r.config_name, r.agent_id, r.agent_name, r.status, r.filename, r.started_ms, r.finished_ms,
+       r.duration_ms, r.files, r.bytes_read, r.bytes_transferred, r.size_bytes, r.sha256, r.errors, r.error_count,
+       r.origin, r.type, r.full_reason, r.chain_id, r.chain_seq, r.base_id, r.encrypted, r.total_files, r.total_bytes,
+       r.listed_files, r.listed_bytes, r.unreadable, r.vanished, r.changed, r.skipped, r.queued_ms, r.active_ms,
+       r.verified_ms, r.verify_error, r.intact_ms, r.proven_ms, r.pinned_ms, r.deleted_ms, r.deleted_reason,
+       -- The least ready object decides; the states sort like that.
+       (SELECT MIN(o.thaw) FROM backup_objects o WHERE o.run_id = r.id AND o.thaw <> '') AS thaw,
+       (SELECT COUNT(*) FROM backup_objects o WHERE o.run_id = r.id AND o.number > 0) AS volumes,
+       (SELECT COUNT(*) FROM backup_objects o
+        WHERE o.run_id = r.id AND o.number = 0 AND o.size_bytes IS NOT NULL) AS indexed,
+       r.user_id
+FROM backup_runs r;
 
 -- Restores and proofs that an agent was asked for.
 CREATE TABLE backup_jobs (

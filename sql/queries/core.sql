@@ -117,7 +117,7 @@ WHERE status = 'running'
 SELECT
     COALESCE(SUM(CASE WHEN status = 'completed' THEN 1 ELSE 0 END), 0),
     COALESCE(SUM(CASE WHEN status = 'warning' THEN 1 ELSE 0 END), 0),
-    COALESCE(SUM(CASE WHEN status = 'failed' THEN 1 ELSE 0 END), 0)
+    COALESCE(SUM(CASE WHEN status IN ('failed', 'lost') THEN 1 ELSE 0 END), 0)
 FROM backup_runs
 WHERE finished_ms >= :since
   AND (:viewer IS NULL OR user_id = :viewer

@@ -37,14 +37,16 @@ static int setup(void **state)
     return rc;
 }
 
-static void add_run(struct fixture *f, const char *part_size, const char *declared)
+static void add_run(struct fixture *f, const char *part_size, const char *announced)
 {
     char sql[1000];
-    (void)snprintf(sql, sizeof sql,
-                   "INSERT INTO backup_runs (id, agent_id, user_id, config_name, agent_name, status, filename, s3_path,"
-                   " upload_id, part_size, declared_size, started_ms, active_ms) VALUES ('" RUN "', '" AGENT "', '" USER
-                   "', 'c', 'a', 'running', 'f', 'p', '" RUN "', %s, %s, 1, 1);",
-                   part_size, declared);
+    (void)snprintf(
+        sql, sizeof sql,
+        "INSERT INTO backup_runs (id, chain_id, agent_id, user_id, config_name, agent_name, status, filename,"
+        " s3_path, part_size, announced_bytes, started_ms, active_ms) VALUES ('" RUN "', '" RUN "', '" AGENT "', '" USER
+        "', 'c', 'a', 'running', 'f', 'p', %s, %s, 1, 1);"
+        "INSERT INTO backup_objects (run_id, number, s3_path, upload_id) VALUES ('" RUN "', 1, 'p', 'u');",
+        part_size, announced);
     script(f, sql);
 }
 
@@ -57,14 +59,28 @@ static void add_part(struct fixture *f, const char *values)
     script(f, sql);
 }
 
-static int check(struct fixture *f, const struct upload_part *parts, size_t claimed, int64_t *ret_size)
+static const struct upload_claim nothing_said = {.count = -1, .size = -1, .index_count = -1, .index_size = -1};
+
+static int check_as(struct fixture *f, bool tracked, const struct upload_claim *claim, struct upload_total *ret)
 {
     struct err err = {0};
     struct upload u;
     struct arena *arena = arena_new(1 << 16);
     expect_ok(upload_by_run(f->db, RUN, AGENT, arena, &u, &err), &err);
-    int rc = upload_check(f->db, &u, parts, claimed, ret_size, &err);
+    int rc = upload_check(f->db, &u, tracked, claim, ret, &err);
     arena_free(arena);
+    return rc;
+}
+
+static int check(struct fixture *f, const struct upload_part *parts, size_t claimed, int64_t *ret_size)
+{
+    struct upload_claim claim = nothing_said;
+    struct upload_total total;
+    claim.parts = parts;
+    claim.part_count = claimed;
+    int rc = check_as(f, true, &claim, &total);
+    if (rc == 0)
+        *ret_size = total.size;
     return rc;
 }
 
@@ -74,7 +90,7 @@ static void a_run_is_its_own_agents(void **state)
     struct err err = {0};
     struct upload u;
     struct arena *arena = arena_new(1 << 16);
-    add_run(f, FULL, "NULL");
+    add_run(f, FULL, "0");
     assert_int_equal(upload_by_run(f->db, RUN, USER, arena, &u, &err), ERR_NOT_FOUND);
     expect_ok(upload_by_run(f->db, RUN, AGENT, arena, &u, &err), &err);
     assert_true(upload_running(&u) && upload_multipart(&u));
@@ -84,7 +100,7 @@ static void a_run_is_its_own_agents(void **state)
 static void nothing_stored_is_not_complete(void **state)
 {
     int64_t size = -1;
-    add_run(*state, FULL, "NULL");
+    add_run(*state, FULL, "0");
     assert_int_equal(check(*state, NULL, 0, &size), ERR_CONFLICT);
     assert_int_equal(size, -1);
 }
@@ -92,7 +108,7 @@ static void nothing_stored_is_not_complete(void **state)
 static void full_parts_and_a_shorter_last_one_are_complete(void **state)
 {
     int64_t size = -1;
-    add_run(*state, FULL, "NULL");
+    add_run(*state, FULL, "0");
     add_part(*state, "1, " FULL ", '" A "', 5");
     add_part(*state, "2, 7, '" B "', 5");
     assert_int_equal(check(*state, NULL, 0, &size), 0);
@@ -102,7 +118,7 @@ static void full_parts_and_a_shorter_last_one_are_complete(void **state)
 static void an_announced_part_that_did_not_come_is_missed(void **state)
 {
     int64_t size;
-    add_run(*state, FULL, "NULL");
+    add_run(*state, FULL, "0");
     add_part(*state, "1, " FULL ", '" A "', 5");
     add_part(*state, "2, 7, '" B "', NULL");
     assert_int_equal(check(*state, NULL, 0, &size), ERR_CONFLICT);
@@ -111,7 +127,7 @@ static void an_announced_part_that_did_not_come_is_missed(void **state)
 static void a_gap_between_parts_is_found(void **state)
 {
     int64_t size;
-    add_run(*state, FULL, "NULL");
+    add_run(*state, FULL, "0");
     add_part(*state, "1, " FULL ", '" A "', 5");
     add_part(*state, "3, 7, '" B "', 5");
     assert_int_equal(check(*state, NULL, 0, &size), ERR_CONFLICT);
@@ -120,7 +136,7 @@ static void a_gap_between_parts_is_found(void **state)
 static void a_short_part_in_the_middle_is_found(void **state)
 {
     int64_t size;
-    add_run(*state, FULL, "NULL");
+    add_run(*state, FULL, "0");
     add_part(*state, "1, 7, '" A "', 5");
     add_part(*state, "2, 7, '" B "', 5");
     assert_int_equal(check(*state, NULL, 0, &size), ERR_CONFLICT);
@@ -134,7 +150,7 @@ static void the_agents_list_must_be_what_is_stored(void **state)
     const struct upload_part more[] = {{.number = 1, .size = 8388608, .md5 = A},
                                        {.number = 2, .size = 7, .md5 = B},
                                        {.number = 3, .size = 7, .md5 = B}};
-    add_run(*state, FULL, "NULL");
+    add_run(*state, FULL, "0");
     add_part(*state, "1, " FULL ", '" A "', 5");
     add_part(*state, "2, 7, '" B "', 5");
     assert_int_equal(check(*state, right, 2, &size), 0);
@@ -150,7 +166,7 @@ static void a_whole_body_has_the_size_that_was_announced(void **state)
     add_part(*state, "1, 12, '" A "', 5");
     assert_int_equal(check(*state, NULL, 0, &size), 0);
     assert_int_equal(size, 12);
-    script(*state, "UPDATE backup_runs SET declared_size = 13;");
+    script(*state, "UPDATE backup_runs SET announced_bytes = 13;");
     assert_int_equal(check(*state, NULL, 0, &size), ERR_CONFLICT);
 }
 
@@ -167,13 +183,16 @@ static void the_quota_counts_what_is_kept_and_what_is_announced(void **state)
     expect_ok(secrets_init(secrets_dir, &err), &err);
     expect_ok(secrets_load(secrets_dir, &app.secrets, &err), &err);
     expect_ok(store_open(&settings, app.secrets, &app.store, &err), &err);
-    add_run(f, FULL, "NULL");
-    add_part(f, "1, 60, '" A "', NULL");
+    add_run(f, FULL, "0");
+    script(f, "UPDATE backup_runs SET announced_bytes = 60;");
     expect_ok(upload_room(&app, f->db, AGENT, 40, 40, &err), &err);
     assert_int_equal(upload_room(&app, f->db, AGENT, 41, 41, &err), ERR_TOO_BIG);
-    script(f, "UPDATE backup_runs SET status = 'completed', size_bytes = 80;");
+    script(f, "UPDATE backup_runs SET status = 'completed', size_bytes = 70;"
+              "UPDATE backup_objects SET size_bytes = 70;"
+              "INSERT INTO backup_objects (run_id, number, s3_path, upload_id, size_bytes) VALUES ('" RUN
+              "', 0, 'i', 'v', 10);");
     assert_int_equal(upload_room(&app, f->db, AGENT, 21, 21, &err), ERR_TOO_BIG);
-    script(f, "UPDATE backup_runs SET status = 'failed', size_bytes = NULL;");
+    script(f, "UPDATE backup_runs SET status = 'failed';");
     expect_ok(upload_room(&app, f->db, AGENT, 100, 100, &err), &err);
     assert_int_equal(upload_room(&app, f->db, AGENT, 0, INT64_MAX, &err), ERR_TOO_BIG);
     store_close(app.store);
@@ -207,7 +226,7 @@ static void all_that_is_announced_has_room_at_once(void **state)
     expect_ok(secrets_init(secrets_dir, &err), &err);
     expect_ok(secrets_load(secrets_dir, &app.secrets, &err), &err);
     leave_room(&app, &settings, INT64_C(5) * GIB);
-    add_run(f, FULL, "NULL");
+    add_run(f, FULL, "0");
     add_part(f, "1, 2147483648, '" A "', NULL");
     expect_ok(upload_room(&app, f->db, AGENT, GIB, GIB, &err), &err);
     assert_int_equal(upload_room(&app, f->db, AGENT, INT64_C(4) * GIB, GIB, &err), ERR_TOO_BIG);
@@ -220,13 +239,143 @@ static void all_that_is_announced_has_room_at_once(void **state)
     script(f, "UPDATE backup_runs SET status = 'failed';");
     expect_ok(upload_room(&app, f->db, AGENT, INT64_C(4) * GIB, GIB, &err), &err);
     script(f, "DELETE FROM backup_parts; UPDATE backup_runs SET status = 'running', part_size = 0,"
-              " declared_size = 4294967296;");
+              " announced_bytes = 4294967296;");
     expect_ok(upload_room(&app, f->db, AGENT, 0, INT64_C(4) * GIB, &err), &err);
     assert_int_equal(upload_room(&app, f->db, AGENT, INT64_C(2) * GIB, GIB, &err), ERR_TOO_BIG);
     add_part(f, "1, 4294967296, '" A "', 1");
     expect_ok(upload_room(&app, f->db, AGENT, INT64_C(4) * GIB, GIB, &err), &err);
     store_close(app.store);
     secrets_free(app.secrets);
+}
+
+/* --- volumes --- */
+
+static void parts_are_counted_over_all_volumes(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t number, object, within;
+    } cases[] = {{1, 1, 1},       {999, 1, 999}, {1000, 1, 1000},     {1001, 2, 1},
+                 {2000, 2, 1000}, {2001, 3, 1},  {125000, 125, 1000}, {UPLOAD_PARTS_MAX, 10000, 1000}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct upload_place place = upload_place_of(cases[i].number);
+        assert_int_equal(place.object, cases[i].object);
+        assert_int_equal(place.number, cases[i].within);
+    }
+}
+
+static void objects_of_a_run_have_names_of_their_own(void **state)
+{
+    (void)state;
+    struct arena *arena = arena_new(1 << 12);
+    assert_string_equal(upload_object_path(arena, "d/a.tar", 1), "d/a.tar");
+    assert_string_equal(upload_object_path(arena, "d/a.tar", 2), "d/a.tar.00002");
+    assert_string_equal(upload_object_path(arena, "d/a.tar", 10000), "d/a.tar.10000");
+    assert_string_equal(upload_object_path(arena, "d/a.tar", UPLOAD_INDEX), "d/a.tar.index");
+    arena_free(arena);
+}
+
+/* An object with parts first to last, all full and stored. */
+static void add_object(struct fixture *f, int number, int parts)
+{
+    char sql[1000];
+    (void)snprintf(sql, sizeof sql,
+                   "INSERT INTO backup_objects (run_id, number, s3_path, upload_id) VALUES ('" RUN
+                   "', %d, 'p%d', 'u%d') ON CONFLICT DO NOTHING;"
+                   "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)"
+                   " INSERT INTO backup_parts (run_id, object, number, size_bytes, md5, stored_ms)"
+                   " SELECT '" RUN "', %d, i, " FULL ", '" A "', 5 FROM n WHERE %d > 0;",
+                   number, number, number, parts, number, parts);
+    script(f, sql);
+}
+
+static void made(struct fixture *f, int number, int64_t size)
+{
+    char sql[300];
+    (void)snprintf(sql, sizeof sql,
+                   "UPDATE backup_objects SET size_bytes = %lld WHERE number = %d;"
+                   "DELETE FROM backup_parts WHERE object = %d;",
+                   (long long)size, number, number);
+    script(f, sql);
+}
+
+#define VOLUME (UPLOAD_PARTS_PER_OBJECT * INT64_C(8388608))
+
+static void volumes_follow_each_other_whether_made_or_not(void **state)
+{
+    struct fixture *f = *state;
+    struct upload_total total = {-1, -1};
+    struct upload_claim claim = nothing_said;
+    add_run(f, FULL, "0");
+    for (int i = 1; i <= 3; i++)
+        add_object(f, i, i < 3 ? UPLOAD_PARTS_PER_OBJECT : 4);
+    add_object(f, UPLOAD_INDEX, 2);
+    assert_int_equal(check_as(f, true, &claim, &total), 0);
+    assert_int_equal(total.size, 2 * VOLUME + INT64_C(4) * 8388608);
+    assert_int_equal(total.index_size, 2 * 8388608);
+    claim.count = 2004;
+    claim.size = total.size;
+    claim.index_count = 2;
+    claim.index_size = total.index_size;
+    assert_int_equal(check_as(f, true, &claim, &total), 0);
+    made(f, 1, VOLUME);
+    assert_int_equal(check_as(f, true, &claim, &total), 0);
+    made(f, 2, VOLUME);
+    made(f, 3, INT64_C(4) * 8388608);
+    made(f, UPLOAD_INDEX, 2 * 8388608);
+    assert_int_equal(check_as(f, true, &claim, &total), 0);
+    assert_int_equal(total.size, 2 * VOLUME + INT64_C(4) * 8388608);
+}
+
+static void what_the_agent_counts_must_be_what_is_there(void **state)
+{
+    struct fixture *f = *state;
+    struct upload_total total;
+    add_run(f, FULL, "0");
+    add_object(f, 1, 3);
+    add_object(f, UPLOAD_INDEX, 1);
+    const struct upload_claim wrong[] = {{.count = 2, .size = -1, .index_count = -1, .index_size = -1},
+                                         {.count = 4, .size = -1, .index_count = -1, .index_size = -1},
+                                         {.count = -1, .size = 1, .index_count = -1, .index_size = -1},
+                                         {.count = -1, .size = -1, .index_count = 0, .index_size = -1},
+                                         {.count = -1, .size = -1, .index_count = -1, .index_size = 0}};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        assert_int_equal(check_as(f, true, &wrong[i], &total), ERR_CONFLICT);
+    assert_int_equal(check_as(f, true, &nothing_said, &total), 0);
+}
+
+static void a_volume_that_is_not_full_must_be_the_last(void **state)
+{
+    struct fixture *f = *state;
+    struct upload_total total;
+    add_run(f, FULL, "0");
+    add_object(f, 1, UPLOAD_PARTS_PER_OBJECT - 1);
+    add_object(f, 2, 1);
+    assert_int_equal(check_as(f, true, &nothing_said, &total), ERR_CONFLICT);
+    made(f, 1, VOLUME - 1);
+    assert_int_equal(check_as(f, true, &nothing_said, &total), ERR_CONFLICT);
+}
+
+static void a_volume_of_which_nothing_came_is_missed(void **state)
+{
+    struct fixture *f = *state;
+    struct upload_total total;
+    add_run(f, FULL, "0");
+    add_object(f, 1, UPLOAD_PARTS_PER_OBJECT);
+    add_object(f, 2, 0);
+    add_object(f, 3, 1);
+    assert_int_equal(check_as(f, true, &nothing_said, &total), ERR_CONFLICT);
+}
+
+static void only_a_store_that_tells_is_asked_what_is_stored(void **state)
+{
+    struct fixture *f = *state;
+    struct upload_total total;
+    add_run(f, FULL, "0");
+    add_part(f, "1, 7, '" A "', NULL");
+    assert_int_equal(check_as(f, true, &nothing_said, &total), ERR_CONFLICT);
+    assert_int_equal(check_as(f, false, &nothing_said, &total), 0);
+    assert_int_equal(total.size, 7);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
@@ -244,6 +393,13 @@ int main(void)
         TEST(a_whole_body_has_the_size_that_was_announced),
         TEST(the_quota_counts_what_is_kept_and_what_is_announced),
         TEST(all_that_is_announced_has_room_at_once),
+        TEST(parts_are_counted_over_all_volumes),
+        TEST(objects_of_a_run_have_names_of_their_own),
+        TEST(volumes_follow_each_other_whether_made_or_not),
+        TEST(what_the_agent_counts_must_be_what_is_there),
+        TEST(a_volume_that_is_not_full_must_be_the_last),
+        TEST(a_volume_of_which_nothing_came_is_missed),
+        TEST(only_a_store_that_tells_is_asked_what_is_stored),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

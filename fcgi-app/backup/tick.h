@@ -1,0 +1,23 @@
+/* tick.h: what the parts of backup_tick share. Private to backup/. */
+#ifndef MUSTER_BACKUP_TICK_H
+#define MUSTER_BACKUP_TICK_H
+
+#include "common/arena.h"
+#include "db/db.h"
+
+struct app;
+
+struct tick {
+    struct app *app;
+    struct db *db; /* reads */
+    struct arena *arena;
+    int64_t now_ms;
+};
+
+/* Runs that are lost, and queued ones that will not begin. */
+int tick_runs(struct tick *t, struct err *err) MUSTER_NODISCARD;
+
+/* Volumes that can be made already; what runs that ended badly have left in the store; uploads that nobody knows. */
+int tick_objects(struct tick *t, struct err *err) MUSTER_NODISCARD;
+
+#endif
