@@ -166,7 +166,8 @@ static int store_local_upload_begin(struct store *base, const char *path, const 
     (void)path;
     if (!store_local_upload_id_valid(id_hint))
         return err_set(err, ERR_INTERNAL, "an upload's id is not of the form that is kept");
-    int fd = openat(s->uploads_fd, id_hint, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    /* One that is there was begun before a crash, or at this moment: the same one, since the id is the caller's. */
+    int fd = openat(s->uploads_fd, id_hint, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return err_sys(err, ERR_IO, "make an upload");
     close(fd);

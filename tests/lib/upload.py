@@ -21,19 +21,19 @@ def path_of(url):
 class Upload:
     """A run of parts. put() sends what was announced, whatever the test makes of it in between."""
 
-    def __init__(self, agent, config, filename=None):
+    def __init__(self, agent, config, filename=None, **fields):
         self.agent, self.parts = agent, []
         self.filename = filename or f"backup-{next(NUMBERS)}.tar.zst"
         self.reply = agent.ok("POST", "/api/agent/backup/start",
-                              {"configId": config["id"], "filename": self.filename, "multipart": True})
+                              {"configId": config["id"], "filename": self.filename, "multipart": True, **fields})
         self.log_id, self.s3_path = self.reply["logId"], self.reply["upload"]["s3Path"]
 
     def announce(self, number, data, fields={}):
         return self.agent.post("/api/agent/backup/parts", {"logId": self.log_id, "number": number, "size": len(data),
                                                            "md5": md5(data)} | fields)
 
-    def url(self, number, data):
-        reply = self.announce(number, data)
+    def url(self, number, data, **fields):
+        reply = self.announce(number, data, fields)
         assert reply.status_code == 200, reply.text
         return reply.json()["url"]
 
@@ -47,6 +47,10 @@ class Upload:
         assert reply.status_code == 200, reply.text
         assert reply.headers["ETag"] == f'"{hashlib.md5(data).hexdigest()}"'
         self.parts.append({"number": number, "etag": hashlib.md5(data).hexdigest(), "size": len(data)})
+
+    def store(self, number, data, **fields):
+        """A part of any number, of the archive or (object="index") of the index."""
+        assert self.put(self.url(number, data, **fields), data).status_code == 200
 
     def body(self, status="completed", **fields):
         return {"logId": self.log_id, "status": status, "filesProcessed": 1, "bytesTransferred":
