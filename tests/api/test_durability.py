@@ -2,6 +2,7 @@
 
 On a stack of its own, since these tests take it down."""
 
+import contextlib
 import os
 import signal
 import threading
@@ -99,6 +100,39 @@ def test_a_part_that_was_acknowledged_survives_kill_9(own):
     own.wait_ready()
     assert upload.complete().status_code == 200
     assert (own.var / "store/objects" / upload.s3_path).read_bytes() == b"x" * 5000
+
+
+def test_an_object_that_was_made_when_the_app_was_killed_is_found_made(own):
+    """The database is held while the store makes the object, so that the app dies in between."""
+    agent = own.boss.register("in between")
+    upload = Upload(agent, own.boss.add_config(agent))
+    upload.add(b"x" * 5000)
+    upload.store(1, b"index", object="index")
+    made = own.var / "store/objects" / upload.s3_path
+    replies = []
+
+    def complete():
+        with contextlib.suppress(requests.RequestException, AssertionError):
+            replies.append(upload.complete().status_code)
+
+    with own.database() as db:
+        db.execute("BEGIN IMMEDIATE")
+        asking = threading.Thread(target=complete)
+        asking.start()
+        wait_until(made.exists, 10, "the object is made")
+        own.kill_app(signal.SIGKILL)
+    asking.join()
+    assert 200 not in replies
+    assert own.query("SELECT status FROM backup_runs WHERE id = ?", upload.log_id) == [("running",)]
+    assert own.query("SELECT COUNT(*) FROM backup_objects WHERE run_id = ? AND size_bytes IS NOT NULL",
+                     upload.log_id) == [(0,)]
+    own.up()
+    own.wait_ready()
+    for _ in range(2):
+        assert upload.complete().status_code == 200
+    assert own.query("SELECT number, size_bytes FROM backup_objects WHERE run_id = ? ORDER BY number",
+                     upload.log_id) == [(0, 5), (1, 5000)]
+    assert made.read_bytes() == b"x" * 5000
 
 
 def test_sigterm_finishes_what_is_under_way(own, spec):
