@@ -102,10 +102,11 @@ static const char *filter(const struct req *r, const char *name)
 void backup_run_list(struct req *r)
 {
     static const char *const states[] = {"queued", "running", "completed", "warning", "failed", "cancelled", "lost"};
+    const char *deleted = filter(r, "deleted");
     const struct page page = {.agent_id = filter(r, "agentId"),
                               .config_id = filter(r, "configId"),
                               .status = filter(r, "status"),
-                              .deleted = filter(r, "deleted") != NULL};
+                              .deleted = deleted != NULL && strcmp(deleted, "1") == 0};
     bool known = page.status == NULL;
     for (size_t i = 0; !known && i < sizeof states / sizeof states[0]; i++)
         known = strcmp(page.status, states[i]) == 0;

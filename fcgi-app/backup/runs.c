@@ -81,6 +81,7 @@ static char *errors_of(const char *why)
 int run_end(struct db *db, const struct run_end *end, bool *ret_ended, struct err *err)
 {
     int64_t changed = 0;
+    int64_t withdrawn = 0;
     char *errors = errors_of(end->why);
     *ret_ended = false;
     if (errors == NULL)
@@ -95,8 +96,10 @@ int run_end(struct db *db, const struct run_end *end, bool *ret_ended, struct er
         return rc;
     *ret_ended = true;
     rc = db_exec(db, DB_BACKUP_COMMAND_WITHDRAW,
-                 DB_ARGS(DB_TEXT("run_id", end->run_id), DB_TEXT("detail", end->why), DB_INT("now", end->now_ms)), NULL,
-                 err);
+                 DB_ARGS(DB_TEXT("run_id", end->run_id), DB_TEXT("detail", end->why), DB_INT("now", end->now_ms)),
+                 &withdrawn, err);
+    if (rc == 0 && withdrawn > 0)
+        rc = db_changed(db, "commands", err);
     if (rc == 0)
         rc = db_exec(db, DB_BACKUP_PART_DROP_ALL, DB_ARGS(DB_TEXT("run_id", end->run_id)), NULL, err);
     return rc == 0 ? db_changed(db, "runs", err) : rc;

@@ -8,7 +8,12 @@
 #include "common/clock.h"
 #include "common/log.h"
 
-enum { BODY_AGE_S = 60 * 60, ARENA_BYTES = 1 << 20 };
+enum { BODY_AGE_S = 60 * 60, ARENA_BYTES = 1 << 20, TICK_BUDGET_MS = 20 * 1000 };
+
+bool tick_late(const struct tick *t)
+{
+    return clock_monotonic_ms(t->app->clock) >= t->deadline_ms;
+}
 
 /* One part failing keeps none of the others from its work. */
 static void note(int rc, const char *what, const struct err *err)
@@ -27,7 +32,10 @@ static void all_parts(struct tick *t)
 
 void backup_tick(struct app *app)
 {
-    struct tick t = {.app = app, .arena = arena_new(ARENA_BYTES), .now_ms = clock_now_ms(app->clock)};
+    struct tick t = {.app = app,
+                     .arena = arena_new(ARENA_BYTES),
+                     .now_ms = clock_now_ms(app->clock),
+                     .deadline_ms = clock_monotonic_ms(app->clock) + TICK_BUDGET_MS};
     struct err err = {0};
     int rc = t.arena == NULL ? err_set(&err, ERR_NOMEM, "no memory") : 0;
     if (rc == 0)

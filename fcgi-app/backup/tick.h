@@ -2,6 +2,8 @@
 #ifndef MUSTER_BACKUP_TICK_H
 #define MUSTER_BACKUP_TICK_H
 
+#include <stdbool.h>
+
 #include "common/arena.h"
 #include "db/db.h"
 
@@ -12,7 +14,11 @@ struct tick {
     struct db *db; /* reads */
     struct arena *arena;
     int64_t now_ms;
+    int64_t deadline_ms; /* monotonic */
 };
+
+/* Whether what is left is better left to the next tick: a store that does not answer must hold up nobody else. */
+bool tick_late(const struct tick *t);
 
 /* Runs that are lost, and queued ones that will not begin. */
 int tick_runs(struct tick *t, struct err *err) MUSTER_NODISCARD;

@@ -23,12 +23,13 @@ struct gone {
     char name[260];   /* of what, for people */
     char status[16];  /* of the command: "" when there is none */
     char detail[200]; /* what the agent answered */
+    bool unwanted;    /* its config was deleted */
 };
 
 struct ending {
     const struct gone *run;
     struct run_end end;
-    const char *alert;
+    const char *alert; /* NULL: nobody needs to be told */
     char message[500];
     bool ended;
 };
@@ -38,7 +39,7 @@ static void copy(char *to, size_t size, const char *from)
     (void)snprintf(to, size, "%s", from != NULL ? from : "");
 }
 
-/* Rows of id, agent_id, user_id, agent_name, config_name, and perhaps a command's status and detail. */
+/* Rows of id, agent_id, user_id, agent_name, config_name, and perhaps a command's status and detail, and config_id. */
 static int list_gone(struct db *db, enum db_statement statement, int64_t before_ms, bool with_command,
                      struct gone list[BATCH], size_t *ret_count, struct err *err)
 {
@@ -53,6 +54,7 @@ static int list_gone(struct db *db, enum db_statement statement, int64_t before_
         (void)snprintf(g->name, sizeof g->name, "\"%.120s\" of %.120s", db_rows_text(&rows, 4), db_rows_text(&rows, 3));
         copy(g->status, sizeof g->status, with_command ? db_rows_text(&rows, 5) : NULL);
         copy(g->detail, sizeof g->detail, with_command ? db_rows_text(&rows, 6) : NULL);
+        g->unwanted = with_command && db_rows_null(&rows, 7);
         rc = 0;
     }
     db_rows_done(&rows);
@@ -64,8 +66,8 @@ static int write_ending(struct db *db, void *ctx, struct err *err)
 {
     struct ending *e = ctx;
     int rc = run_end(db, &e->end, &e->ended, err);
-    if (rc != 0 || !e->ended)
-        return rc; /* it has spoken after all */
+    if (rc != 0 || !e->ended || e->alert == NULL)
+        return rc; /* not ended: it has spoken after all */
     const struct alert alert = {.kind = e->alert,
                                 .message = e->message,
                                 .user_id = e->run->user_id,
@@ -99,7 +101,7 @@ static int lose_one(struct tick *t, const struct gone *run, int64_t before_ms, s
                              .now_ms = t->now_ms,
                              .silent_since_ms = before_ms};
     int rc = end_one(t, &e, err);
-    if (rc == 0 && e.ended) {
+    if (rc == 0 && e.ended && !tick_late(t)) {
         arena_reset(t->arena);
         volume_drop_all(t->app, t->db, run->run_id, t->arena);
     }
@@ -138,6 +140,11 @@ static int end_unclaimed(struct tick *t, const struct gone *run, struct err *err
                    said ? "the agent refused it; its run says why." : "the agent did not come for it.");
     e.end = (struct run_end){
         .run_id = run->run_id, .was = "queued", .status = said ? "failed" : "lost", .why = why, .now_ms = t->now_ms};
+    if (run->unwanted) {
+        e.alert = NULL;
+        e.end.status = "cancelled";
+        e.end.why = "Its config was deleted.";
+    }
     return end_one(t, &e, err);
 }
 

@@ -157,7 +157,13 @@ int volume_make(struct app *app, struct db *db, const char *run_id, const struct
     return rc;
 }
 
-/* Another request, or the tick, may make the same objects; each finds what the other has done. */
+static bool is_made(struct db *db, const char *run_id, int64_t number, struct arena *arena)
+{
+    struct upload_object o;
+    return upload_object_find(db, run_id, number, arena, &o, NULL) == 0 && o.size >= 0;
+}
+
+/* Another request, or the tick, may make the same object at the same time: then its parts are gone under our hands. */
 int volume_make_all(struct app *app, struct db *db, const char *run_id, struct arena *arena, struct err *err)
 {
     int64_t deadline_ms = clock_monotonic_ms(app->clock) + MAKE_BUDGET_MS;
@@ -174,6 +180,8 @@ int volume_make_all(struct app *app, struct db *db, const char *run_id, struct a
         if (clock_monotonic_ms(app->clock) >= deadline_ms)
             return err_set(err, ERR_UNAVAILABLE, "The archive is being put together; ask again.");
         rc = volume_make(app, db, run_id, &o, false, err);
+        if (rc == ERR_CONFLICT && is_made(db, run_id, o.number, arena))
+            rc = 0;
         if (rc != 0)
             return rc;
     }

@@ -147,11 +147,11 @@ ORDER BY active_ms, id
 LIMIT 100;
 
 -- name: backup_run_unclaimed
--- Queued, but the agent has answered otherwise, has not come for it in time, or is not there any more.
-SELECT r.id, r.agent_id, r.user_id, r.agent_name, r.config_name, c.status, c.detail
+-- Queued, but the agent has answered otherwise, has not come for it in time or is not there any more, or nobody wants it.
+SELECT r.id, r.agent_id, r.user_id, r.agent_name, r.config_name, c.status, c.detail, r.config_id
 FROM backup_runs r LEFT JOIN commands c ON c.id = r.command_id
 WHERE r.status = 'queued'
   AND (c.status <> 'pending' OR (r.command_id IS NOT NULL AND c.id IS NULL) OR r.agent_id IS NULL
-       OR r.queued_ms < :before)
+       OR r.config_id IS NULL OR r.queued_ms < :before)
 ORDER BY r.queued_ms, r.id
 LIMIT 100;

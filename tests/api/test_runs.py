@@ -115,7 +115,8 @@ def test_a_start_told_again_is_the_same_run_until_something_is_stored(stack, age
 
 def test_an_agent_that_refuses_the_command_fails_the_run(operator, agent, config):
     asked = run_now(operator, config)
-    agent.say(event(1, kind="command_result", commandId=asked["commandId"], status="refused", detail="outside its roots"))
+    agent.say(event(1, kind="command_result", commandId=asked["commandId"], status="refused",
+                    detail="outside its roots"))
     wait_until(lambda: run_of(operator, asked["runId"])["status"] == "failed", TICK_S, "the run failed")
     run = run_of(operator, asked["runId"])
     assert "refused: outside its roots" in run["errors"][0]["message"]
@@ -126,6 +127,13 @@ def test_a_run_nobody_comes_for_is_lost(stack, operator, agent, config):
     asked = run_now(operator, config)
     assert stack.change("UPDATE commands SET status = 'expired' WHERE id = ?", asked["commandId"]) == 1
     wait_until(lambda: run_of(operator, asked["runId"])["status"] == "lost", TICK_S, "the run is lost")
+
+
+def test_a_queued_run_of_a_deleted_config_is_called_off(operator, agent, config):
+    asked = run_now(operator, config)
+    operator.ok("DELETE", f"/api/configs/{config['id']}")
+    wait_until(lambda: run_of(operator, asked["runId"])["status"] == "cancelled", TICK_S, "the run is cancelled")
+    assert commands(agent) == []
 
 
 # --- cancelled ---
@@ -404,7 +412,8 @@ def test_runs_are_filtered(stack, operator, agent, config):
     assert [r["id"] for r in runs(operator, configId=config["id"])] == ids[::-1]
     stack.change("UPDATE backup_runs SET deleted_ms = 1, deleted_reason = 'old' WHERE id = ?", ids[0])
     assert [r["id"] for r in runs(operator, configId=config["id"])] == [ids[2], ids[1]]
-    assert [(r["id"], r["deletedReason"]) for r in runs(operator, configId=config["id"], deleted=1)] == [(ids[0], "old")]
+    deleted = runs(operator, configId=config["id"], deleted=1)
+    assert [(r["id"], r["deletedReason"]) for r in deleted] == [(ids[0], "old")]
     asked = run_now(operator, config)
     assert [r["id"] for r in runs(operator, configId=config["id"], status="queued")] == [asked["runId"]]
     assert runs(operator, configId=config["id"], status="lost") == []
