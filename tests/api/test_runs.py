@@ -4,10 +4,11 @@ agent does not say so."""
 import json
 import os
 import secrets
+import threading
 
 import pytest
 
-from client import event, problem
+from client import Agent, event, problem
 from upload import PART, Upload, path_of
 from wait import wait_until
 
@@ -247,6 +248,36 @@ def test_an_archive_of_three_volumes_and_an_index(stack, operator, agent, config
     assert stored(stack, base + ".00003").read_bytes() == SMALL
     assert stack.query("SELECT COUNT(*) FROM backup_parts WHERE run_id = ?", upload.log_id) == [(0,)]
     assert staged(stack, upload) == []
+
+
+def test_an_end_told_by_many_at_once_is_told_once(stack, spec, operator, agent, config):
+    """As after a reply that was slow: the tries find objects made, and parts gone, under their hands."""
+    upload = Upload(agent, config)
+    with stack.database() as db:
+        for number in range(2, 41):
+            upload_id, path = f"{upload.log_id}-{number}", f"{upload.s3_path}.{number:05}"
+            (stack.var / "store/uploads" / upload_id).touch()
+            db.execute("INSERT INTO backup_objects (run_id, number, s3_path, upload_id) VALUES (?, ?, ?, ?)",
+                       (upload.log_id, number, path, upload_id))
+    for number in range(1, 41):
+        fill_volume(stack, upload, number)
+    statuses = set()
+
+    def complete(own):
+        while statuses.isdisjoint({409}):
+            status = own.post("/api/agent/backup/complete", upload.body(parts=[], partCount=40000)).status_code
+            statuses.add(status)
+            if status == 200:
+                break
+
+    told = {"id": agent.id, "name": agent.name, "apiKey": agent.key}
+    tries = [threading.Thread(target=complete, args=(Agent(stack, spec, told),)) for _ in range(4)]
+    for thread in tries:
+        thread.start()
+    for thread in tries:
+        thread.join(60)
+    assert statuses <= {200, 503} and 200 in statuses
+    assert run_of(operator, upload.log_id)["size"] == 40 * VOLUME
 
 
 def test_a_failed_run_leaves_none_of_its_objects(stack, agent, config):
