@@ -37,7 +37,7 @@ GEN_SRC := $(GEN)/statements.c $(GEN)/migrations.c
 SQL := $(wildcard sql/migrations/*.sql) $(wildcard sql/queries/*.sql)
 
 APP_CPPFLAGS := $(CPPFLAGS_COMMON) -Ifcgi-app -I$(GEN)
-APP_LIBS := -lfcgi -lssl -lcrypto -lsqlite3 -ljansson -largon2 -lzstd -lglib-2.0 -lpthread
+APP_LIBS := -lfcgi -lssl -lcrypto -lsqlite3 -ljansson -largon2 -lzstd -lglib-2.0 -lcurl -lexpat -lpthread
 
 app_FLAGS := -O2 $(HARDEN) -fPIE
 app_LDFLAGS := -pie
@@ -414,7 +414,7 @@ $(BUILD)/www: $(NPM)/.done $(WWW_SRC)
 # Debian packages that building and running take; the agent's libraries add theirs. On arm64 the cross compiler goes the
 # other way.
 RUN_PACKAGES := nginx curl lld libfcgi-dev libssl-dev libsqlite3-dev libjansson-dev libargon2-dev libzstd-dev \
-                libglib2.0-dev tzdata $(if $(shell command -v npm),,npm) \
+                libglib2.0-dev tzdata libcurl4-openssl-dev libexpat1-dev $(if $(shell command -v npm),,npm) \
                 $(shell sed -e 's/\#.*//' $(if $(filter arm64,$(NATIVE)),\
                     -e 's/gcc-aarch64-linux-gnu/gcc-x86-64-linux-gnu/' -e 's/-arm64-cross/-amd64-cross/') \
                     agent-static/deps/packages.txt)
@@ -480,7 +480,7 @@ install: $(BUILD)/muster-app $(AGENT_BUILT) $(BUILD)/www man ## install under DE
 	install -m 644 nginx/systemd/muster.logrotate $(DESTDIR)/etc/logrotate.d/muster
 	install -m 644 $(BUILD)/man/*.8 $(DESTDIR)/usr/share/man/man8/
 	env -i $(BUILD)/muster-app check-config --config /dev/null | \
-	    sed 's/^MUSTER/#MUSTER/; s/ (default)$$//' > $(BUILD)/app.conf
+	    sed 's/^[A-Z]/#&/; s/ (default)$$//' > $(BUILD)/app.conf
 	[ -e $(DESTDIR)/etc/muster/app.conf ] || install -m 644 $(BUILD)/app.conf $(DESTDIR)/etc/muster/app.conf
 
 .PHONY: sbom

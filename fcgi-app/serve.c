@@ -106,6 +106,7 @@ static const char *needs_restart(const struct settings *a, const struct settings
            : !same(a->update_dir, b->update_dir)     ? "MUSTER_UPDATE_DIR"
            : !same(a->public_url, b->public_url)     ? "MUSTER_PUBLIC_URL"
            : !same(a->agent_url, b->agent_url)       ? "MUSTER_AGENT_URL"
+           : !settings_s3_same(&a->s3, &b->s3)       ? "AWS_S3_BUCKET or what belongs to it"
            : a->threads != b->threads                ? "MUSTER_THREADS"
            : a->max_parked != b->max_parked          ? "MUSTER_MAX_PARKED"
                                                      : NULL;

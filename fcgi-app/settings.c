@@ -49,6 +49,13 @@ const struct config_key settings_keys[] = {
     {"MUSTER_ADMIN_EMAIL",     CONFIG_TEXT, NULL,                     "the first admin, made by 'init'", 0, 0, NULL, false},
     {"MUSTER_ADMIN_PASSWORD_HASH", CONFIG_TEXT, NULL,                 "Argon2id hash of the first admin's password", 0, 0, NULL, true},
     {"MUSTER_ADMIN_PASSWORD_HASH_FILE", CONFIG_TEXT, NULL,            "a file that holds it", 0, 0, NULL, false},
+    {"AWS_ACCESS_KEY_ID",      CONFIG_TEXT, NULL,                     "an S3 store for backups: its access key; none of these: the local store", 0, 0, NULL, false},
+    {"AWS_SECRET_ACCESS_KEY",  CONFIG_TEXT, NULL,                     "the secret of the access key", 0, 0, NULL, true},
+    {"AWS_SECRET_ACCESS_KEY_FILE", CONFIG_TEXT, NULL,                 "a file that holds it", 0, 0, NULL, false},
+    {"AWS_REGION",             CONFIG_TEXT, NULL,                     "the region of the bucket", 0, 0, NULL, false},
+    {"AWS_S3_BUCKET",          CONFIG_TEXT, NULL,                     "the bucket, for this server alone", 0, 0, NULL, false},
+    {"AWS_S3_ENDPOINT",        CONFIG_TEXT, NULL,                     "https://host:port of an S3 store other than Amazon's, as agents reach it", 0, 0, NULL, false},
+    {"MUSTER_S3_CA_FILE",      CONFIG_TEXT, NULL,                     "certificates to trust for the S3 store; unset: the system's", 0, 0, NULL, false},
     {.name = NULL},
 };
 /* clang-format on */
@@ -186,6 +193,8 @@ int settings_load(const char *path, struct settings **ret, struct err *err)
         rc = check_origin(s->config, path, "MUSTER_AGENT_URL", &s->agent_url, err);
     if (rc == 0)
         rc = take_admin(s, path, err);
+    if (rc == 0)
+        rc = settings_s3_take(s->config, path, &s->s3, err);
     if (rc != 0) {
         settings_free(s);
         return rc;
@@ -201,6 +210,7 @@ void settings_free(struct settings *s)
         return;
     wipe_str(s->hash_from_file);
     free(s->hash_from_file);
+    settings_s3_done(&s->s3);
     config_free(s->config);
     free(s);
 }

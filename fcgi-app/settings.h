@@ -10,6 +10,7 @@
 #include "common/config.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "settings_s3.h"
 
 struct settings {
     const char *db_path;             /* MUSTER_DB */
@@ -44,6 +45,7 @@ struct settings {
     enum log_format log_format;      /* MUSTER_LOG_FORMAT */
     const char *admin_email;         /* MUSTER_ADMIN_EMAIL: made at `init` when there is no admin */
     const char *admin_password_hash; /* MUSTER_ADMIN_PASSWORD_HASH or _FILE: Argon2id PHC string */
+    struct settings_s3 s3;           /* AWS_…: where backups go instead */
     struct config *config;           /* owns the strings above */
     char *hash_from_file;            /* the content of MUSTER_ADMIN_PASSWORD_HASH_FILE, wiped at the end */
 };

@@ -4,11 +4,14 @@
 
 #include "backup/store_driver.h"
 #include "backup/store_local.h"
+#include "backup/store_s3.h"
 #include "common/blocking.h"
+#include "settings.h"
 
 int store_open(const struct settings *settings, const struct secrets *secrets, struct store **ret, struct err *err)
 {
-    return store_local_open(settings, secrets, ret, err);
+    return settings->s3.bucket != NULL ? store_s3_open(&settings->s3, ret, err)
+                                       : store_local_open(settings, secrets, ret, err);
 }
 
 void store_close(struct store *s)
@@ -55,12 +58,12 @@ bool store_path_valid(const char *path)
 
 const char *store_bucket(const struct store *s)
 {
-    return s->driver->bucket;
+    return s->bucket;
 }
 
 const char *store_region(const struct store *s)
 {
-    return s->driver->region;
+    return s->region;
 }
 
 static int refuse_path(const char *path, struct err *err)
@@ -70,7 +73,10 @@ static int refuse_path(const char *path, struct err *err)
 
 int store_check(struct store *s, struct err *err)
 {
-    return s->driver->check(s, err);
+    blocking_begin();
+    int rc = s->driver->check(s, err);
+    blocking_end();
+    return rc;
 }
 
 int store_room(struct store *s, int64_t *ret, struct err *err)

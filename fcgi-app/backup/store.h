@@ -1,6 +1,7 @@
 /* store.h: where backups are kept: objects under a path, written in parts, read back by pre-signed URL.
  *
- * Two stores stand behind this header: `local`, a directory that nginx serves on the agents' port, and (later) `s3`.
+ * Two stores stand behind this header: `local`, a directory that nginx serves on the agents' port, and `s3`, a bucket
+ * somewhere else, which the settings choose.
  * Both speak the query form of AWS Signature V4, so an agent cannot tell them apart. Rights are not the store's
  * business: who may have a URL is decided before store_presign is called.
  *
@@ -27,13 +28,14 @@ enum {
     STORE_PART_SIZE = 8 * 1024 * 1024, /* every part but the last */
     STORE_PARTS_MAX = 10000,           /* as S3's; 80 GB in 8 MiB parts */
     STORE_PATH_MAX = 512,
-    STORE_FILENAME_MAX = 160, /* of an object: of a run's name and what tells its objects apart */
-    STORE_UPLOAD_ID_SIZE = 256,
-    STORE_MD5_SIZE = 33, /* hex, as stored; base64 on the wire */
+    STORE_FILENAME_MAX = 160,    /* of an object: of a run's name and what tells its objects apart */
+    STORE_UPLOAD_ID_SIZE = 1024, /* S3 stores may give ids of hundreds of characters */
+    STORE_MD5_SIZE = 33,         /* hex, as stored; base64 on the wire */
     STORE_ETAG_SIZE = 80,
 };
 
-/* Makes what is missing of the directories (0700) and reads the signing key. settings and secrets must outlive it. */
+/* Local: makes what is missing of the directories (0700) and reads the signing key. S3: talks to nobody yet. settings
+ * and secrets must outlive it. Call it before there are threads. */
 int store_open(const struct settings *settings, const struct secrets *secrets, struct store **ret,
                struct err *err) MUSTER_NODISCARD;
 void store_close(struct store *s); /* NULL does nothing */

@@ -5,8 +5,6 @@
 #include "backup/store.h"
 
 struct store_driver {
-    const char *bucket;
-    const char *region;
     bool tracks_parts;
     void (*close)(struct store *s);
     int (*check)(struct store *s, struct err *err);
@@ -34,6 +32,8 @@ struct store_driver {
 /* A driver's own struct begins with this one. */
 struct store {
     const struct store_driver *driver;
+    const char *bucket;
+    const char *region;
 };
 
 /* So does a driver's reader. */

@@ -354,8 +354,6 @@ static int store_local_sweep(struct store *base, int64_t max_age_s, struct err *
 }
 
 static const struct store_driver store_local_driver = {
-    .bucket = "objects",
-    .region = STORE_LOCAL_REGION,
     .tracks_parts = true,
     .close = store_local_close,
     .check = store_local_check,
@@ -387,7 +385,7 @@ int store_local_open(const struct settings *settings, const struct secrets *secr
     struct store_local *s = calloc(1, sizeof *s);
     if (s == NULL)
         return err_set(err, ERR_NOMEM, "no memory for the store");
-    s->base.driver = &store_local_driver;
+    s->base = (struct store){.driver = &store_local_driver, .bucket = "objects", .region = STORE_LOCAL_REGION};
     s->objects_fd = s->uploads_fd = s->incoming_fd = -1;
     s->url = settings->agent_url;
     s->secrets = secrets;
