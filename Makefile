@@ -290,6 +290,16 @@ $(AGE_DRIVER): $(BUILD)/$(NATIVE)/tests/agent/age_driver.o $(BUILD)/$(NATIVE)/li
 	$(call step,LINK,$@)
 	$(Q)$(DEPS)/$(NATIVE)/bin/muster-cc $(AGENT_LDFLAGS) $(LDFLAGS_COMMON) -o $@ $^ $(AGENT_LIBS)
 
+# The object stores, one call at a time, for tests/api.
+STORE_DRIVER := $(BUILD)/store-driver
+ASAN_STORE_DRIVER := $(BUILD)/asan/store-driver
+$(STORE_DRIVER): $(BUILD)/app/tests/api/store_driver.o $(BUILD)/app/libmuster.a
+	$(call step,LINK,$@)
+	$(Q)$(CC) $(app_LDFLAGS) $(LDFLAGS_COMMON) -o $@ $^ $(APP_LIBS)
+$(ASAN_STORE_DRIVER): $(BUILD)/asan/tests/api/store_driver.o $(BUILD)/asan/libmuster.a
+	$(call step,LINK,$@)
+	$(Q)$(CC) $(asan_LDFLAGS) $(LDFLAGS_COMMON) -o $@ $^ $(APP_LIBS)
+
 # Fuzz targets are built by clang in a variant of their own and take what they need from the whole server.
 FUZZ_SECONDS ?= 20
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -331,7 +341,8 @@ $(BUILD)/fuzz/fuzz_trial: $(FUZZ_TRIAL)
 # Debian packages that the tests take beside those of running.
 TEST_PACKAGES = age libcmocka-dev python3-pytest python3-cryptography python3-yaml python3-jsonschema python3-requests \
                 chromium qemu-user-static attr acl zstd libzstd-dev clang libclang-rt-14-dev libarchive-dev clang-format \
-                clang-tidy cppcheck shellcheck sqlite3 openssl faketime python3-securesystemslib systemd-container
+                clang-tidy cppcheck shellcheck sqlite3 openssl faketime python3-securesystemslib systemd-container \
+                python3-swift python3-boto3
 
 .PHONY: test deps-test build-test unit unit-programs api agent e2e web asan-test check fuzz
 test: build-test ## install what the tests need, build everything, run every test
@@ -342,23 +353,24 @@ deps-test: deps-run ## install what the tests take
 build-test: deps-test
 	@[ -e $(DEPS)/$(NATIVE)/.done ] || echo "building the agent's libraries; this takes a few minutes, once"
 	@$(MAKE) --no-print-directory -j$$(nproc) agent-native
-	@$(MAKE) --no-print-directory -j$$(nproc) agents $(BUILD)/muster-app $(BUILD)/www unit-programs $(UPDATE_DRIVER) $(AGE_DRIVER) $(FAKES) \
+	@$(MAKE) --no-print-directory -j$$(nproc) agents $(BUILD)/muster-app $(BUILD)/www unit-programs $(UPDATE_DRIVER) $(AGE_DRIVER) \
+	    $(STORE_DRIVER) $(FAKES) \
 	    $(TEST_RELEASES) tuf-client $(WEB_TEST_DEPS)
 
 unit-programs: $(UNIT_PROGRAMS) $(AGENT_UNIT_PROGRAMS)
 unit: unit-programs ## run the unit tests
 	@tests/run unit
-api: $(BUILD)/muster-app $(BUILD)/www ## run the tests of the API
+api: $(STORE_DRIVER) $(BUILD)/muster-app $(BUILD)/www ## run the tests of the API
 	@tests/run api
 agent: agents tuf-client $(UPDATE_DRIVER) $(AGE_DRIVER) $(FAKES) $(BUILD)/muster-app $(BUILD)/www $(TEST_RELEASES) ## run the tests of the agent
 	@tests/run agent
-e2e: agent-native $(BUILD)/muster-app $(BUILD)/www ## run the tests from end to end
+e2e: agent-native $(STORE_DRIVER) $(BUILD)/muster-app $(BUILD)/www ## run the tests from end to end
 	@tests/run e2e
 web: agent-native $(BUILD)/muster-app $(BUILD)/www $(WEB_TEST_DEPS) ## run the tests of the pages in a browser
 	@tests/run web
 
 asan-test: deps-test ## run unit and API tests with AddressSanitizer and UBSan
-	@$(MAKE) --no-print-directory -j$$(nproc) $(BUILD)/asan/muster-app $(ASAN_PROGRAMS) $(BUILD)/www
+	@$(MAKE) --no-print-directory -j$$(nproc) $(BUILD)/asan/muster-app $(ASAN_STORE_DRIVER) $(ASAN_PROGRAMS) $(BUILD)/www
 	@MUSTER_TEST_UNIT=$(BUILD)/asan/unit MUSTER_TEST_APP=$(BUILD)/asan/muster-app tests/run unit api
 
 check: deps-test ## have the analyzers read the code
