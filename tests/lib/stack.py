@@ -80,10 +80,10 @@ def alive(pid):
 
 class Stack:
     """with Stack("api") as stack: … Settings are variables of the environment, which override app.conf. With agent,
-    this machine's own agent runs too and has a first backup."""
+    this machine's own agent runs too and has a first backup. store: a swiftstore.Swift that objects go to."""
 
-    def __init__(self, name, agent=False, **settings):
-        self.name = name
+    def __init__(self, name, agent=False, store=None, **settings):
+        self.name, self.store = name, store
         self.ports = Ports()
         self.port, self.agent_port = self.ports.port, self.ports.port + 1
         self.var = pathlib.Path(tempfile.mkdtemp(prefix=f"muster-{name}-"))
@@ -101,6 +101,7 @@ class Stack:
             "MUSTER_LOGIN_RATE": "1000r/s",
             "MUSTER_ENROL_RATE": "1000r/s",
             "MUSTER_LOG_LEVEL": "debug",
+            **(store.settings if store else {}),
             **settings,
         }
 

@@ -152,3 +152,20 @@ class Swift:
 
     def uploads(self):
         return [u["UploadId"] for u in self.boto().list_multipart_uploads(Bucket=self.bucket).get("Uploads", [])]
+
+
+class Given:
+    """A store that somebody runs, by its settings; with the same face as Swift as far as the tests of stores need it."""
+
+    def __init__(self, settings):
+        self.settings = settings
+        self.secret_key, self.ca = settings["AWS_SECRET_ACCESS_KEY"], settings.get("MUSTER_S3_CA_FILE") or True
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        pass
+
+    def request(self, method, url, **kwargs):
+        return requests.request(method, url, verify=self.ca, allow_redirects=False, timeout=60, **kwargs)
