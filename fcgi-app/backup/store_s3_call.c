@@ -277,7 +277,7 @@ int s3_call(struct store_s3 *s, const struct s3_call *call, struct s3_answer *re
     }
     arena_free(arena);
     if (rc == 0 && too_big)
-        rc = err_set(err, ERR_INVALID, "the object store's reply is larger than %zu bytes", call->reply_max);
+        rc = err_set(err, ERR_UNAVAILABLE, "the object store's reply is larger than %zu bytes", call->reply_max);
     else if (rc == 0 && code != CURLE_OK)
         rc = err_set(err, ERR_UNAVAILABLE, "the object store at %s does not answer: %s", s->authority,
                      curl_easy_strerror(code));
@@ -328,6 +328,8 @@ int s3_call_xml(struct store_s3 *s, const struct s3_call *call, struct s3_answer
     if (rc == ERR_INVALID && ret->status >= 300) { /* an error without a reason */
         memset(reply, 0, sizeof *reply);
         rc = 0;
+    } else if (rc == ERR_INVALID) {
+        rc = err_set(err, ERR_UNAVAILABLE, "the object store at %s does not speak as S3 does", s->authority);
     }
     if (rc == 0) {
         *ret_reply = reply;

@@ -43,20 +43,20 @@ struct s3_answer {
     struct s3_error error;
 };
 
-/* 0 whenever the store has answered, whatever: ret->status says. ERR_UNAVAILABLE when it has not, ERR_INVALID when its
- * answer is beyond the bounds. ret is for s3_answer_done in any case. */
+/* 0 whenever the store has answered, whatever: ret->status says. ERR_UNAVAILABLE when it has not, or beyond the bounds.
+ * ret is for s3_answer_done in any case. */
 int s3_call(struct store_s3 *s, const struct s3_call *call, struct s3_answer *ret, struct err *err) MUSTER_NODISCARD;
 void s3_answer_done(struct s3_answer *a);
 
 /* err for an answer that was not the wanted one: ERR_NOT_FOUND, ERR_CONFLICT (409, 412) or ERR_UNAVAILABLE. what: what
- * was tried, "complete an upload". */
+ * was tried, "complete an upload". Nothing that a store does is the fault of who called us: no ERR_INVALID. */
 int s3_refused(const struct s3_answer *a, const char *what, struct err *err) MUSTER_NODISCARD;
 
 /* The same, always ERR_UNAVAILABLE: for what is not about an object, so that nothing of it is the caller's fault. */
 int s3_unavailable(const struct s3_answer *a, const char *what, struct err *err) MUSTER_NODISCARD;
 
-/* s3_call, and the body read as XML. Free *ret_reply. ERR_UNAVAILABLE, ERR_INVALID as s3_call; an error in a reply is
- * not an error of this call. */
+/* s3_call, and the body read as XML, which a success must be. Free *ret_reply. An error in a reply is not an error of
+ * this call. */
 int s3_call_xml(struct store_s3 *s, const struct s3_call *call, struct s3_answer *ret, struct s3_reply **ret_reply,
                 struct err *err) MUSTER_NODISCARD;
 
