@@ -133,7 +133,7 @@ allow_account_management = true
 conn_timeout = 5
 node_timeout = 60
 recoverable_node_timeout = 60
-error_suppression_limit = 1000000
+error_suppression_interval = 0
 [filter:s3api]
 use = egg:swift#s3api
 location = {region}
