@@ -1,0 +1,95 @@
+"""A real agent, whose backups go to a real S3 store behind TLS that the store's own authority has certified."""
+
+import os
+import signal
+
+import pytest
+
+import trees
+from client import Person
+from host import Host
+from spec import Spec
+from stack import Stack
+from storedriver import StoreDriver
+from swiftstore import Swift
+from test_backups import back_up, restore
+from wait import wait_until
+
+MIB = 1 << 20
+
+
+@pytest.fixture(scope="module")
+def elsewhere():
+    with Swift() as swift, Stack("e2e-s3", store=swift, MUSTER_POLL_INTERVAL="1s") as stack:
+        env = stack.admin_env()
+        stack.boss = Person(stack, Spec(), env["MUSTER_ADMIN_EMAIL"], env["MUSTER_ADMIN_PASSWORD"])
+        yield stack
+
+
+@pytest.fixture
+def swift(elsewhere):
+    yield elsewhere.store
+    elsewhere.store.kill()
+    elsewhere.store.start()
+    elsewhere.wait_ready()
+
+
+@pytest.fixture
+def host(elsewhere):
+    with Host(elsewhere) as host:
+        yield host.enrol(STORE_CA_FILE=elsewhere.store.ca)
+
+
+def test_a_tree_goes_to_the_store_and_comes_back(elsewhere, host):
+    trees.nasty(host.source)
+    (host.source / "large").write_bytes(os.urandom(20 * MIB))
+    run = back_up(host)
+    assert run["status"] == "completed", run
+    assert StoreDriver(elsewhere.store.settings).head(run["s3_path"])[1] == "online"
+    trees.assert_same(host.source, restore(host))
+    assert not list((elsewhere.var / "store").rglob("users"))
+
+
+def test_an_agent_does_not_send_to_a_store_that_strangers_certify(elsewhere):
+    with Host(elsewhere) as host:
+        host.enrol()
+        (host.source / "file").write_bytes(b"x")
+        run = back_up(host, expect=1)
+        assert run["status"] == "failed"
+        assert run["s3_path"] not in elsewhere.store.keys()
+
+
+def test_a_store_that_is_killed_in_the_middle_loses_nothing(host, swift):
+    for name in "abc":
+        (host.source / name).write_bytes(os.urandom(20 * MIB))
+    host.add_config("everything")
+    agent = host.spawn("backup", "--config-name", "everything")
+    stopped = host.wait_reading(agent, host.source / "b")
+    swift.kill()
+    os.kill(stopped, signal.SIGCONT)
+    wait_until(lambda: "Connection refused" in (swift.dir / "nginx.log").read_text(), 60, "the agent missed the store")
+    swift.start()
+    assert agent.wait(timeout=300) == 0
+    assert host.runs()[0]["status"] == "completed"
+    trees.assert_same(host.source, restore(host))
+
+
+def test_a_store_that_fills_up_fails_the_backup_and_the_next_one_works(host, swift):
+    """The agent is patient, since somebody may make room; here somebody gives up instead."""
+    for name in "abc":
+        (host.source / name).write_bytes(os.urandom(20 * MIB))
+    host.add_config("everything")
+    agent = host.spawn("backup", "--config-name", "everything")
+    stopped = host.wait_reading(agent, host.source / "b")
+    swift.kill()
+    swift.start(full=True)
+    os.kill(stopped, signal.SIGCONT)
+    wait_until(lambda: "Insufficient Storage" in (swift.dir / "swift.log").read_text(), 60, "a part was refused")
+    agent.terminate()
+    assert agent.wait(timeout=60) != 0
+    assert host.runs()[0]["status"] in ("failed", "cancelled")
+    assert not swift.uploads()
+    swift.kill()
+    swift.start()
+    assert back_up(host)["status"] == "completed"
+    trees.assert_same(host.source, restore(host))
