@@ -354,8 +354,7 @@ build-test: deps-test
 	@[ -e $(DEPS)/$(NATIVE)/.done ] || echo "building the agent's libraries; this takes a few minutes, once"
 	@$(MAKE) --no-print-directory -j$$(nproc) agent-native
 	@$(MAKE) --no-print-directory -j$$(nproc) agents $(BUILD)/muster-app $(BUILD)/www unit-programs $(UPDATE_DRIVER) $(AGE_DRIVER) \
-	    $(STORE_DRIVER) $(FAKES) \
-	    $(TEST_RELEASES) tuf-client $(WEB_TEST_DEPS)
+	    $(STORE_DRIVER) $(FAKES) $(TEST_RELEASES) tuf-client $(WEB_TEST_DEPS)
 
 unit-programs: $(UNIT_PROGRAMS) $(AGENT_UNIT_PROGRAMS)
 unit: unit-programs ## run the unit tests

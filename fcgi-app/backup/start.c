@@ -229,6 +229,15 @@ static int write_row(struct db *db, struct start *s, struct err *err)
     return rc == 0 && changed == 0 ? err_set(err, ERR_CONFLICT, "The run has moved on meanwhile.") : rc;
 }
 
+/* A body that does not come through here is declared as the one part it is: nobody says later that it is stored. */
+static int declare_whole(struct db *db, const struct start *s, struct err *err)
+{
+    return db_exec(db, DB_BACKUP_PART_DECLARE,
+                   DB_ARGS(DB_TEXT("run_id", s->run_id), DB_INT("object", 1), DB_INT("number", 1),
+                           DB_INT("size_bytes", s->size), DB_TEXT("md5", "")),
+                   NULL, err);
+}
+
 /* Everything is looked at again, since the upload was begun outside. */
 static int write_start(struct db *db, void *ctx, struct err *err)
 {
@@ -262,6 +271,8 @@ static int write_start(struct db *db, void *ctx, struct err *err)
                      DB_ARGS(DB_TEXT("run_id", s->run_id), DB_INT("number", 1), DB_TEXT("s3_path", s->path),
                              DB_TEXT("upload_id", s->upload_id)),
                      NULL, err);
+    if (rc == 0 && !s->multipart && !store_tracks_parts(s->req->app->store))
+        rc = declare_whole(db, s, err);
     return rc == 0 ? db_changed(db, "runs", err) : rc;
 }
 
