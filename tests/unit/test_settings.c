@@ -53,6 +53,66 @@ static void an_error_names_file_line_and_key(void **state)
     }
 }
 
+#define S3 "AWS_ACCESS_KEY_ID=AK\nAWS_SECRET_ACCESS_KEY=hunter2\nAWS_REGION=eu-1\nAWS_S3_BUCKET=the-bucket\n"
+
+static void a_store_elsewhere_is_given_whole(void **state)
+{
+    struct err err = {0};
+    struct settings *s = load(*state, S3, &err);
+    assert_non_null(s);
+    assert_string_equal(s->s3.bucket, "the-bucket");
+    assert_string_equal(s->s3.secret, "hunter2");
+    assert_null(s->s3.endpoint);
+    settings_free(s);
+    s = load(*state, S3 "AWS_S3_ENDPOINT=\"http://127.0.0.1:9000\"\nMUSTER_S3_CA_FILE=\"\"\n", &err);
+    assert_non_null(s);
+    assert_string_equal(s->s3.endpoint, "http://127.0.0.1:9000");
+    assert_null(s->s3.ca_file);
+    settings_free(s);
+    s = load(*state, "AWS_REGION=\"\"\n", &err);
+    assert_non_null(s);
+    assert_null(s->s3.bucket);
+    settings_free(s);
+}
+
+static void a_store_elsewhere_that_is_not_one_is_refused(void **state)
+{
+    static const char *const cases[][2] = {
+        {"AWS_REGION=eu-1\n", "AWS_ACCESS_KEY_ID"},
+        {"AWS_S3_ENDPOINT=\"https://s3.example.org\"\n", "AWS_ACCESS_KEY_ID"},
+        {"MUSTER_S3_CA_FILE=/ca.pem\n", "AWS_ACCESS_KEY_ID"},
+        {"AWS_ACCESS_KEY_ID=AK\nAWS_REGION=eu-1\nAWS_S3_BUCKET=b-b\n", "AWS_SECRET_ACCESS_KEY"},
+        {S3 "AWS_SECRET_ACCESS_KEY_FILE=/x\n", "AWS_SECRET_ACCESS_KEY_FILE"},
+        {"AWS_SECRET_ACCESS_KEY_FILE=/nonexistent/x\n", "AWS_SECRET_ACCESS_KEY_FILE"},
+        {S3 "AWS_S3_ENDPOINT=\"http://s3.example.org\"\n", "AWS_S3_ENDPOINT"},
+        {S3 "AWS_S3_ENDPOINT=\"http://localhost.evil.org\"\n", "AWS_S3_ENDPOINT"},
+        {S3 "AWS_S3_ENDPOINT=\"https://s3.example.org/\"\n", "AWS_S3_ENDPOINT"},
+        {S3 "AWS_S3_ENDPOINT=\"https://s3.example.org:443\"\n", "AWS_S3_ENDPOINT"},
+        {S3 "AWS_S3_ENDPOINT=\"https://S3.example.org\"\n", "AWS_S3_ENDPOINT"},
+        {S3 "AWS_S3_ENDPOINT=\"https://a@b\"\n", "AWS_S3_ENDPOINT"},
+        {S3 "AWS_S3_ENDPOINT=\"https://a:0\"\n", "AWS_S3_ENDPOINT"},
+        {S3 "AWS_S3_ENDPOINT=\"https://[::1\"\n", "AWS_S3_ENDPOINT"},
+        {S3 "AWS_S3_ENDPOINT=\"ftp://a\"\n", "AWS_S3_ENDPOINT"},
+        {"AWS_ACCESS_KEY_ID=AK\nAWS_SECRET_ACCESS_KEY=hunter2\nAWS_REGION=eu-1\nAWS_S3_BUCKET=a.b\n", "AWS_S3_BUCKET"},
+        {"AWS_ACCESS_KEY_ID=AK\nAWS_SECRET_ACCESS_KEY=hunter2\nAWS_REGION=eu-1\nAWS_S3_BUCKET=\"a/b\"\n",
+         "AWS_S3_BUCKET"},
+        {"AWS_ACCESS_KEY_ID=\"A/K\"\nAWS_SECRET_ACCESS_KEY=hunter2\nAWS_REGION=eu-1\nAWS_S3_BUCKET=abc\n",
+         "AWS_ACCESS_KEY_ID"},
+        {"AWS_ACCESS_KEY_ID=AK\nAWS_SECRET_ACCESS_KEY=\"hunter2 2\"\nAWS_REGION=eu-1\nAWS_S3_BUCKET=abc\n",
+         "AWS_SECRET_ACCESS_KEY"},
+        {"AWS_ACCESS_KEY_ID=AK\nAWS_SECRET_ACCESS_KEY=hunter2\nAWS_REGION=\"eu/1\"\nAWS_S3_BUCKET=abc\n", "AWS_REGION"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct err err = {0};
+        struct settings *s = load(*state, cases[i][0], &err);
+        if (s != NULL)
+            fail_msg("accepted: %s", cases[i][0]);
+        if (strstr(err.msg, cases[i][1]) == NULL)
+            fail_msg("%s: %s", cases[i][0], err.msg);
+        assert_null(strstr(err.msg, "hunter2"));
+    }
+}
+
 static void origins_of_every_kind_are_taken(void **state)
 {
     static const char *const urls[] = {"https://muster.example.org", "https://localhost:8443", "https://127.0.0.1:1",
@@ -109,9 +169,14 @@ static void a_secret_is_never_printed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_empty_file_gives_the_defaults),  cmocka_unit_test(an_error_names_file_line_and_key),
-        cmocka_unit_test(origins_of_every_kind_are_taken),   cmocka_unit_test(the_hash_may_come_from_a_file),
-        cmocka_unit_test(the_environment_is_above_the_file), cmocka_unit_test(a_secret_is_never_printed),
+        cmocka_unit_test(an_empty_file_gives_the_defaults),
+        cmocka_unit_test(an_error_names_file_line_and_key),
+        cmocka_unit_test(a_store_elsewhere_is_given_whole),
+        cmocka_unit_test(a_store_elsewhere_that_is_not_one_is_refused),
+        cmocka_unit_test(origins_of_every_kind_are_taken),
+        cmocka_unit_test(the_hash_may_come_from_a_file),
+        cmocka_unit_test(the_environment_is_above_the_file),
+        cmocka_unit_test(a_secret_is_never_printed),
     };
     return cmocka_run_group_tests(tests, fixture_setup_empty, fixture_teardown);
 }
