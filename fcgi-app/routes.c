@@ -90,6 +90,7 @@ const struct route routes[] = {
     {HTTP_POST,   "/api/agent/backup/progress",         HTTP_AGENT, PERMISSION_AGENT,    CSRF_NONE,   KIB(16),   "BackupProgress",  backup_progress},
     {HTTP_POST,   "/api/agent/backup/complete",         HTTP_AGENT, PERMISSION_AGENT,    CSRF_NONE,   KIB(1024), "BackupComplete",  backup_complete},
     {HTTP_POST,   "/api/agent/restore",                 HTTP_AGENT, PERMISSION_AGENT,    CSRF_NONE,   KIB(16),   "Restore",         backup_restore},
+    {HTTP_POST,   "/api/agent/backup/verified",         HTTP_AGENT, PERMISSION_AGENT,    CSRF_NONE,   KIB(16),   "BackupVerified",  backup_verified},
     {HTTP_GET,    "/api/agent/backups",                 HTTP_AGENT, PERMISSION_AGENT,    CSRF_NONE,   0,         NULL,              backup_agent_backups},
 
     /* backup: the local object store; bodies never reach the app (nginx writes them to a file) */

@@ -37,6 +37,7 @@ void backup_part(struct req *r);
 void backup_progress(struct req *r);
 void backup_complete(struct req *r);
 void backup_restore(struct req *r);
+void backup_verified(struct req *r);
 void backup_agent_backups(struct req *r);
 
 /* The local object store; nginx calls these around the bodies it reads and sends itself. */

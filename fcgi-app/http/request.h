@@ -82,6 +82,8 @@ enum problem {
     PROBLEM_METHOD_NOT_ALLOWED,
     PROBLEM_CONFLICT,
     PROBLEM_OTP_TAKEN,
+    PROBLEM_ENCRYPTED,
+    PROBLEM_ARCHIVED,
     PROBLEM_LENGTH_REQUIRED,
     PROBLEM_PAYLOAD_TOO_LARGE,
     PROBLEM_UNSUPPORTED_MEDIA_TYPE,
@@ -97,7 +99,7 @@ enum problem {
 };
 void reply_problem(struct req *r, enum problem problem, const char *detail);
 void reply_retry_after(struct req *r, enum problem problem, int seconds,
-                       const char *detail); /* RATE_LIMITED, UNAVAILABLE */
+                       const char *detail); /* RATE_LIMITED, UNAVAILABLE, ARCHIVED */
 
 /* The problem that fits an error of an area (NOT_FOUND -> 404, CONFLICT -> 409, DENIED -> 403, INVALID -> 422 without
  * a pointer, UNAVAILABLE -> 503 …). Internal ones are logged with the request id and answered without their text. */

@@ -53,17 +53,5 @@ DELETE FROM backup_configs WHERE id = :id;
 -- Whose an agent is, its name, and the revision of its configs.
 SELECT user_id, name, configs_rev FROM agents WHERE id = :id;
 
--- name: backup_restorable
--- What an agent may read back: its own runs, and those of configs that are assigned to it now. Newest first.
-SELECT r.id, r.config_id, r.config_name, r.filename, r.size_bytes, r.sha256, r.status, r.finished_ms, r.s3_path
-FROM backup_runs r LEFT JOIN backup_configs c ON c.id = r.config_id
-WHERE r.status IN ('completed', 'warning')
-  AND (r.agent_id = :agent_id OR c.agent_id = :agent_id)
-  AND (:run_id IS NULL OR r.id = :run_id)
-  AND (:config_id IS NULL OR r.config_id = :config_id)
-  AND (:config_name IS NULL OR r.config_name = :config_name)
-ORDER BY r.finished_ms DESC, r.id DESC
-LIMIT :limit;
-
 -- name: backup_command_status
 SELECT status, detail FROM commands WHERE id = :id;
