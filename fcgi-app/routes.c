@@ -82,6 +82,12 @@ const struct route routes[] = {
     {HTTP_GET,    "/api/runs/{id}",                     HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              backup_run_get},
     {HTTP_POST,   "/api/runs/{id}/cancel",              HTTP_ADMIN, PERMISSION_OPERATOR, CSRF_TOKEN,  KIB(1),    NULL,              backup_run_cancel},
     {HTTP_GET,    "/api/agents/{id}/runs",              HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              backup_agent_runs},
+    {HTTP_GET,    "/api/runs/{id}/files",               HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              backup_run_files},
+    {HTTP_POST,   "/api/runs/{id}/restore",             HTTP_ADMIN, PERMISSION_OPERATOR, CSRF_TOKEN,  KIB(256),  "RunRestore",      backup_run_restore},
+    {HTTP_POST,   "/api/runs/{id}/verify",              HTTP_ADMIN, PERMISSION_OPERATOR, CSRF_TOKEN,  KIB(4),    "RunVerify",       backup_run_verify},
+    {HTTP_GET,    "/api/jobs",                          HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              backup_job_list},
+    {HTTP_GET,    "/api/jobs/{id}",                     HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              backup_job_get},
+    {HTTP_POST,   "/api/jobs/{id}/cancel",              HTTP_ADMIN, PERMISSION_OPERATOR, CSRF_TOKEN,  KIB(1),    NULL,              backup_job_cancel},
 
     /* backup: what agents call */
     {HTTP_GET,    "/api/agent/configs",                 HTTP_AGENT, PERMISSION_AGENT,    CSRF_NONE,   0,         NULL,              backup_agent_configs},
@@ -91,6 +97,7 @@ const struct route routes[] = {
     {HTTP_POST,   "/api/agent/backup/complete",         HTTP_AGENT, PERMISSION_AGENT,    CSRF_NONE,   KIB(1024), "BackupComplete",  backup_complete},
     {HTTP_POST,   "/api/agent/restore",                 HTTP_AGENT, PERMISSION_AGENT,    CSRF_NONE,   KIB(16),   "Restore",         backup_restore},
     {HTTP_POST,   "/api/agent/backup/verified",         HTTP_AGENT, PERMISSION_AGENT,    CSRF_NONE,   KIB(16),   "BackupVerified",  backup_verified},
+    {HTTP_POST,   "/api/agent/backup/job",              HTTP_AGENT, PERMISSION_AGENT,    CSRF_NONE,   KIB(1024), "BackupJob",       backup_job_report},
     {HTTP_GET,    "/api/agent/backups",                 HTTP_AGENT, PERMISSION_AGENT,    CSRF_NONE,   0,         NULL,              backup_agent_backups},
 
     /* backup: the local object store; bodies never reach the app (nginx writes them to a file) */

@@ -4,6 +4,7 @@
 
 #include "app.h"
 #include "backup/backup.h"
+#include "backup/pathtext.h"
 #include "backup/restorable.h"
 #include "backup/store.h"
 #include "backup/thaw.h"
@@ -165,8 +166,8 @@ struct verified {
 static int alert_of_failure(struct db *db, const struct verified *v, struct err *err)
 {
     char message[400];
-    (void)snprintf(message, sizeof message, "The backup \"%.120s\" could not be read back: %.200s", v->config_name,
-                   v->detail);
+    (void)snprintf(message, sizeof message, "The backup \"%.120s\" could not be read back: %.*s", v->config_name,
+                   (int)pathtext_fit(v->detail, 200), v->detail);
     const struct alert alert = {
         .kind = "backup.verify",
         .message = message,

@@ -29,6 +29,14 @@ void backup_run_list(struct req *r);
 void backup_run_get(struct req *r);
 void backup_run_cancel(struct req *r);
 void backup_agent_runs(struct req *r);
+void backup_run_files(struct req *r);
+
+/* Restores and proofs, as people ask for them and see them. */
+void backup_run_restore(struct req *r);
+void backup_run_verify(struct req *r);
+void backup_job_list(struct req *r);
+void backup_job_get(struct req *r);
+void backup_job_cancel(struct req *r);
 
 /* What agents call. */
 void backup_agent_configs(struct req *r);
@@ -38,6 +46,7 @@ void backup_progress(struct req *r);
 void backup_complete(struct req *r);
 void backup_restore(struct req *r);
 void backup_verified(struct req *r);
+void backup_job_report(struct req *r);
 void backup_agent_backups(struct req *r);
 
 /* The local object store; nginx calls these around the bodies it reads and sends itself. */

@@ -61,3 +61,18 @@ int job_create(struct db *db, const struct job_new *job, char ret_id[UUID_SIZE],
         memcpy(ret_id, id, sizeof id);
     return rc;
 }
+
+int job_end(struct db *db, const struct job_end *end, struct err *err)
+{
+    int64_t changed = 0;
+    int rc = db_exec(db, DB_JOB_END,
+                     DB_ARGS(DB_TEXT("id", end->id), DB_TEXT("status", end->status), DB_TEXT("detail", end->detail),
+                             DB_INT("now", end->now_ms)),
+                     &changed, err);
+    if (rc == 0 && changed == 0)
+        return err_set(err, ERR_CONFLICT, "The job has ended already.");
+    if (rc == 0)
+        rc = db_exec(db, DB_JOB_COMMAND_WITHDRAW, DB_ARGS(DB_TEXT("id", end->id), DB_INT("now", end->now_ms)), NULL,
+                     err);
+    return rc == 0 ? db_changed(db, "commands", err) : rc;
+}

@@ -14,6 +14,8 @@
 #include "common/uuid.h"
 #include "db/db.h"
 
+struct app;
+
 struct job_new {
     const char *kind; /* "restore", "verify" */
     const char *run_id;
@@ -28,5 +30,23 @@ struct job_new {
 /* Inside a write closure. The job is handed out within about ten seconds; nobody needs to be woken. ERR_CONFLICT when
  * the agent has yet to do a proof of the same run; ERR_NOT_FOUND when agent, run or owner are gone. */
 int job_create(struct db *db, const struct job_new *job, char ret_id[UUID_SIZE], struct err *err) MUSTER_NODISCARD;
+
+/* Hands a waiting job out to its agent, or has what it needs brought back first; one whose run can no longer be read
+ * ends as failed. Does nothing for another. Blocks on the store; wakes the agent. */
+int jobs_hand_out(struct app *app, struct db *db, const char *id, struct err *err) MUSTER_NODISCARD;
+
+/* What has become due: ends jobs whose command was answered otherwise or whose agent fell silent, hands out those that
+ * wait. Part of backup_tick. */
+int jobs_tick(struct app *app, struct db *db, int64_t now_ms, struct err *err) MUSTER_NODISCARD;
+
+/* Inside a write closure: ends a job without the agent's word, and takes its command back. ERR_CONFLICT when it has
+ * ended. */
+struct job_end {
+    const char *id;
+    const char *status;
+    const char *detail;
+    int64_t now_ms;
+};
+int job_end(struct db *db, const struct job_end *end, struct err *err) MUSTER_NODISCARD;
 
 #endif

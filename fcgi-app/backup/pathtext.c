@@ -35,6 +35,16 @@ bool pathtext_is_utf8(const char *path, size_t len)
     return true;
 }
 
+size_t pathtext_fit(const char *text, size_t max)
+{
+    size_t len = strlen(text);
+    if (len <= max)
+        return len;
+    while (max > 0 && ((unsigned char)text[max] & 0xc0) == 0x80)
+        max--;
+    return max;
+}
+
 const char *pathtext_of(struct arena *arena, const char *path, size_t len)
 {
     const char *end = path + len;

@@ -17,6 +17,9 @@ const char *pathtext_of(struct arena *arena, const char *path, size_t len);
  * stands for itself: people type paths too. NULL when the arena is full. */
 const char *pathtext_bytes(struct arena *arena, const char *text, size_t *ret_len);
 
+/* How many of max bytes may be kept of a text without cutting a character. */
+size_t pathtext_fit(const char *text, size_t max);
+
 /* Whether it is UTF-8 throughout, without a NUL. */
 bool pathtext_is_utf8(const char *path, size_t len);
 

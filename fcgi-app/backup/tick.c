@@ -4,6 +4,7 @@
 
 #include "app.h"
 #include "backup/backup.h"
+#include "backup/jobs.h"
 #include "backup/store.h"
 #include "common/clock.h"
 #include "common/log.h"
@@ -27,6 +28,7 @@ static void all_parts(struct tick *t)
     struct err err = {0};
     note(tick_runs(t, &err), "runs whose agent went away could not be ended", &err);
     note(tick_objects(t, &err), "objects could not be tidied up", &err);
+    note(jobs_tick(t->app, t->db, t->now_ms, &err), "restores and proofs could not be seen to", &err);
     note(store_sweep(t->app->store, BODY_AGE_S, &err), "bodies could not be tidied up", &err);
 }
 

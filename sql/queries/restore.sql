@@ -40,3 +40,12 @@ WHERE id = :id AND deleted_ms IS NULL;
 
 -- name: restore_thaw_note
 UPDATE backup_objects SET thaw = :thaw, thaw_ms = :now WHERE run_id = :run_id AND number = :number;
+
+-- name: files_index
+-- Where the list of what is inside a run is.
+SELECT o.s3_path, r.encrypted, r.deleted_ms
+FROM backup_runs r LEFT JOIN backup_objects o ON o.run_id = r.id AND o.number = 0 AND o.completed_ms IS NOT NULL
+WHERE r.id = :id
+  AND (:viewer IS NULL OR r.user_id = :viewer
+       OR r.config_id IN (SELECT object_id FROM grants WHERE user_id = :viewer AND kind = 'config')
+       OR r.agent_id IN (SELECT object_id FROM grants WHERE user_id = :viewer AND kind = 'agent'));
