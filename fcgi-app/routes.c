@@ -83,7 +83,7 @@ const struct route routes[] = {
     {HTTP_POST,   "/api/runs/{id}/cancel",              HTTP_ADMIN, PERMISSION_OPERATOR, CSRF_TOKEN,  KIB(1),    NULL,              backup_run_cancel},
     {HTTP_GET,    "/api/agents/{id}/runs",              HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              backup_agent_runs},
     {HTTP_GET,    "/api/runs/{id}/files",               HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              backup_run_files},
-    {HTTP_POST,   "/api/runs/{id}/restore",             HTTP_ADMIN, PERMISSION_OPERATOR, CSRF_TOKEN,  KIB(256),  "RunRestore",      backup_run_restore},
+    {HTTP_POST,   "/api/runs/{id}/restore",             HTTP_ADMIN, PERMISSION_OPERATOR, CSRF_TOKEN,  KIB(64),   "RunRestore",      backup_run_restore},
     {HTTP_POST,   "/api/runs/{id}/verify",              HTTP_ADMIN, PERMISSION_OPERATOR, CSRF_TOKEN,  KIB(4),    "RunVerify",       backup_run_verify},
     {HTTP_GET,    "/api/jobs",                          HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              backup_job_list},
     {HTTP_GET,    "/api/jobs/{id}",                     HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              backup_job_get},

@@ -26,7 +26,7 @@ def each(table):
 def state(stack):
     """Everything that a request could change, as a digest per table."""
     tables = ["users", "grants", "agents", "denied_keys", "otps", "otp_uses", "agent_logs", "commands",
-              "backup_configs", "backup_runs", "backup_parts", "alerts", "facts", "rollouts", "rollout_members"]
+              "backup_configs", "backup_runs", "backup_parts", "backup_jobs", "alerts", "facts", "rollouts", "rollout_members"]
     digests = {}
     with stack.database() as db:
         for table in tables:
