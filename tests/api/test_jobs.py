@@ -204,27 +204,27 @@ def test_a_cancelled_job_is_taken_back_and_its_agent_told(stack, operator, agent
                        f"job:{begun['id']}") == [(1,)]
 
 
-@pytest.mark.parametrize("said, status, told", [
-    ("unsupported", "failed", "update it"), ("refused", "refused", "outside"), ("failed", "failed", "outside")])
-def test_the_answer_to_the_command_ends_the_job(operator, agent, run, said, status, told):
-    job = asked(operator, run)
-    answer(agent, job, said, "/restore is outside RESTORE_ROOTS")
-    assert told in becomes(operator, job, status)["detail"]
+def test_the_answer_to_the_command_ends_the_job(operator, agent, run):
+    ends = {"unsupported": ("failed", "update it"), "refused": ("refused", "outside"), "failed": ("failed", "outside")}
+    jobs = {said: asked(operator, run) for said in ends}
+    for said, job in jobs.items():
+        answer(agent, job, said, "/restore is outside RESTORE_ROOTS")
+    for said, (status, told) in ends.items():
+        assert told in becomes(operator, jobs[said], status)["detail"]
 
 
-def test_a_silent_job_is_lost(stack, operator, agent, run):
-    job = asked(operator, run)
-    report(agent, job, "running")
-    stack.change("UPDATE backup_jobs SET active_ms = active_ms - 3600000 WHERE id = ?", job["id"])
-    becomes(operator, job, "lost")
-    assert report(agent, job, "running").json()["cancel"] is True
-
-
-def test_a_job_nobody_came_for_is_lost(stack, operator, agent, run):
-    job = asked(operator, run)
+def test_a_job_that_falls_silent_or_that_nobody_came_for_is_lost(stack, operator, agent, run):
+    silent, unwanted, done = (asked(operator, run) for _ in range(3))
+    report(agent, silent, "running")
+    answer(agent, done, "done")  # and not a word about the job
+    for job in (silent, done):
+        stack.change("UPDATE backup_jobs SET active_ms = active_ms - 3600000 WHERE id = ?", job["id"])
     stack.change("UPDATE commands SET status = 'expired' WHERE id = (SELECT command_id FROM backup_jobs WHERE id = ?)",
-                 job["id"])
-    assert "within a day" in becomes(operator, job, "lost")["detail"]
+                 unwanted["id"])
+    for job in (silent, done):
+        assert "Nothing was heard" in becomes(operator, job, "lost")["detail"]
+    assert "within a day" in becomes(operator, unwanted, "lost")["detail"]
+    assert report(agent, silent, "running").json()["cancel"] is True
 
 
 def test_a_job_that_was_only_written_down_is_handed_out(stack, operator, agent, run):

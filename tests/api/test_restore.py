@@ -76,7 +76,9 @@ def test_the_newest_at_a_time_is_found(stack, agent, config):
     lambda runs, stack: stack.change("DELETE FROM backup_objects WHERE run_id = ? AND number = 1", runs[1].id),
     lambda runs, stack: stack.change("DELETE FROM backup_objects WHERE run_id = ? AND number = 2", runs[1].id),
     lambda runs, stack: stack.change("UPDATE backup_objects SET completed_ms = NULL WHERE run_id = ?", runs[0].id),
-    lambda runs, stack: runs[1].file(2).unlink(), lambda runs, stack: runs[1].file(1).write_bytes(b"other")])
+    lambda runs, stack: runs[1].file(2).unlink(), lambda runs, stack: runs[1].file(1).write_bytes(b"other")],
+    ids=["deleted", "full deleted", "failed", "stands on another", "stands on nothing", "begins with no full one",
+         "gone", "first volume gone", "last volume gone", "not made", "not stored", "stored otherwise"])
 def test_a_chain_with_a_gap_is_never_offered(stack, agent, config, damage):
     whole = StoredRun(stack, agent, config, finished_ms=1_700_000_000_000)
     runs = chain(stack, agent, config, 3)
@@ -194,7 +196,8 @@ def test_an_encrypted_list_is_browsed_on_the_host(stack, operator, agent, config
 
 @pytest.mark.parametrize("index", [
     b"", b"no zstd", packed("nonsense\n"), packed("muster-index 1\nend 5\n"), packed(listing(TREE))[:-8],
-    packed("muster-index 1\nf - 1 1 0 ../up\nend 1\n"), packed(b"muster-index 1\n" + b"x" * (1 << 20))])
+    packed("muster-index 1\nf - 1 1 0 ../up\nend 1\n"), packed(b"muster-index 1\n" + b"x" * (1 << 20))],
+    ids=["nothing", "no zstd", "another kind", "too few", "cut", "walks up", "no end of a line"])
 def test_a_list_that_is_none_is_refused(stack, operator, agent, config, index):
     run = StoredRun(stack, agent, config, index=index)
     problem(files(operator, run, search="zzz"), 409, "conflict")

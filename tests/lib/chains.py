@@ -50,13 +50,13 @@ class StoredRun:
         whole = b"".join(self.volumes)
         with stack.database() as db:
             db.execute("INSERT INTO backup_runs (id, config_id, agent_id, user_id, config_name, agent_name, status, type,"
-                       " chain_id, chain_seq, base_id, encrypted, filename, s3_path, size_bytes, sha256, files,"
-                       " upload_id, part_size, started_ms, active_ms, finished_ms)"
-                       " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                       " chain_id, chain_seq, base_id, encrypted, filename, size_bytes, sha256, files,"
+                       " part_size, started_ms, active_ms, finished_ms)"
+                       " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                        (self.id, config["id"], agent.id, owner, config["name"], agent.name, status,
                         "incremental" if base else "full", self.chain_id, self.seq, base and base.id, int(encrypted),
-                        self.filename, self.path(1), len(whole), hashlib.sha256(whole).hexdigest(), 3,
-                        self.id, 8 << 20, self.finished_ms - 10, self.finished_ms, self.finished_ms))
+                        self.filename, len(whole), hashlib.sha256(whole).hexdigest(), 3,
+                        8 << 20, self.finished_ms - 10, self.finished_ms, self.finished_ms))
             for number, data in [(0, index)] * (index is not None) + list(enumerate(self.volumes, 1)):
                 db.execute("INSERT INTO backup_objects (run_id, number, s3_path, upload_id, size_bytes, completed_ms)"
                            " VALUES (?,?,?,?,?,?)", (self.id, number, self.path(number), f"{self.id}-{number}",
