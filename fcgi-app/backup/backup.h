@@ -59,5 +59,14 @@ extern const struct cli_option backup_config_run_options[];
 int backup_command_config_add(const struct cli_args *args, void *ctx);
 int backup_command_config_list(const struct cli_args *args, void *ctx);
 int backup_command_config_run(const struct cli_args *args, void *ctx);
+extern const struct cli_option backup_runs_options[];
+extern const struct cli_option backup_files_options[];
+extern const struct cli_option backup_restore_options[];
+extern const struct cli_option backup_verify_options[];
+int backup_command_runs(const struct cli_args *args, void *ctx);
+int backup_command_files(const struct cli_args *args, void *ctx);
+int backup_command_restore(const struct cli_args *args, void *ctx);
+int backup_command_verify(const struct cli_args *args, void *ctx);
+int backup_command_jobs(const struct cli_args *args, void *ctx);
 
 #endif

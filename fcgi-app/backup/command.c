@@ -200,24 +200,6 @@ int backup_command_config_list(const struct cli_args *args, void *ctx)
 /* --- run ------------------------------------------------------------------------------------------------------------
  */
 
-static int resolve(struct db *db, const char *key, char ret[UUID_SIZE], struct err *err)
-{
-    struct db_rows rows;
-    size_t count = 0;
-    int rc = db_query(db, DB_BACKUP_CONFIG_RESOLVE, DB_ARGS(DB_TEXT("key", key)), &rows, err);
-    while (rc == 0 && (rc = db_rows_next(&rows, err)) == DB_ROW) {
-        (void)snprintf(ret, UUID_SIZE, "%s", db_rows_text(&rows, 0));
-        count++;
-        rc = 0;
-    }
-    db_rows_done(&rows);
-    if (rc != 0)
-        return rc;
-    if (count == 0)
-        return err_set(err, ERR_NOT_FOUND, "there is no backup config %s", key);
-    return count == 1 ? 0 : err_set(err, ERR_CONFLICT, "several backup configs are called %s: name the id", key);
-}
-
 struct watch {
     struct command *c;
     const char *run_id;
@@ -322,7 +304,7 @@ static int start_run(struct command *c, struct arena *arena, const char *key, st
 {
     char id[UUID_SIZE];
     struct backup_config *config = arena_alloc(arena, sizeof *config);
-    int rc = config == NULL ? err_set(err, ERR_NOMEM, "no memory") : resolve(c->db, key, id, err);
+    int rc = config == NULL ? err_set(err, ERR_NOMEM, "no memory") : config_resolve(c->db, key, id, err);
     if (rc == 0)
         rc = config_get(c->db, id, NULL, arena, config, err);
     if (rc != 0)

@@ -60,6 +60,24 @@ int config_get(struct db *db, const char *id, const char *viewer, struct arena *
     return fits ? 0 : nomem(err);
 }
 
+int config_resolve(struct db *db, const char *key, char ret[UUID_SIZE], struct err *err)
+{
+    struct db_rows rows;
+    size_t count = 0;
+    int rc = db_query(db, DB_BACKUP_CONFIG_RESOLVE, DB_ARGS(DB_TEXT("key", key)), &rows, err);
+    while (rc == 0 && (rc = db_rows_next(&rows, err)) == DB_ROW) {
+        (void)snprintf(ret, UUID_SIZE, "%s", db_rows_text(&rows, 0));
+        count++;
+        rc = 0;
+    }
+    db_rows_done(&rows);
+    if (rc != 0)
+        return rc;
+    if (count == 0)
+        return err_set(err, ERR_NOT_FOUND, "there is no backup config %s", key);
+    return count == 1 ? 0 : err_set(err, ERR_CONFLICT, "several backup configs are called %s: name the id", key);
+}
+
 int config_list_of_agent(struct db *db, const char *agent_id, size_t max, struct arena *arena,
                          struct backup_config **ret, size_t *ret_count, struct err *err)
 {

@@ -9,6 +9,7 @@
 #include "auth/audit.h"
 #include "common/arena.h"
 #include "common/jsonread.h"
+#include "common/uuid.h"
 #include "db/db.h"
 
 struct app;
@@ -33,6 +34,9 @@ bool config_row(const struct db_rows *rows, struct arena *arena, struct backup_c
 /* viewer NULL: an admin. ERR_NOT_FOUND also for what the viewer may not see. */
 int config_get(struct db *db, const char *id, const char *viewer, struct arena *arena, struct backup_config *ret,
                struct err *err) MUSTER_NODISCARD;
+
+/* By id or by name, for the command line. ERR_NOT_FOUND; ERR_CONFLICT when several have the name. */
+int config_resolve(struct db *db, const char *key, char ret[UUID_SIZE], struct err *err) MUSTER_NODISCARD;
 
 /* All configs of an agent, at most max. */
 int config_list_of_agent(struct db *db, const char *agent_id, size_t max, struct arena *arena,

@@ -1,9 +1,10 @@
 /* GET /api/runs/{id}/files: what is inside a run. */
+#include "backup/run_files.h"
+
 #include <string.h>
 
 #include "app.h"
 #include "backup/backup.h"
-#include "backup/files.h"
 #include "backup/run.h"
 #include "backup/store.h"
 #include "common/blocking.h"
@@ -14,27 +15,23 @@ enum { DEADLINE_MS = 15 * 1000, SEARCH_BYTES = 1000, PAGE_DEFAULT = 200 };
 /* Some forty million entries: more than a reader waits for anyway. */
 #define LIST_BYTES_MAX (UINT64_C(4) << 30)
 
-/* Where the run's list is. ERR_NOT_FOUND, or a problem that was replied with (*ret_path NULL). */
-static int find_list(struct req *r, const char **ret_path, struct err *err)
+/* Where the run's list is. 0, RUN_FILES_ENCRYPTED or an error. */
+static int find_list(struct db *db, const char *run_id, const char *viewer, struct arena *arena, const char **ret,
+                     struct err *err)
 {
     struct db_rows rows;
-    int rc = db_query_one(r->db, DB_FILES_INDEX, DB_ARGS(DB_TEXT("id", r->params[0]), DB_TEXT("viewer", run_viewer(r))),
-                          &rows, err);
+    int rc = db_query_one(db, DB_FILES_INDEX, DB_ARGS(DB_TEXT("id", run_id), DB_TEXT("viewer", viewer)), &rows, err);
     if (rc != DB_ROW)
         return rc == DB_DONE ? err_set(err, ERR_NOT_FOUND, "There is no such run.") : rc;
-    const char *path = arena_strdup(r->arena, db_rows_text(&rows, 0));
+    const char *path = arena_strdup(arena, db_rows_text(&rows, 0));
     bool encrypted = db_rows_int(&rows, 1, 0) != 0, deleted = !db_rows_null(&rows, 2);
     db_rows_done(&rows);
     if (deleted)
         return err_set(err, ERR_NOT_FOUND, "The run was deleted.");
     if (path == NULL)
         return err_set(err, ERR_NOT_FOUND, "This run has no list of what is inside.");
-    if (encrypted)
-        reply_problem(r, PROBLEM_ENCRYPTED,
-                      "The list of what is inside is encrypted. On a host that has the identity, "
-                      "`muster-agent restore --list` shows it.");
-    *ret_path = encrypted ? NULL : path;
-    return 0;
+    *ret = path;
+    return encrypted ? RUN_FILES_ENCRYPTED : 0;
 }
 
 static int read_object(void *ctx, void *buf, size_t size, size_t *ret_len, struct err *err)
@@ -42,16 +39,20 @@ static int read_object(void *ctx, void *buf, size_t size, size_t *ret_len, struc
     return store_object_read(ctx, buf, size, ret_len, err);
 }
 
-static int read_page(struct req *r, const char *path, const struct files_query *query, json_t **ret, struct err *err)
+int run_files_page(struct app *app, struct db *db, const char *run_id, const char *viewer,
+                   const struct files_query *query, struct arena *arena, json_t **ret, struct err *err)
 {
     struct store_reader *reader = NULL;
-    const struct index_limits limits = {.max_bytes = LIST_BYTES_MAX,
-                                        .clock = r->app->clock,
-                                        .deadline_ms = clock_monotonic_ms(r->app->clock) + DEADLINE_MS};
+    const char *path = NULL;
+    const struct index_limits limits = {
+        .max_bytes = LIST_BYTES_MAX, .clock = app->clock, .deadline_ms = clock_monotonic_ms(app->clock) + DEADLINE_MS};
+    int rc = find_list(db, run_id, viewer, arena, &path, err);
+    if (rc != 0)
+        return rc;
     blocking_begin();
-    int rc = store_object_open(r->app->store, path, &reader, err);
+    rc = store_object_open(app->store, path, &reader, err);
     if (rc == 0)
-        rc = files_page(&(struct index_source){read_object, reader}, &limits, query, r->arena, ret, err);
+        rc = files_page(&(struct index_source){read_object, reader}, &limits, query, arena, ret, err);
     store_object_close(reader);
     blocking_end();
     return rc;
@@ -75,30 +76,20 @@ static bool read_query(struct req *r, struct files_query *ret)
     return true;
 }
 
-static void reply_failure(struct req *r, const struct err *err)
-{
-    switch (err->code) {
-    case ERR_CORRUPT: reply_problem(r, PROBLEM_CONFLICT, err->msg); return;
-    case ERR_TIMEOUT: reply_problem(r, PROBLEM_UNAVAILABLE, err->msg); return;
-    default: reply_error(r, err); return;
-    }
-}
-
 void backup_run_files(struct req *r)
 {
     struct files_query query;
     struct err err = {0};
     json_t *page = NULL;
-    const char *path = NULL;
     if (!read_query(r, &query))
         return;
-    int rc = find_list(r, &path, &err);
-    if (rc == 0 && path == NULL)
-        return;
-    if (rc == 0)
-        rc = read_page(r, path, &query, &page, &err);
-    if (rc != 0)
-        reply_failure(r, &err);
-    else
-        reply_json(r, 200, page);
+    int rc = run_files_page(r->app, r->db, r->params[0], run_viewer(r), &query, r->arena, &page, &err);
+    switch (rc) {
+    case 0: reply_json(r, 200, page); return;
+    case RUN_FILES_ENCRYPTED: reply_problem(r, PROBLEM_ENCRYPTED, RUN_FILES_ENCRYPTED_TEXT); return;
+    case ERR_CORRUPT:
+    case ERR_TOO_BIG: reply_problem(r, PROBLEM_CONFLICT, err.msg); return;
+    case ERR_TIMEOUT: reply_problem(r, PROBLEM_UNAVAILABLE, err.msg); return;
+    default: reply_error(r, &err); return;
+    }
 }

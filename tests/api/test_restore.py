@@ -72,7 +72,7 @@ def test_the_newest_at_a_time_is_found(stack, agent, config):
     lambda runs, stack: runs[1].set(deleted_ms=1), lambda runs, stack: runs[0].set(deleted_ms=1),
     lambda runs, stack: runs[1].set(status="failed"), lambda runs, stack: runs[2].set(base_id=runs[0].id),
     lambda runs, stack: runs[2].set(base_id=None), lambda runs, stack: runs[0].set(type="incremental"),
-    lambda runs, stack: stack.change("DELETE FROM backup_runs WHERE id = ?", runs[1].id),
+    lambda runs, stack: runs[1].remove(),
     lambda runs, stack: stack.change("DELETE FROM backup_objects WHERE run_id = ? AND number = 1", runs[1].id),
     lambda runs, stack: stack.change("DELETE FROM backup_objects WHERE run_id = ? AND number = 2", runs[1].id),
     lambda runs, stack: stack.change("UPDATE backup_objects SET completed_ms = NULL WHERE run_id = ?", runs[0].id),

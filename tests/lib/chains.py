@@ -76,6 +76,10 @@ class StoredRun:
         for name, value in columns.items():
             self.stack.change(f"UPDATE backup_runs SET {name} = ? WHERE id = ?", value, self.id)
 
+    def remove(self):
+        self.stack.change("DELETE FROM backup_objects WHERE run_id = ?", self.id)
+        self.stack.change("DELETE FROM backup_runs WHERE id = ?", self.id)
+
 
 def chain(stack, agent, config, length, **fields):
     """A full run and incrementals after it, a second apart."""
