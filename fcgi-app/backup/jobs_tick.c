@@ -216,16 +216,17 @@ struct silence {
     int timeout_s;
 };
 
-static int write_lost(struct db *db, void *ctx, struct err *err)
+static int write_overdue(struct db *db, void *ctx, struct err *err)
 {
     const struct silence *s = ctx;
     char detail[160];
     (void)snprintf(detail, sizeof detail,
                    "Nothing was heard of this job for %d seconds: the agent or its network went away.", s->timeout_s);
-    return db_exec(db, DB_JOB_LOST,
-                   DB_ARGS(DB_INT("before", s->now_ms - (int64_t)s->timeout_s * 1000), DB_INT("now", s->now_ms),
-                           DB_TEXT("detail", detail)),
-                   NULL, err);
+    int rc = db_exec(db, DB_JOB_LOST,
+                     DB_ARGS(DB_INT("before", s->now_ms - (int64_t)s->timeout_s * 1000), DB_INT("now", s->now_ms),
+                             DB_TEXT("detail", detail)),
+                     NULL, err);
+    return rc == 0 ? thaw_over(db, s->now_ms, err) : rc;
 }
 
 int jobs_tick(struct app *app, struct db *db, int64_t now_ms, struct err *err)
@@ -233,6 +234,6 @@ int jobs_tick(struct app *app, struct db *db, int64_t now_ms, struct err *err)
     struct silence silence = {now_ms, app->settings->run_timeout_s};
     int rc = end_answered(app, db, now_ms, err);
     if (rc == 0)
-        rc = db_write(app->writer, write_lost, &silence, err);
+        rc = db_write(app->writer, write_overdue, &silence, err);
     return rc == 0 ? hand_out_waiting(app, db, now_ms, err) : rc;
 }

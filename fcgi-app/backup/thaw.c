@@ -91,3 +91,10 @@ int thaw_chain(struct app *app, const struct restorable *r, int64_t now_ms, stru
         *ret = l.seen;
     return rc;
 }
+
+int thaw_over(struct db *db, int64_t now_ms, struct err *err)
+{
+    const int64_t day_ms = INT64_C(24) * 3600 * 1000;
+    return db_exec(db, DB_RESTORE_THAW_OVER,
+                   DB_ARGS(DB_INT("now", now_ms), DB_INT("before", now_ms - THAW_DAYS * day_ms)), NULL, err);
+}

@@ -23,4 +23,7 @@ struct thaw {
 int thaw_chain(struct app *app, const struct restorable *r, int64_t now_ms, struct arena *arena, struct thaw *ret,
                struct err *err) MUSTER_NODISCARD;
 
+/* Inside a write closure: notes what has gone back to the archive after its days. */
+int thaw_over(struct db *db, int64_t now_ms, struct err *err) MUSTER_NODISCARD;
+
 #endif

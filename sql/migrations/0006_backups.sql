@@ -78,6 +78,7 @@ CREATE TABLE backup_objects (
     PRIMARY KEY (run_id, number)
 );
 CREATE INDEX backup_objects_by_upload ON backup_objects (upload_id);
+CREATE INDEX backup_objects_thawed ON backup_objects (thaw_ms) WHERE thaw = 'ready';
 INSERT INTO backup_objects (run_id, number, s3_path, upload_id, size_bytes, completed_ms)
 SELECT id, 1, s3_path, COALESCE(upload_id, id), size_bytes, CASE WHEN size_bytes IS NULL THEN NULL ELSE finished_ms END
 FROM backup_runs;

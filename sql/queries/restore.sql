@@ -41,6 +41,10 @@ WHERE id = :id AND deleted_ms IS NULL;
 -- name: restore_thaw_note
 UPDATE backup_objects SET thaw = :thaw, thaw_ms = :now WHERE run_id = :run_id AND number = :number;
 
+-- name: restore_thaw_over
+-- What was brought back before :before has gone back by now.
+UPDATE backup_objects SET thaw = 'archived', thaw_ms = :now WHERE thaw = 'ready' AND thaw_ms < :before;
+
 -- name: files_index
 -- Where the list of what is inside a run is.
 SELECT o.s3_path, r.encrypted, r.deleted_ms

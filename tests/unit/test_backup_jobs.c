@@ -191,6 +191,8 @@ static void what_is_archived_is_asked_for_and_waited_for(void **state)
     j->archive.of_full = STORE_ONLINE;
     tick(j, LOOK_MS);
     expect(j, "queued", true, "[ready][ready][][]"); /* handed out: nobody looks any more */
+    tick(j, INT64_C(7) * 24 * 3600 * 1000);
+    expect(j, "queued", true, "[archived][archived][][]");
 }
 
 static void a_waiting_job_does_not_grow_old(void **state)
