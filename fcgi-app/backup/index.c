@@ -71,10 +71,8 @@ static bool take_number(const char **at, const char *end, int64_t *ret)
         p++;
     const char *first = p;
     for (; p < end && *p >= '0' && *p <= '9'; p++)
-        if (p - first >= 18)
+        if (__builtin_mul_overflow(value, 10, &value) || __builtin_add_overflow(value, *p - '0', &value))
             return false;
-        else
-            value = value * 10 + (*p - '0');
     if (p == first || p == end || *p != ' ')
         return false;
     *at = p + 1;

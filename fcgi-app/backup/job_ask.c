@@ -7,7 +7,7 @@
 #include "backup/pathtext.h"
 #include "backup/restorable.h"
 
-enum { PATH_BYTES = 4096, PATHS_MAX = 1000, PATTERNS_MAX = 200 };
+enum { PATH_BYTES = 4095, PATHS_MAX = 1000, PATTERNS_MAX = 200 };
 
 /* --- what a restore is to do ----------------------------------------------------------------------------------------
  */

@@ -69,7 +69,7 @@ static int read_pieces(const char *text, size_t piece, struct buf *seen, struct 
 
 static const char sample[] = "muster-index 1\n"
                              "d - 0 1700000000000 - etc\n"
-                             "f - 12 1700000000001 0 etc/a\n"
+                             "f - 9223372036854775807 1700000000001 0 etc/a\n"
                              "f c 13 -5 2 etc/a/b\n" /* after etc/a, before etc/a-: the slash is the least byte */
                              "f u 0 0 - etc/a-\n"
                              "l - 3 7 1 etc/caf\\351\\040\\134x\n"
@@ -86,7 +86,7 @@ static void every_entry_is_seen_whatever_the_pieces(void **state)
         buf_init(&seen, 1 << 20);
         assert_int_equal(read_pieces(sample, piece, &seen, &err), 0);
         assert_string_equal(buf_str(&seen), "d- 0 1700000000000 -1 etc\n"
-                                            "f- 12 1700000000001 0 etc/a\n"
+                                            "f- 9223372036854775807 1700000000001 0 etc/a\n"
                                             "fc 13 -5 2 etc/a/b\n"
                                             "fu 0 0 -1 etc/a-\n"
                                             "l- 3 7 1 etc/caf\351 \\x\n"
@@ -123,7 +123,7 @@ static void what_is_no_list_is_refused(void **state)
         "muster-index 1\nf - -1 1 0 a\nend 1\n",
         "muster-index 1\nf - 1 1 -2 a\nend 1\n",
         "muster-index 1\nf - 1e3 1 0 a\nend 1\n",
-        "muster-index 1\nf - 9999999999999999999 1 0 a\nend 1\n",
+        "muster-index 1\nf - 9223372036854775808 1 0 a\nend 1\n",
         "muster-index 1\nf - 1 1 a\nend 1\n",
         "muster-index 1\nf - 1 1 0 \nend 1\n",
         "muster-index 1\nf - 1 1 0 /a\nend 1\n",
