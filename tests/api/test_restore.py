@@ -7,7 +7,7 @@ import pytest
 
 from chains import StoredRun, chain, listing, packed
 from client import problem
-from upload import store_request
+from upload import Upload, store_request
 
 TREE = [("etc", "d", "-", 0, 1771185600000, None), ("etc/hosts",), ("etc/my notes",), (b"etc/caf\xe9",),
         ("etc/lost", "f", "v", 0, 0, None), ("etc/x", "d", "-", 0, 5, None), ("etc/x/hosts", "f", "c", 9, 7, 2),
@@ -211,3 +211,35 @@ def test_what_has_no_list_or_is_not_ones_own_is_not_browsed(stack, operator, nei
     problem(files(operator, run), 404, "not-found")
     run.set(deleted_ms=1)
     problem(files(operator, run), 404, "not-found")
+
+
+# --- all of it over the wire ---
+
+
+def backed_up(agent, config, archive, index, **start):
+    """A run as an agent makes it."""
+    upload = Upload(agent, config, encrypted=False, **start)
+    upload.store(1, archive)
+    upload.store(1, index, object="index")
+    reply = upload.complete(parts=[], partCount=1, size=len(archive), indexPartCount=1, indexSize=len(index),
+                            sha256=hashlib.sha256(archive).hexdigest(), listedFiles=1, listedBytes=1)
+    assert reply.status_code == 200, reply.text
+    return upload.log_id, upload.reply["run"]
+
+
+def test_what_agents_upload_is_browsed_restored_and_proven(stack, operator, agent):
+    config = operator.add_config(agent)
+    stack.change("UPDATE backup_configs SET options = ? WHERE id = ?",
+                 json.dumps({**config["options"], "type": "incremental"}), config["id"])
+    indexes = [packed(listing(TREE)), packed(listing([*TREE, ("etc/new", "f", "-", 5, 6, 1)]))]
+    full, first = backed_up(agent, config, b"full archive", indexes[0])
+    newer, second = backed_up(agent, config, b"what changed", indexes[1], base=full)
+    assert (first["type"], second["type"], second["base"]) == ("full", "incremental", full)
+    links = restore(agent)["chain"]
+    assert [link["logId"] for link in links] == [full, newer]
+    fetched = [[store_request(agent, "GET", o["url"]).content for o in (link["volumes"][0], link["index"])]
+               for link in links]
+    assert fetched == [[b"full archive", indexes[0]], [b"what changed", indexes[1]]]
+    assert operator.get(f"/api/runs/{newer}/files", params={"search": "new"}).json()["entries"][0]["seq"] == 1
+    agent.ok("POST", "/api/agent/backup/verified", {"logId": newer, "result": "proven"})
+    assert operator.ok("GET", f"/api/runs/{newer}")["run"]["proven_ms"]
