@@ -88,6 +88,12 @@ const struct route routes[] = {
     {HTTP_GET,    "/api/jobs",                          HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              backup_job_list},
     {HTTP_GET,    "/api/jobs/{id}",                     HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              backup_job_get},
     {HTTP_POST,   "/api/jobs/{id}/cancel",              HTTP_ADMIN, PERMISSION_OPERATOR, CSRF_TOKEN,  KIB(1),    NULL,              backup_job_cancel},
+    {HTTP_GET,    "/api/configs/{id}/chains",           HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              backup_chain_list},
+    {HTTP_GET,    "/api/configs/{id}/retention",        HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              backup_retention_preview},
+    {HTTP_PUT,    "/api/runs/{id}/pin",                 HTTP_ADMIN, PERMISSION_OPERATOR, CSRF_TOKEN,  KIB(1),    NULL,              backup_run_pin},
+    {HTTP_DELETE, "/api/runs/{id}/pin",                 HTTP_ADMIN, PERMISSION_OPERATOR, CSRF_TOKEN,  0,         NULL,              backup_run_unpin},
+    {HTTP_DELETE, "/api/chains/{id}",                   HTTP_ADMIN, PERMISSION_ADMIN,    CSRF_TOKEN,  0,         NULL,              backup_chain_delete},
+    {HTTP_GET,    "/api/storage",                       HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              backup_storage},
 
     /* backup: what agents call */
     {HTTP_GET,    "/api/agent/configs",                 HTTP_AGENT, PERMISSION_AGENT,    CSRF_NONE,   0,         NULL,              backup_agent_configs},

@@ -16,6 +16,13 @@ struct app;
  * its own; logs its own failures. Opens a read connection for the time. Blocks on the disk. */
 void backup_tick(struct app *app);
 
+/* What retention has to do (retention_config.h), about every ten seconds as well: chains no rule wants are given up, their
+ * objects removed, and once an hour what is stored is noted. Logs its own failures. Blocks on the store, for seconds. */
+struct backup_retention_schedule {
+    int64_t measure_next_ms; /* start with 0 */
+};
+void backup_retention_tick(struct app *app, struct backup_retention_schedule *schedule);
+
 /* Configs, as people see them. */
 void backup_config_list(struct req *r);
 void backup_config_create(struct req *r);
@@ -37,6 +44,15 @@ void backup_run_verify(struct req *r);
 void backup_job_list(struct req *r);
 void backup_job_get(struct req *r);
 void backup_job_cancel(struct req *r);
+
+/* What is kept, and how much that is. */
+enum { BACKUP_HISTORY_DAYS = 90 };
+void backup_chain_list(struct req *r);
+void backup_chain_delete(struct req *r);
+void backup_retention_preview(struct req *r);
+void backup_run_pin(struct req *r);
+void backup_run_unpin(struct req *r);
+void backup_storage(struct req *r);
 
 /* What agents call. */
 void backup_agent_configs(struct req *r);

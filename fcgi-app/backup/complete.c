@@ -9,6 +9,7 @@
 #include "app.h"
 #include "backup/backup.h"
 #include "backup/finish.h"
+#include "backup/retention_config.h"
 #include "backup/store.h"
 #include "backup/volume.h"
 #include "db/writer.h"
@@ -70,7 +71,7 @@ static int write_finish(struct db *db, void *ctx, struct err *err)
     if (rc == 0)
         rc = db_exec(db, DB_BACKUP_PART_DROP_ALL, DB_ARGS(DB_TEXT("run_id", f->run_id)), NULL, err);
     if (rc == 0)
-        rc = raise_failure(db, f, err);
+        rc = has_object(f) ? retention_run_stored(db, f->run_id, f->now_ms, err) : raise_failure(db, f, err);
     return rc == 0 ? db_changed(db, "runs", err) : rc;
 }
 

@@ -5,7 +5,8 @@
 #include <string.h>
 #include <time.h>
 
-#define DAY_MS INT64_C(86400000)
+#define HOUR_MS INT64_C(3600000)
+#define DAY_MS  (24 * HOUR_MS)
 
 enum { REASON_BYTES = 40 };
 
@@ -263,4 +264,12 @@ int retention_judge(const struct retention_chain *chains, size_t count, const st
     for (size_t i = 0; rc == 0 && retention_policy_empty(policy) && i < count; i++)
         rc = keep(&j, i, "no rule", err);
     return rc;
+}
+
+int64_t retention_hold(int64_t seen_ms, int64_t hold_ms, int64_t now_ms)
+{
+    bool back = now_ms < seen_ms - HOUR_MS; /* other processes' clocks differ by less */
+    bool ahead = now_ms > seen_ms + DAY_MS;
+    bool never_ends = hold_ms > now_ms + DAY_MS;
+    return back || ahead || never_ends ? now_ms + DAY_MS : hold_ms;
 }

@@ -71,4 +71,9 @@ int retention_judge(const struct retention_chain *chains, size_t count, const st
                     int64_t now_ms, struct arena *arena, struct retention_verdict *ret,
                     struct err *err) MUSTER_NODISCARD;
 
+/* Until when nothing is deleted because the clock cannot be trusted: it was seen at seen_ms and shows now_ms. A clock that
+ * went back or stood still for a day, as that of a server that was off looks from here, is given a day in which it may be
+ * put right and somebody may look. hold_ms: what was said last time. */
+int64_t retention_hold(int64_t seen_ms, int64_t hold_ms, int64_t now_ms);
+
 #endif

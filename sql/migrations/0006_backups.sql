@@ -151,4 +151,27 @@ CREATE TABLE backup_jobs (
 CREATE INDEX backup_jobs_by_config ON backup_jobs (config_id, created_ms);
 CREATE INDEX backup_jobs_by_status ON backup_jobs (status, created_ms);
 
+CREATE INDEX backup_runs_unpurged ON backup_runs (deleted_ms, id) WHERE deleted_ms IS NOT NULL AND purged_ms IS NULL;
+
+-- What was stored at the end of each day, for a chart.
+CREATE TABLE storage_days (
+    day_ms BIGINT NOT NULL,                     -- midnight UTC
+    user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    agent_id TEXT NOT NULL,                     -- '': deleted since
+    config_id TEXT NOT NULL,                    -- ''
+    bytes BIGINT NOT NULL,
+    runs BIGINT NOT NULL,
+    PRIMARY KEY (day_ms, user_id, agent_id, config_id)
+);
+
+-- When retention last looked at the clock, and until when it deletes nothing because the clock had jumped. What was
+-- stored before there was retention gets the same respite.
+CREATE TABLE retention_clock (
+    name TEXT PRIMARY KEY,
+    seen_ms BIGINT NOT NULL,
+    hold_ms BIGINT NOT NULL
+);
+INSERT INTO retention_clock (name, seen_ms, hold_ms)
+SELECT 'retention', 0, 0 WHERE EXISTS (SELECT 1 FROM backup_runs);
+
 INSERT INTO changes (topic, counter) VALUES ('runs', 0);

@@ -114,7 +114,7 @@ DELETE FROM backup_parts WHERE run_id = :run_id;
 -- Bytes kept for an agent, and bytes announced by its runs under way.
 SELECT
     (SELECT COALESCE(SUM(o.size_bytes), 0) FROM backup_runs r JOIN backup_objects o ON o.run_id = r.id
-     WHERE r.agent_id = :agent_id AND r.status IN ('completed', 'warning') AND r.purged_ms IS NULL)
+     WHERE r.agent_id = :agent_id AND r.status IN ('completed', 'warning') AND r.deleted_ms IS NULL)
     + (SELECT COALESCE(SUM(announced_bytes), 0) FROM backup_runs WHERE agent_id = :agent_id AND status = 'running');
 
 -- name: backup_announced

@@ -356,12 +356,27 @@ static void without_memory_there_is_no_verdict(void **state)
     arena_free(arena);
 }
 
+static void a_clock_that_jumps_is_given_a_day(void **state)
+{
+    (void)state;
+    const int64_t hour = 3600000, day = 24 * hour, now = 1000 * day;
+    assert_int_equal(retention_hold(now - hour, 0, now), 0);
+    assert_int_equal(retention_hold(now + hour / 2, 0, now), 0);
+    assert_int_equal(retention_hold(now - day, 0, now), 0);
+    assert_int_equal(retention_hold(now - day - 1, 0, now), now + day);
+    assert_int_equal(retention_hold(0, 0, now), now + day); /* from before there was retention */
+    assert_int_equal(retention_hold(now + 2 * hour, 0, now), now + day);
+    assert_int_equal(retention_hold(now - hour, now + 5, now), now + 5);
+    assert_int_equal(retention_hold(now - hour, now + 365 * day, now), now + day);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_table_holds),
         cmocka_unit_test(doing_it_twice_deletes_no_more),
         cmocka_unit_test(times_beyond_any_calendar_do_no_harm),
+        cmocka_unit_test(a_clock_that_jumps_is_given_a_day),
         cmocka_unit_test(without_memory_there_is_no_verdict),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
