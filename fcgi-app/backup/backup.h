@@ -84,5 +84,11 @@ int backup_command_files(const struct cli_args *args, void *ctx);
 int backup_command_restore(const struct cli_args *args, void *ctx);
 int backup_command_verify(const struct cli_args *args, void *ctx);
 int backup_command_jobs(const struct cli_args *args, void *ctx);
+extern const struct cli_option backup_retention_options[];
+extern const struct cli_option backup_delete_chain_options[];
+int backup_command_retention(const struct cli_args *args, void *ctx);
+int backup_command_pin(const struct cli_args *args, void *ctx);
+int backup_command_unpin(const struct cli_args *args, void *ctx);
+int backup_command_delete_chain(const struct cli_args *args, void *ctx);
 
 #endif

@@ -3,6 +3,7 @@
 #include "auth/secrets.h"
 #include "backup/backup.h"
 #include "backup/config.h"
+#include "backup/proof.h"
 #include "backup/run.h"
 #include "common/uuid.h"
 #include "db/writer.h"
@@ -25,6 +26,10 @@ static json_t *shown(struct req *r, const struct backup_config *c, struct err *e
         json = NULL;
     }
     json_decref(last);
+    if (json != NULL && proof_show(r->db, c->id, json, err) != 0) {
+        json_decref(json);
+        json = NULL;
+    }
     return json;
 }
 
