@@ -16,8 +16,8 @@ struct app;
  * its own; logs its own failures. Opens a read connection for the time. Blocks on the disk. */
 void backup_tick(struct app *app);
 
-/* What retention has to do (retention_config.h), about every ten seconds as well: chains no rule wants are given up, their
- * objects removed, and once an hour what is stored is noted. Logs its own failures. Blocks on the store, for seconds. */
+/* What retention has to do, about every ten seconds as well: chains that no rule wants are given up, their objects
+ * removed, and once an hour it is noted how much is stored. Logs its own failures. Blocks on the store, for seconds. */
 struct backup_retention_schedule {
     int64_t measure_next_ms; /* start with 0 */
 };

@@ -5,8 +5,8 @@
  *
  * What must hold whatever a host or a clock does:
  *   - times are those at which the server had a run whole; the host's clock has no say;
- *   - of a day, week, month or year the oldest point takes the slot, so that what comes later cannot push it out;
- * points of runs that the server asked for go first, whatever their time;
+ *   - of a day, week, month or year the oldest point takes the slot, so that what comes later cannot push it out; one
+ *     that the server asked for goes before one that it did not, whatever their times;
  *   - keepLast counts what the server asked for by itself, and what a host began of its own accord by itself, so that a
  *     host pushes out nothing by backing up often;
  *   - never deleted: the chain of the newest point, that of the newest the server asked for, that of the newest proven
@@ -71,9 +71,9 @@ int retention_judge(const struct retention_chain *chains, size_t count, const st
                     int64_t now_ms, struct arena *arena, struct retention_verdict *ret,
                     struct err *err) MUSTER_NODISCARD;
 
-/* Until when nothing is deleted because the clock cannot be trusted: it was seen at seen_ms and shows now_ms. A clock that
- * went back or stood still for a day, as that of a server that was off looks from here, is given a day in which it may be
- * put right and somebody may look. hold_ms: what was said last time. */
+/* Until when nothing is deleted because the clock cannot be trusted: it was seen at seen_ms and shows now_ms. A clock
+ * that went back, or leapt by more than a day, which is also how a server that was off looks from here, is given a day
+ * in which it may be put right and somebody may look. hold_ms: what was said last time. */
 int64_t retention_hold(int64_t seen_ms, int64_t hold_ms, int64_t now_ms);
 
 #endif
