@@ -14,7 +14,7 @@ struct retention_act {
     const char *chain_id;     /* retention_delete */
     bool force;               /* also the chain with the newest good run, and one whose config is gone */
     int64_t now_ms;
-    struct arena *arena;
+    struct arena *arena; /* retention_delete: scratch */
 };
 
 /* ERR_CONFLICT: there is nothing in the store to keep. Twice is once. */

@@ -5,10 +5,28 @@
 #include "backup/config.h"
 #include "backup/retention_act.h"
 #include "backup/run.h"
+#include "common/blocking.h"
 #include "db/writer.h"
 #include "http/problem.h"
 
-enum { LIST_MAX = 200 };
+/* A run takes about 400 bytes, and an hourly config makes 9,000 a year: more than a request may hold by itself. */
+enum { LIST_MAX = 200, ARENA_BYTES = 64 << 20 };
+
+static void free_arena(void *arena)
+{
+    arena_free(arena);
+}
+
+/* Lives as long as the request. NULL after a reply was set. */
+static struct arena *large_arena(struct req *r)
+{
+    struct arena *a = arena_new(ARENA_BYTES);
+    if (a != NULL && arena_cleanup(r->arena, free_arena, a) == 0)
+        return a;
+    arena_free(a);
+    reply_problem(r, PROBLEM_INTERNAL, NULL);
+    return NULL;
+}
 
 /* The config that the path names, if the person may see it. False after a reply was set. */
 static bool find_config(struct req *r, struct backup_config *ret)
@@ -18,6 +36,16 @@ static bool find_config(struct req *r, struct backup_config *ret)
         return true;
     reply_error(r, &err);
     return false;
+}
+
+/* Hundreds of milliseconds for ten thousand runs. */
+static int look(struct req *r, const char *config_id, const struct retention_policy *policy, struct arena *arena,
+                struct retention_view *ret, struct err *err)
+{
+    blocking_begin();
+    int rc = retention_view(r->db, config_id, policy, r->now_ms, arena, ret, err);
+    blocking_end();
+    return rc;
 }
 
 /* --- preview --------------------------------------------------------------------------------------------------------
@@ -39,13 +67,14 @@ void backup_retention_preview(struct req *r)
     struct retention_policy policy;
     struct retention_view view;
     struct err err = {0};
-    if (!find_config(r, &config))
+    struct arena *arena = large_arena(r);
+    if (arena == NULL || !find_config(r, &config))
         return;
     int rc = retention_policy_read(config.options, &policy, &err);
     if (rc == 0 && !read_overrides(r, &policy))
         return;
     if (rc == 0)
-        rc = retention_view(r->db, config.id, &policy, r->now_ms, r->arena, &view, &err);
+        rc = look(r, config.id, &policy, arena, &view, &err);
     if (rc != 0) {
         reply_error(r, &err);
         return;
@@ -91,11 +120,12 @@ void backup_chain_list(struct req *r)
     struct retention_view view = {0};
     struct err err = {0};
     int64_t limit, offset;
-    if (!find_config(r, &config) || !req_query_int(r, "limit", 1, LIST_MAX, 50, &limit) ||
+    struct arena *arena = large_arena(r);
+    if (arena == NULL || !find_config(r, &config) || !req_query_int(r, "limit", 1, LIST_MAX, 50, &limit) ||
         !req_query_int(r, "offset", 0, INT32_MAX, 0, &offset))
         return;
     json_t *items = json_array();
-    int rc = retention_view(r->db, config.id, &none, r->now_ms, r->arena, &view, &err);
+    int rc = look(r, config.id, &none, arena, &view, &err);
     for (int64_t i = offset; rc == 0 && i < (int64_t)view.count && i < offset + limit; i++)
         rc = add_chain(r, items, &view.chains[i], &err);
     if (rc != 0) {
@@ -109,13 +139,13 @@ void backup_chain_list(struct req *r)
 /* --- acts -----------------------------------------------------------------------------------------------------------
  */
 
-static struct retention_act new_act(struct req *r)
+static struct retention_act new_act(struct req *r, struct arena *arena)
 {
     return (struct retention_act){
         .audit_key = secrets_audit_key(r->app->secrets),
         .audit = audit_of_request(r, "", ""),
         .now_ms = r->now_ms,
-        .arena = r->arena,
+        .arena = arena,
     };
 }
 
@@ -132,7 +162,7 @@ static void pin(struct req *r, db_write_fn *fn)
 {
     char chain_id[UUID_SIZE];
     struct err err = {0};
-    struct retention_act act = new_act(r);
+    struct retention_act act = new_act(r, NULL);
     act.run_id = r->params[0];
     if (retention_chain_of(r->db, act.run_id, run_viewer(r), chain_id, &err) != 0)
         reply_error(r, &err);
@@ -154,9 +184,10 @@ void backup_run_unpin(struct req *r)
 void backup_chain_delete(struct req *r)
 {
     int64_t force;
-    struct retention_act act = new_act(r);
+    struct arena *arena = large_arena(r);
+    struct retention_act act = new_act(r, arena);
     act.chain_id = r->params[0];
-    if (!req_query_int(r, "force", 0, 1, 0, &force))
+    if (arena == NULL || !req_query_int(r, "force", 0, 1, 0, &force))
         return;
     act.force = force != 0;
     perform(r, retention_delete, &act);
