@@ -383,7 +383,7 @@ def test_the_command_line_shows_and_does_the_same(stack, kept):
 
 @pytest.fixture(scope="module")
 def own(spec):
-    with Stack("retention") as stack:
+    with Stack("retention", MUSTER_STORE_QUOTA_MB="1") as stack:
         env = stack.admin_env()
         admin = Person(stack, spec, env["MUSTER_ADMIN_EMAIL"], env["MUSTER_ADMIN_PASSWORD"])
         yield Kept(stack, admin, admin.register(), "own")
@@ -449,6 +449,14 @@ def test_rows_that_stand_for_nothing_are_forgotten(own):
     assert own.stack.query("SELECT 1 FROM backup_runs WHERE id = ?", rows[1]) and own.is_there(last)
     today = int(time.time() * 1000) // DAY_MS * DAY_MS
     assert own.stack.query("SELECT bytes > 0 FROM storage_days WHERE day_ms = ?", today) == [(1,)]
+
+
+def test_what_is_given_up_makes_room_in_the_quota(own):
+    other = Kept(own.stack, own.operator, own.operator.register(), "large")
+    large = other.backup(data=b"x" * 700_000)
+    assert Upload(other.agent, own.operator.add_config(other.agent)).announce(1, b"y" * 700_000).status_code == 507
+    other.operator.ok("DELETE", f"/api/chains/{large}?force=1")
+    other.backup(data=b"y" * 700_000)
 
 
 def test_after_a_jump_of_the_clock_nothing_is_deleted_for_a_day(own):
