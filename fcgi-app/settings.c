@@ -35,6 +35,7 @@ const struct config_key settings_keys[] = {
     {"MUSTER_LOG_RETENTION",   CONFIG_INT,  "30",                     "days that agents' events are kept", 1, 36500, NULL, false},
     {"MUSTER_STORE_RESERVE_MB", CONFIG_INT, "512",                    "free space that uploads leave alone", 0, 1 << 30, NULL, false},
     {"MUSTER_STORE_QUOTA_MB",  CONFIG_INT,  "0",                      "stored bytes per agent; 0: no limit", 0, 1 << 30, NULL, false},
+    {"MUSTER_SERVER_AGENT",    CONFIG_TEXT, NULL,                     "id or name of the agent on the server's host: it makes backups of the mode server", 0, 0, NULL, false},
     {"MUSTER_UPDATE_DIR",      CONFIG_TEXT, STATE "/updates",         "the update repository; its folder public is served under /updates/", 0, 0, NULL, false},
     {"MUSTER_UPDATE_PATCHES",  CONFIG_INT,  "3",                      "a release gets patches from so many before it", 0, 20, NULL, false},
     {"MUSTER_UPDATE_RATE_KBPS", CONFIG_INT, "8192",                   "KiB a second of one download of an update; 0: no limit", 0, 1 << 20, NULL, false},
@@ -151,6 +152,9 @@ static void take_numbers(struct settings *s)
     s->update_snapshot_life_s = config_seconds(c, "MUSTER_UPDATE_SNAPSHOT_LIFE");
     s->update_timestamp_life_s = config_seconds(c, "MUSTER_UPDATE_TIMESTAMP_LIFE");
     s->uplink_mbps = config_int(c, "MUSTER_UPLINK_MBPS");
+    s->server_agent = config_text(c, "MUSTER_SERVER_AGENT");
+    if (s->server_agent != NULL && s->server_agent[0] == '\0')
+        s->server_agent = NULL;
     (void)log_level_parse(config_text(c, "MUSTER_LOG_LEVEL"), &s->log_level);    /* an ENUM of the table */
     (void)log_format_parse(config_text(c, "MUSTER_LOG_FORMAT"), &s->log_format); /* the same */
 }

@@ -40,6 +40,7 @@ struct settings {
     int64_t update_targets_life_s;   /* MUSTER_UPDATE_TARGETS_LIFE (90d) */
     int64_t update_snapshot_life_s;  /* MUSTER_UPDATE_SNAPSHOT_LIFE (7d) */
     int64_t update_timestamp_life_s; /* MUSTER_UPDATE_TIMESTAMP_LIFE (1d) */
+    const char *server_agent;        /* MUSTER_SERVER_AGENT: who makes the server's own backups; NULL: nobody */
     int64_t uplink_mbps;             /* MUSTER_UPLINK_MBPS: downloads are spread over it; 0: not */
     enum log_level log_level;        /* MUSTER_LOG_LEVEL */
     enum log_format log_format;      /* MUSTER_LOG_FORMAT */

@@ -152,6 +152,8 @@ static int collect(struct command *c, struct arena *arena, json_t *list, struct 
             json_t *item = config_json(c->app, &page[i]);
             rc = run_last_json(c->db, page[i].id, &last, err);
             (void)json_object_set_new(item, "lastRun", last);
+            if (rc == 0)
+                rc = config_times_json(c->db, &page[i], item, err);
             if (rc == 0 && json_array_append_new(list, item) != 0)
                 rc = err_set(err, ERR_NOMEM, "no memory for configs");
         }

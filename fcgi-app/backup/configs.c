@@ -1,4 +1,6 @@
 /* Configs, as people see them: /api/configs. */
+#include <string.h>
+
 #include "app.h"
 #include "auth/secrets.h"
 #include "backup/backup.h"
@@ -19,9 +21,11 @@ static json_t *shown(struct req *r, const struct backup_config *c, struct err *e
     json_t *last = NULL;
     int rc = run_last_json(r->db, c->id, &last, err);
     json_t *json = rc == 0 ? config_json(r->app, c) : NULL;
-    if (json == NULL || json_object_set(json, "lastRun", last) != 0) {
-        if (rc == 0)
-            (void)err_set(err, ERR_NOMEM, "no memory for a config");
+    if (rc == 0 && (json == NULL || json_object_set(json, "lastRun", last) != 0))
+        rc = err_set(err, ERR_NOMEM, "no memory for a config");
+    if (rc == 0)
+        rc = config_times_json(r->db, c, json, err);
+    if (rc != 0) {
         json_decref(json);
         json = NULL;
     }
@@ -109,6 +113,40 @@ void backup_config_get(struct req *r)
     reply_config(r, 200, r->params[0]);
 }
 
+static bool check_agent(struct req *r, const char *id, const char *pointer, const char *reason)
+{
+    struct err err = {0};
+    int rc = id != NULL ? fleet_agent_may_see(r, id, &err) : 0;
+    if (rc == ERR_NOT_FOUND)
+        reply_invalid_field(r, pointer, NULL, reason);
+    else if (rc != 0)
+        reply_error(r, &err);
+    return rc == 0;
+}
+
+/* Who makes the backup reads files, who verifies it reads what was stored: both must be the person's to see. */
+static bool check_agents(struct req *r, bool agent_needed, const struct config_change *change)
+{
+    const char *runner = NULL;
+    struct err err = {0};
+    bool server = strcmp(change->execution_mode, "server") == 0;
+    int rc = config_change_runner(r->db, change, r->arena, &runner, &err);
+    if (rc == ERR_CONFLICT)
+        reply_invalid_field(r, "/executionMode", NULL, err.msg);
+    else if (rc != 0)
+        reply_error(r, &err);
+    else if (runner == NULL && agent_needed)
+        reply_invalid_field(r, "/agentId", NULL, "must name the agent that makes the backup");
+    if (rc != 0 || (runner == NULL && agent_needed))
+        return false;
+    json_t *options = json_loads(change->options, 0, NULL);
+    const char *verifier = arena_strdup(r->arena, json_string_value(json_object_get(options, "verifyAgentId")));
+    json_decref(options);
+    return check_agent(r, runner, server ? "/executionMode" : "/agentId",
+                       server ? "is not for you: the server's own agent is not yours" : "must be an agent of yours") &&
+           check_agent(r, verifier, "/options/verifyAgentId", "must be an agent of yours");
+}
+
 /* Reads the body, and that the agent it names is one the person may see. False after a reply was set. */
 static bool read_change(struct req *r, bool agent_needed, struct config_change *ret)
 {
@@ -124,17 +162,7 @@ static bool read_change(struct req *r, bool agent_needed, struct config_change *
         reply_error(r, &err);
         return false;
     }
-    if (ret->agent_id == NULL) {
-        if (agent_needed)
-            reply_invalid_field(r, "/agentId", NULL, "must name the agent that makes the backup");
-        return !agent_needed;
-    }
-    rc = fleet_agent_may_see(r, ret->agent_id, &err);
-    if (rc == ERR_NOT_FOUND)
-        reply_invalid_field(r, "/agentId", NULL, "must be an agent of yours");
-    else if (rc != 0)
-        reply_error(r, &err);
-    return rc == 0;
+    return check_agents(r, agent_needed, ret);
 }
 
 static struct config_write new_write(struct req *r, const struct config_change *change, const struct backup_config *old)
@@ -210,6 +238,6 @@ void backup_config_run(struct req *r)
         reply_error(r, &err);
         return;
     }
-    fleet_agent_wake(r->app, config.agent_id);
+    fleet_agent_wake(r->app, config.runner_id);
     reply_json(r, 200, json_pack("{s:b, s:s, s:s}", "success", 1, "runId", run.run_id, "commandId", run.command_id));
 }

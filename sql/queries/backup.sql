@@ -1,7 +1,11 @@
 -- Configs, runs, parts. :viewer is NULL for admins, who see all; others see what they own or were granted.
 
 -- name: backup_config_list
-SELECT id, user_id, agent_id, execution_mode, name, sources, options, rev, created_ms, updated_ms
+SELECT id, user_id, agent_id, execution_mode, name, sources, options, rev, created_ms, updated_ms,
+       due_ms, verify_due_ms, late_since_ms,
+       CASE execution_mode WHEN 'server' THEN (SELECT a.id FROM facts f JOIN agents a ON a.id = f.value
+                                             WHERE f.name = 'server_agent' AND a.user_id = backup_configs.user_id)
+       ELSE agent_id END
 FROM backup_configs
 WHERE (:agent_id IS NULL OR agent_id = :agent_id)
   AND (:viewer IS NULL OR user_id = :viewer
@@ -9,6 +13,21 @@ WHERE (:agent_id IS NULL OR agent_id = :agent_id)
        OR agent_id IN (SELECT object_id FROM grants WHERE user_id = :viewer AND kind = 'agent'))
 ORDER BY name, id
 LIMIT :limit OFFSET :offset;
+
+-- name: backup_config_list_of_agent
+-- What an agent makes: what is assigned to it, and for the server's own what is to run there.
+SELECT id, user_id, agent_id, execution_mode, name, sources, options, rev, created_ms, updated_ms,
+       due_ms, verify_due_ms, late_since_ms,
+       CASE execution_mode WHEN 'server' THEN (SELECT a.id FROM facts f JOIN agents a ON a.id = f.value
+                                             WHERE f.name = 'server_agent' AND a.user_id = backup_configs.user_id)
+       ELSE agent_id END
+FROM backup_configs
+WHERE agent_id = :agent_id
+   OR (agent_id IS NULL AND execution_mode = 'server'
+       AND user_id = (SELECT a.user_id FROM facts f JOIN agents a ON a.id = f.value
+                      WHERE f.name = 'server_agent' AND a.id = :agent_id))
+ORDER BY name, id
+LIMIT :limit;
 
 -- name: backup_config_count
 SELECT count(*)
@@ -19,7 +38,11 @@ WHERE (:agent_id IS NULL OR agent_id = :agent_id)
        OR agent_id IN (SELECT object_id FROM grants WHERE user_id = :viewer AND kind = 'agent'));
 
 -- name: backup_config_get
-SELECT id, user_id, agent_id, execution_mode, name, sources, options, rev, created_ms, updated_ms
+SELECT id, user_id, agent_id, execution_mode, name, sources, options, rev, created_ms, updated_ms,
+       due_ms, verify_due_ms, late_since_ms,
+       CASE execution_mode WHEN 'server' THEN (SELECT a.id FROM facts f JOIN agents a ON a.id = f.value
+                                             WHERE f.name = 'server_agent' AND a.user_id = backup_configs.user_id)
+       ELSE agent_id END
 FROM backup_configs
 WHERE id = :id
   AND (:viewer IS NULL OR user_id = :viewer
@@ -34,15 +57,22 @@ SELECT id FROM backup_configs WHERE id = :key OR name = :key ORDER BY id LIMIT 2
 -- What an agent may run.
 SELECT user_id, name, options
 FROM backup_configs
-WHERE id = :id AND agent_id = :agent_id AND execution_mode = 'agent';
+WHERE id = :id
+  AND (agent_id = :agent_id
+       OR (execution_mode = 'server'
+           AND user_id = (SELECT a.user_id FROM facts f JOIN agents a ON a.id = f.value
+                          WHERE f.name = 'server_agent' AND a.id = :agent_id)));
 
 -- name: backup_config_insert
-INSERT INTO backup_configs (id, user_id, agent_id, execution_mode, name, sources, options, rev, created_ms, updated_ms)
-VALUES (:id, :user_id, :agent_id, :execution_mode, :name, :sources, :options, 1, :now, :now);
+INSERT INTO backup_configs (id, user_id, agent_id, execution_mode, name, sources, options, rev, due_ms, verify_due_ms,
+                            created_ms, updated_ms)
+VALUES (:id, :user_id, :agent_id, :execution_mode, :name, :sources, :options, 1, :due, :verify_due, :now, :now);
 
 -- name: backup_config_update
 UPDATE backup_configs
 SET agent_id = :agent_id, execution_mode = :execution_mode, name = :name, sources = :sources, options = :options,
+    due_ms = CASE WHEN :keep_due = 1 THEN COALESCE(due_ms, :due) ELSE :due END,
+    verify_due_ms = CASE WHEN :keep_verify = 1 THEN COALESCE(verify_due_ms, :verify_due) ELSE :verify_due END,
     rev = rev + 1, updated_ms = :now
 WHERE id = :id;
 
