@@ -141,3 +141,12 @@ bool schedule_next(const struct schedule *s, int64_t after_ms, int64_t *ret_ms)
         }
     }
 }
+
+bool schedule_following(const struct schedule *s, int64_t begun_ms, int64_t *ret_ms)
+{
+    int64_t turn_ms = 0;
+    if (!turn_after(s, begun_ms, &turn_ms))
+        return false;
+    *ret_ms = schedule_opening(s, put_off(s, turn_ms));
+    return true;
+}

@@ -39,6 +39,9 @@ void schedule_done(struct schedule *s);
  * False: never. */
 bool schedule_next(const struct schedule *s, int64_t after_ms, int64_t *ret_ms);
 
+/* The same after a run was begun: it stands for every turn until then, also for one that is put off until later. */
+bool schedule_following(const struct schedule *s, int64_t begun_ms, int64_t *ret_ms);
+
 /* Whether a run may begin; without a window always. */
 bool schedule_open(const struct schedule *s, int64_t at_ms);
 
