@@ -89,14 +89,27 @@ bool schedule_open(const struct schedule *s, int64_t at_ms)
                                          : minute >= s->from_minute || minute < s->to_minute;
 }
 
+/* The config's own share of what a start is put off by, at most. */
+static int64_t put_off_ms(const struct schedule *s, int64_t span_ms)
+{
+    int64_t most_ms = span_ms / SPREAD_SHARE;
+    if (most_ms > spread_max_ms)
+        most_ms = spread_max_ms;
+    return most_ms * (int64_t)s->share >> 32;
+}
+
 /* A change of the clocks may leave out the opening and all of a window: then it opens on another day. */
 int64_t schedule_opening(const struct schedule *s, int64_t at_ms)
 {
+    if (schedule_open(s, at_ms))
+        return at_ms;
     const struct cron opens = cron_daily(s->from_minute);
     for (int days = 0; days < 7 && !schedule_open(s, at_ms); days++)
         if (!cron_next(&opens, s->window_zone, at_ms, &at_ms))
             break;
-    return at_ms;
+    int minutes = (s->to_minute - s->from_minute + DAY_MINUTES) % DAY_MINUTES;
+    int64_t later_ms = at_ms + put_off_ms(s, minutes * (int64_t)MINUTE_MS);
+    return schedule_open(s, later_ms) ? later_ms : at_ms;
 }
 
 /* --- turns ----------------------------------------------------------------------------------------------------------
@@ -120,10 +133,7 @@ static int64_t put_off(const struct schedule *s, int64_t turn_ms)
     int64_t following_ms = 0;
     if (!turn_after(s, turn_ms, &following_ms))
         return turn_ms;
-    int64_t most_ms = (following_ms - turn_ms) / SPREAD_SHARE;
-    if (most_ms > spread_max_ms)
-        most_ms = spread_max_ms;
-    int64_t at_ms = turn_ms + (most_ms * (int64_t)s->share >> 32);
+    int64_t at_ms = turn_ms + put_off_ms(s, following_ms - turn_ms);
     return schedule_open(s, turn_ms) && !schedule_open(s, at_ms) ? turn_ms : at_ms;
 }
 

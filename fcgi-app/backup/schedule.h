@@ -3,7 +3,8 @@
  * A line of cron in its zone, or every so many hours from the moment the config was made: the moments follow from the
  * config alone, so that they neither drift nor depend on when somebody asks. Starts are spread: each config comes later
  * than its moments by a share of its own, at most a tenth of the interval and a quarter of an hour, so that a fleet
- * that is backed up "at two" does not begin at the same second. Outside of the window a run waits for its opening. */
+ * that is backed up "at two" does not begin at the same second. Outside of the window a run waits for its opening, from
+ * which starts are spread, too. */
 #ifndef MUSTER_BACKUP_SCHEDULE_H
 #define MUSTER_BACKUP_SCHEDULE_H
 
@@ -45,7 +46,7 @@ bool schedule_following(const struct schedule *s, int64_t begun_ms, int64_t *ret
 /* Whether a run may begin; without a window always. */
 bool schedule_open(const struct schedule *s, int64_t at_ms);
 
-/* at_ms when the window is open then, or the moment when it opens next. */
+/* at_ms when the window is open then, or when it opens next and this config has its turn. */
 int64_t schedule_opening(const struct schedule *s, int64_t at_ms);
 
 /* "22:00", as minutes since midnight. */
