@@ -353,7 +353,7 @@ int config_create(struct db *db, void *ctx, struct err *err)
         rc = err_set(err, ERR_INTERNAL, "the system's generator failed");
     if (rc != 0)
         return rc;
-    json_t *options = json_loads(w->change->options, 0, NULL);
+    json_t *options = config_options_complete(w->change->options);
     rc = options == NULL ? nomem(err) : check_verifier(db, options, runner.owner, err);
     if (rc == 0)
         rc = insert(db, w, &runner, options, err);
@@ -410,7 +410,7 @@ int config_update(struct db *db, void *ctx, struct err *err)
     if (rc != 0)
         return rc;
     json_t *before = config_options_complete(w->old->options);
-    json_t *after = json_loads(w->change->options, 0, NULL);
+    json_t *after = config_options_complete(w->change->options);
     rc = before == NULL || after == NULL ? nomem(err) : check_verifier(db, after, w->old->user_id, err);
     if (rc == 0)
         rc = update(db, w, &runner, before, after, err);
