@@ -13,7 +13,7 @@
 #include "rollout/rollout.h"
 #include "update/update.h"
 
-enum { QUICK_MS = 1000, SLOW_MS = 10 * 1000, ROLLOUT_MS = 250 };
+enum { QUICK_MS = 1000, SLOW_MS = 10 * 1000, ROLLOUT_MS = 250, SCHEDULE_MS = 1000 };
 
 struct housekeeping {
     struct app *app;
@@ -21,8 +21,9 @@ struct housekeeping {
     struct backup_retention_schedule retention;
     struct update_schedule updates;
     struct rollout_schedule rollouts;
-    pthread_t quick, slow, rollout;
-    bool quick_runs, slow_runs, rollout_runs;
+    struct backup_schedule backups;
+    pthread_t quick, slow, rollout, backup;
+    bool quick_runs, slow_runs, rollout_runs, backup_runs;
     pthread_mutex_t mutex; /* guards stopping */
     pthread_cond_t stop;
     bool stopping;
@@ -77,6 +78,17 @@ static void *rollout_main(void *arg)
     return NULL;
 }
 
+/* On a thread of its own: what is due must not wait for the sweeping of a store. */
+static void *schedule_main(void *arg)
+{
+    struct housekeeping *h = arg;
+    do {
+        backup_schedule_tick(h->app, &h->backups);
+    } while (pause_ms(h, SCHEDULE_MS));
+    backup_schedule_end(&h->backups);
+    return NULL;
+}
+
 int housekeeping_start(struct app *app, struct housekeeping **ret, struct err *err)
 {
     struct housekeeping *h = calloc(1, sizeof *h);
@@ -92,7 +104,8 @@ int housekeeping_start(struct app *app, struct housekeeping **ret, struct err *e
     h->quick_runs = pthread_create(&h->quick, NULL, quick_main, h) == 0;
     h->slow_runs = pthread_create(&h->slow, NULL, slow_main, h) == 0;
     h->rollout_runs = pthread_create(&h->rollout, NULL, rollout_main, h) == 0;
-    if (!h->quick_runs || !h->slow_runs || !h->rollout_runs) {
+    h->backup_runs = pthread_create(&h->backup, NULL, schedule_main, h) == 0;
+    if (!h->quick_runs || !h->slow_runs || !h->rollout_runs || !h->backup_runs) {
         housekeeping_stop(h);
         return err_set(err, ERR_NOMEM, "cannot start the housekeeping threads");
     }
@@ -114,6 +127,8 @@ void housekeeping_stop(struct housekeeping *h)
         (void)pthread_join(h->slow, NULL);
     if (h->rollout_runs)
         (void)pthread_join(h->rollout, NULL);
+    if (h->backup_runs)
+        (void)pthread_join(h->backup, NULL);
     (void)pthread_cond_destroy(&h->stop);
     (void)pthread_mutex_destroy(&h->mutex);
     free(h);

@@ -22,6 +22,16 @@ struct backup_retention_schedule {
     int64_t measure_next_ms; /* start with 0 */
 };
 void backup_retention_tick(struct app *app, struct backup_retention_schedule *schedule);
+/* The scheduler: configs that are due get a run, runs are handed out to agents that are there, and what is late is
+ * said. Every second, from a thread of its own; logs its own failures. Several processes may do so. Blocks on the disk.
+ */
+struct backup_schedule { /* start with zeros */
+    struct db *db;
+    int64_t watch_ms, retry_ms; /* monotonic */
+    char watched[40];           /* the last config that was looked at */
+};
+void backup_schedule_tick(struct app *app, struct backup_schedule *schedule);
+void backup_schedule_end(struct backup_schedule *schedule);
 
 /* Configs, as people see them. */
 void backup_config_list(struct req *r);

@@ -175,3 +175,6 @@ INSERT INTO retention_clock (name, seen_ms, hold_ms)
 SELECT 'retention', 0, 0 WHERE EXISTS (SELECT 1 FROM backup_runs);
 
 INSERT INTO changes (topic, counter) VALUES ('runs', 0);
+
+-- Runs that nobody was asked for yet: the scheduler looks at them every second.
+CREATE INDEX backup_runs_waiting ON backup_runs (started_ms, id) WHERE status = 'queued' AND command_id IS NULL;

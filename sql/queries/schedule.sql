@@ -92,7 +92,7 @@ UPDATE backup_configs SET verify_due_ms = :due WHERE id = :id AND verify_due_ms 
 
 -- name: schedule_newest_restorable
 -- The newest run of a config that stored a backup and whose chain is there from the full run on.
-SELECT r.id, r.user_id
+SELECT r.id
 FROM backup_runs r
 WHERE r.config_id = :config_id AND r.status IN ('completed', 'warning') AND r.deleted_ms IS NULL
   AND r.chain_seq = (SELECT count(DISTINCT m.chain_seq) FROM backup_runs m
