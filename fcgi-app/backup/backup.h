@@ -27,8 +27,8 @@ void backup_retention_tick(struct app *app, struct backup_retention_schedule *sc
  */
 struct backup_schedule { /* start with zeros */
     struct db *db;
-    int64_t watch_ms, retry_ms; /* monotonic */
-    char watched[40];           /* the last config that was looked at */
+    int64_t waiting_ms, watch_ms, retry_ms; /* monotonic */
+    char watched[40];                       /* the last config that was looked at */
 };
 void backup_schedule_tick(struct app *app, struct backup_schedule *schedule);
 void backup_schedule_end(struct backup_schedule *schedule);
@@ -80,9 +80,13 @@ void backup_object_get(struct req *r);
 void backup_object_put(struct req *r);
 
 /* Commands. */
-extern const struct cli_option backup_config_add_options[];
+extern const struct cli_option backup_config_add_options[]; /* of "change", too */
+extern const char backup_config_add_details[];
+extern const char backup_config_change_details[];
 extern const struct cli_option backup_config_run_options[];
 int backup_command_config_add(const struct cli_args *args, void *ctx);
+int backup_command_config_change(const struct cli_args *args, void *ctx);
+int backup_command_config_remove(const struct cli_args *args, void *ctx);
 int backup_command_config_list(const struct cli_args *args, void *ctx);
 int backup_command_config_run(const struct cli_args *args, void *ctx);
 extern const struct cli_option backup_runs_options[];

@@ -1,4 +1,4 @@
-/* muster-app backup-config … */
+/* muster-app backup-config list, run */
 #include "command.h"
 
 #include <stdio.h>
@@ -8,7 +8,7 @@
 
 #include "auth/secrets.h"
 #include "backup/backup.h"
-#include "backup/config.h"
+#include "backup/command_config.h"
 #include "backup/run.h"
 #include "common/clock.h"
 #include "common/uuid.h"
@@ -16,18 +16,6 @@
 #include "fleet/fleet.h"
 
 enum { ARENA_BYTES = 4 << 20, LIST_PAGE = 100, WATCH_MS = 500, WAIT_DEFAULT_S = 24 * 3600 };
-
-const struct cli_option backup_config_add_options[] = {
-    COMMAND_OPTION_CONFIG,
-    COMMAND_OPTION_JSON,
-    {"name", "NAME", "what to call it"},
-    {"agent", "AGENT", "id or name of the agent that makes the backup"},
-    {"source", "PATH", "absolute path of what to back up; may be repeated"},
-    {"exclude", "PATTERN", "what to leave out; may be repeated"},
-    {"method", "METHOD", "zstd or gzip [zstd]"},
-    {"level", "N", "1 to 19 for zstd [3], 1 to 9 for gzip [6]"},
-    {0},
-};
 
 const struct cli_option backup_config_run_options[] = {
     COMMAND_OPTION_CONFIG,
@@ -37,34 +25,7 @@ const struct cli_option backup_config_run_options[] = {
     {0},
 };
 
-/* --- add ------------------------------------------------------------------------------------------------------------
- */
-
-static json_t *repeated(const struct cli_args *args, const char *option, const char *key)
-{
-    json_t *list = json_array();
-    const char *value;
-    for (size_t i = 0; (value = cli_option_nth(args, option, i)) != NULL; i++)
-        (void)json_array_append_new(list, key != NULL ? json_pack("{s:s}", key, value) : json_string(value));
-    return list;
-}
-
-/* The command line as the body that POST /api/configs takes, so that one reader checks both. */
-static json_t *body_of(const struct cli_args *args, const char *agent_id)
-{
-    const char *level = cli_option(args, "level");
-    uint64_t number = 0;
-    json_t *options =
-        json_pack("{s:o, s:s?}", "excludes", repeated(args, "exclude", NULL), "method", cli_option(args, "method"));
-    if (level != NULL)
-        (void)json_object_set_new(options, "level",
-                                  cursor_parse_uint(level, INT32_MAX, &number) ? json_integer((json_int_t)number)
-                                                                               : json_string(level));
-    return json_pack("{s:s?, s:s, s:o, s:o}", "name", cli_option(args, "name"), "agentId", agent_id, "sources",
-                     repeated(args, "source", "path"), "options", options);
-}
-
-static struct config_write new_write(const struct command *c)
+struct config_write command_config_write(const struct command *c)
 {
     int64_t now_ms = clock_now_ms(c->app->clock);
     return (struct config_write){
@@ -72,50 +33,6 @@ static struct config_write new_write(const struct command *c)
         .audit = {.time_ms = now_ms, .actor = command_actor(), .address = "", .request_id = ""},
         .now_ms = now_ms,
     };
-}
-
-static int add(const struct cli_args *args, struct command *c, struct arena *arena, struct config_write *write,
-               struct err *err)
-{
-    char agent_id[UUID_SIZE];
-    struct jsonread_error wrong = {0};
-    struct jsonread r;
-    struct config_change *change = arena_alloc(arena, sizeof *change);
-    if (change == NULL)
-        return err_set(err, ERR_NOMEM, "no memory");
-    if (cli_option(args, "agent") == NULL)
-        return err_set(err, ERR_INVALID, "say which agent: --agent NAME");
-    int rc = fleet_agent_resolve(c->db, cli_option(args, "agent"), agent_id, err);
-    if (rc != 0)
-        return rc;
-    json_t *body = body_of(args, agent_id);
-    jsonread_init(&r, body, &wrong);
-    rc = config_read(&r, arena, change, err);
-    json_decref(body);
-    write->change = change;
-    return rc == 0 ? db_write(c->app->writer, config_create, write, err) : rc;
-}
-
-int backup_command_config_add(const struct cli_args *args, void *ctx)
-{
-    struct command c;
-    struct err err = {0};
-    int code = CLI_OK;
-    (void)ctx;
-    if (command_open(args, &c, &code) != 0)
-        return code;
-    struct arena *arena = arena_new(ARENA_BYTES);
-    struct config_write write = new_write(&c);
-    int rc = arena == NULL ? err_set(&err, ERR_NOMEM, "no memory") : add(args, &c, arena, &write, &err);
-    if (rc != 0)
-        code = cli_fail(args, rc == ERR_INVALID ? CLI_USAGE : CLI_FAILED, &err);
-    else if (cli_switch(args, "json"))
-        command_print_json(json_pack("{s:s}", "id", write.id));
-    else
-        (void)printf("%s\n", write.id);
-    arena_free(arena);
-    command_close(&c);
-    return code;
 }
 
 /* --- list -----------------------------------------------------------------------------------------------------------
@@ -165,14 +82,18 @@ static void print_list(const json_t *list)
 {
     size_t i;
     json_t *c;
-    (void)printf("%-36s  %-20s  %-36s  %s\n", "ID", "NAME", "AGENT", "LAST RUN");
+    (void)printf("%-36s  %-20s  %-36s  %-9s  %s\n", "ID", "NAME", "AGENT", "LAST RUN", "NEXT RUN");
     json_array_foreach(list, i, c)
     {
         const char *agent = json_string_value(json_object_get(c, "agentId"));
         const char *last = json_string_value(json_object_get(json_object_get(c, "lastRun"), "status"));
-        (void)printf("%-36s  %-20s  %-36s  %s\n", json_string_value(json_object_get(c, "id")),
+        const json_t *due = json_object_get(c, "nextRun_ms");
+        char next[CLOCK_RFC3339_SIZE] = "-";
+        if (json_is_integer(due))
+            clock_format_rfc3339((int64_t)json_integer_value(due), next);
+        (void)printf("%-36s  %-20s  %-36s  %-9s  %s%s\n", json_string_value(json_object_get(c, "id")),
                      json_string_value(json_object_get(c, "name")), agent != NULL ? agent : "-",
-                     last != NULL ? last : "never");
+                     last != NULL ? last : "never", next, json_is_true(json_object_get(c, "late")) ? " (late)" : "");
     }
 }
 
@@ -311,7 +232,7 @@ static int start_run(struct command *c, struct arena *arena, const char *key, st
         rc = config_get(c->db, id, NULL, arena, config, err);
     if (rc != 0)
         return rc;
-    run->write = new_write(c);
+    run->write = command_config_write(c);
     run->write.old = config;
     run->created_by = command_actor();
     return db_write(c->app->writer, config_run, run, err);

@@ -427,7 +427,7 @@ int config_delete(struct db *db, void *ctx, struct err *err)
     if (rc == 0 && changed == 0)
         return err_set(err, ERR_NOT_FOUND, "There is no such backup config.");
     if (rc == 0)
-        rc = fleet_agent_configs_changed(db, w->old->agent_id, err);
+        rc = fleet_agent_configs_changed(db, w->old->runner_id, err);
     return rc == 0 ? audited(db, w, "config.delete", w->old->id, err) : rc;
 }
 

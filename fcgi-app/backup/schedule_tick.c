@@ -248,10 +248,23 @@ static int hand_out_each(struct db *db, struct schedule_batch *b, const char *id
 /* --- the tick -------------------------------------------------------------------------------------------------------
  */
 
+/* With very many hosts away there is much to look through for the few that are back: at most so often that it takes a
+ * twentieth of the time. */
+static int hand_out_all(struct app *app, struct backup_schedule *s, int64_t now_ms, struct err *err)
+{
+    struct schedule_batch waiting = {.app = app, .each = hand_out_each, .now_ms = now_ms};
+    int64_t begun_ms = clock_monotonic_ms(app->clock);
+    if (begun_ms < s->waiting_ms)
+        return 0;
+    int rc = write_all(&waiting, s->db, DB_SCHEDULE_WAITING, err);
+    int64_t ended_ms = clock_monotonic_ms(app->clock);
+    s->waiting_ms = ended_ms + (ended_ms - begun_ms) * 20;
+    return rc;
+}
+
 static int tick(struct app *app, struct backup_schedule *s, int64_t now_ms, struct err *err)
 {
     struct schedule_batch due = {.app = app, .each = queue_each, .now_ms = now_ms};
-    struct schedule_batch waiting = {.app = app, .each = hand_out_each, .now_ms = now_ms};
     int rc = 0;
     if (s->db == NULL)
         rc = db_open(&(struct db_options){.path = app->settings->db_path, .read_only = true}, &s->db, err);
@@ -260,7 +273,7 @@ static int tick(struct app *app, struct backup_schedule *s, int64_t now_ms, stru
     if (rc == 0)
         rc = write_all(&due, s->db, DB_SCHEDULE_DUE, err);
     if (rc == 0)
-        rc = write_all(&waiting, s->db, DB_SCHEDULE_WAITING, err);
+        rc = hand_out_all(app, s, now_ms, err);
     int64_t monotonic_ms = clock_monotonic_ms(app->clock);
     if (rc == 0 && monotonic_ms >= s->watch_ms) {
         rc = schedule_watch(app, s->db, now_ms, s->watched, err);

@@ -176,5 +176,6 @@ SELECT 'retention', 0, 0 WHERE EXISTS (SELECT 1 FROM backup_runs);
 
 INSERT INTO changes (topic, counter) VALUES ('runs', 0);
 
--- Runs that nobody was asked for yet: the scheduler looks at them every second.
-CREATE INDEX backup_runs_waiting ON backup_runs (started_ms, id) WHERE status = 'queued' AND command_id IS NULL;
+-- Runs that nobody was asked for yet, with all that the scheduler looks at every second.
+CREATE INDEX backup_runs_waiting ON backup_runs (status, started_ms, id, agent_id, origin, command_id)
+    WHERE status = 'queued' AND command_id IS NULL;
