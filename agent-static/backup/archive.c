@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "backup/attrs.h"
-#include "backup/hardlinks.h"
 #include "backup/sparse.h"
 
 enum { READ_SIZE = 128 * 1024 };
@@ -24,6 +23,7 @@ struct archive_out {
     struct hardlinks *links;
     bool links_full;    /* and said so */
     const char *path;   /* of the file being stored, for the report */
+    bool trouble;       /* with it */
     struct err failure; /* of the receiver, which libarchive cannot carry */
     struct sparse_map sparse;
     char data[READ_SIZE];
@@ -111,6 +111,7 @@ static const char *stored_path(const char *path)
 static void attribute_problem(void *ctx, const char *why)
 {
     struct archive_out *a = ctx;
+    a->trouble = true;
     report_problem(a->options.report, a->path, "%s", why);
 }
 
@@ -119,7 +120,7 @@ static bool set_symlink(struct archive_out *a, const struct walk_entry *entry)
 {
     ssize_t len = readlinkat(entry->dir_fd, entry->name, a->data, PATH_MAX);
     if (len < 0 || len >= PATH_MAX) {
-        report_problem(a->options.report, entry->path, "symlink cannot be read: %s",
+        report_outcome(a->options.report, entry->path, REPORT_UNREADABLE, "symlink cannot be read: %s",
                        len < 0 ? strerror(errno) : "too long");
         return false;
     }
@@ -239,7 +240,13 @@ static bool same_time(const struct timespec *a, const struct timespec *b)
     return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
 }
 
-static int put_content(struct archive_out *a, const struct walk_entry *entry, struct err *err)
+static bool same_state(const struct stat *a, const struct stat *b)
+{
+    return a->st_size == b->st_size && same_time(&a->st_mtim, &b->st_mtim) && same_time(&a->st_ctim, &b->st_ctim);
+}
+
+static int put_content(struct archive_out *a, const struct walk_entry *entry, struct archive_added *ret,
+                       struct err *err)
 {
     const char *lost = NULL;
     int64_t at = 0;
@@ -256,12 +263,14 @@ static int put_content(struct archive_out *a, const struct walk_entry *entry, st
     if (rc != 0)
         return rc;
     struct stat after;
-    if (lost == NULL && fstat(entry->fd, &after) == 0 &&
-        (after.st_size != entry->st.st_size || !same_time(&after.st_mtim, &entry->st.st_mtim) ||
-         !same_time(&after.st_ctim, &entry->st.st_ctim)))
-        lost = "changed while it was read";
-    if (lost != NULL)
-        report_problem(a->options.report, entry->path, "%s", lost);
+    if (fstat(entry->fd, &after) == 0 && !same_state(&after, &entry->st))
+        ret->outcome = LIST_CHANGED;
+    else if (lost != NULL)
+        ret->outcome = LIST_UNREADABLE;
+    if (ret->outcome != LIST_FINE)
+        report_outcome(a->options.report, entry->path,
+                       ret->outcome == LIST_CHANGED ? REPORT_CHANGED : REPORT_UNREADABLE, "%s",
+                       lost == NULL ? "changed while it was read" : lost);
     return 0;
 }
 
@@ -271,36 +280,116 @@ static int write_header(struct archive_out *a, bool *ret_stored, struct err *err
     if (rc == ARCHIVE_FATAL || a->failure.code != 0)
         return archive_failure(a, err);
     if (rc != ARCHIVE_OK)
-        report_problem(a->options.report, a->path, "%s", archive_error_string(a->archive));
+        attribute_problem(a, archive_error_string(a->archive));
     *ret_stored = rc >= ARCHIVE_WARN;
     return 0;
 }
 
-int archive_out_add(struct archive_out *a, const struct walk_entry *entry, struct err *err)
+/* Starts the entry that a->entry will be. */
+static void begin(struct archive_out *a, const char *path, const struct stat *st)
 {
     archive_entry_clear(a->entry);
-    a->path = entry->path;
-    archive_entry_copy_pathname(a->entry, stored_path(entry->path));
-    set_stat(a->entry, &entry->st);
-    if (S_ISLNK(entry->st.st_mode) && !set_symlink(a, entry))
-        return 0;
-    bool link = set_hardlink(a, entry);
-    if (!link) {
-        int rc = attrs_read(entry, a->entry, attribute_problem, a, err);
-        if (rc != 0)
-            return rc;
-    }
-    bool content = S_ISREG(entry->st.st_mode) && !link;
-    if (content)
-        set_sparse(a, entry);
-    bool stored = false;
-    int rc = write_header(a, &stored, err);
-    if (rc == 0 && stored && content)
-        rc = put_content(a, entry, err);
-    if (rc != 0 || !stored)
-        return rc;
-    if (!link)
-        remember_link(a, entry);
-    atomic_fetch_add_explicit(&a->options.report->files, 1, memory_order_relaxed);
+    a->path = path;
+    a->trouble = false;
+    archive_entry_copy_pathname(a->entry, stored_path(path));
+    set_stat(a->entry, st);
+}
+
+static int finish_entry(struct archive_out *a, struct err *err)
+{
     return archive_write_finish_entry(a->archive) == ARCHIVE_FATAL ? archive_failure(a, err) : 0;
+}
+
+/* Opens the file. False, and reported, when it cannot be read. */
+static bool open_file(struct archive_out *a, struct walk_entry *entry, struct archive_added *ret)
+{
+    struct err why;
+    int rc = walk_open(entry, &why);
+    if (rc == 0) {
+        set_stat(a->entry, &entry->st);
+        return true;
+    }
+    bool gone = rc == ERR_NOT_FOUND;
+    ret->outcome = gone ? LIST_VANISHED : LIST_UNREADABLE;
+    report_outcome(a->options.report, entry->path, gone ? REPORT_VANISHED : REPORT_UNREADABLE, "%s",
+                   gone ? "vanished" : why.msg);
+    return false;
+}
+
+/* What stands in the entry's header beside its stat. False: the file cannot be stored. */
+static bool prepare(struct archive_out *a, struct walk_entry *entry, bool link, struct archive_added *ret)
+{
+    if (link)
+        return true;
+    if (S_ISREG(entry->st.st_mode))
+        return open_file(a, entry, ret);
+    if (!S_ISLNK(entry->st.st_mode) || set_symlink(a, entry))
+        return true;
+    ret->outcome = LIST_UNREADABLE;
+    return false;
+}
+
+static int store(struct archive_out *a, const struct walk_entry *entry, bool link, struct archive_added *ret,
+                 struct err *err)
+{
+    bool content = S_ISREG(entry->st.st_mode) && !link;
+    int rc = link ? 0 : attrs_read(entry, a->entry, attribute_problem, a, err);
+    if (rc == 0 && content)
+        set_sparse(a, entry);
+    if (rc == 0)
+        rc = write_header(a, &ret->stored, err);
+    if (rc == 0 && !ret->stored)
+        ret->outcome = LIST_UNREADABLE;
+    if (rc == 0 && ret->stored && content)
+        rc = put_content(a, entry, ret, err);
+    return rc;
+}
+
+int archive_out_add(struct archive_out *a, struct walk_entry *entry, struct archive_added *ret, struct err *err)
+{
+    struct archive_added added = {.outcome = LIST_FINE};
+    begin(a, entry->path, &entry->st);
+    bool link = set_hardlink(a, entry);
+    int rc = prepare(a, entry, link, &added) ? store(a, entry, link, &added, err) : 0;
+    if (rc == 0 && added.stored) {
+        if (!link)
+            remember_link(a, entry);
+        atomic_fetch_add_explicit(&a->options.report->files, 1, memory_order_relaxed);
+        rc = finish_entry(a, err);
+    }
+    added.doubt = a->trouble || added.outcome != LIST_FINE;
+    *ret = added;
+    return rc;
+}
+
+const struct hardlinks *archive_out_links(const struct archive_out *a)
+{
+    return a->links;
+}
+
+int archive_out_add_link(struct archive_out *a, const char *path, const struct hardlink *link, struct err *err)
+{
+    bool stored = false;
+    begin(a, path, &link->st);
+    archive_entry_copy_hardlink(a->entry, link->path);
+    archive_entry_set_size(a->entry, 0);
+    int rc = write_header(a, &stored, err);
+    return rc == 0 && stored ? finish_entry(a, err) : rc;
+}
+
+int archive_out_begin(struct archive_out *a, const char *path, int64_t size, int64_t now_ms, struct err *err)
+{
+    const struct stat st = {
+        .st_mode = S_IFREG | 0600, .st_nlink = 1, .st_size = size, .st_mtim = {.tv_sec = now_ms / 1000}};
+    bool stored = false;
+    begin(a, path, &st);
+    int rc = write_header(a, &stored, err);
+    return rc != 0 || stored ? rc : err_set(err, ERR_INTERNAL, "the archive does not take a file of our own");
+}
+
+int archive_out_data(struct archive_out *a, const void *data, size_t len, struct err *err)
+{
+    if (stopped(a))
+        return err_set(err, ERR_CONFLICT, "stopped");
+    return archive_write_data(a->archive, data, len) < 0 ? archive_failure(a, err) : 0;
 }

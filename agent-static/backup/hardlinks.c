@@ -10,7 +10,12 @@ struct link_node {
     struct link_node *next;
     dev_t dev;
     ino_t ino;
-    nlink_t left; /* names not seen yet */
+    nlink_t nlink, left; /* names, and those not seen yet */
+    mode_t mode;
+    uid_t uid;
+    gid_t gid;
+    off_t content;
+    struct timespec modified, changed;
     size_t size;
     char path[];
 };
@@ -21,9 +26,9 @@ struct hardlinks {
     struct link_node *buckets[BUCKETS];
 };
 
-static size_t bucket_of(const struct stat *st)
+static size_t bucket_of(ino_t ino)
 {
-    uint64_t key = ((uint64_t)st->st_ino ^ ((uint64_t)st->st_dev << 40)) * 0x9e3779b97f4a7c15U;
+    uint64_t key = (uint64_t)ino * 0x9e3779b97f4a7c15U;
     return (size_t)(key >> 52);
 }
 
@@ -59,12 +64,19 @@ bool hardlinks_add(struct hardlinks *h, const struct stat *st, const char *path)
     struct link_node *n = malloc(size);
     if (n == NULL)
         return false;
-    n->dev = st->st_dev;
-    n->ino = st->st_ino;
-    n->left = st->st_nlink - 1;
-    n->size = size;
+    *n = (struct link_node){.dev = st->st_dev,
+                            .ino = st->st_ino,
+                            .nlink = st->st_nlink,
+                            .left = st->st_nlink - 1,
+                            .mode = st->st_mode,
+                            .uid = st->st_uid,
+                            .gid = st->st_gid,
+                            .content = st->st_size,
+                            .modified = st->st_mtim,
+                            .changed = st->st_ctim,
+                            .size = size};
     memcpy(n->path, path, len);
-    struct link_node **bucket = &h->buckets[bucket_of(st)];
+    struct link_node **bucket = &h->buckets[bucket_of(st->st_ino)];
     n->next = *bucket;
     *bucket = n;
     h->used += size;
@@ -73,7 +85,7 @@ bool hardlinks_add(struct hardlinks *h, const struct stat *st, const char *path)
 
 const char *hardlinks_find(struct hardlinks *h, const struct stat *st)
 {
-    for (struct link_node **at = &h->buckets[bucket_of(st)]; *at != NULL; at = &(*at)->next) {
+    for (struct link_node **at = &h->buckets[bucket_of(st->st_ino)]; *at != NULL; at = &(*at)->next) {
         struct link_node *n = *at;
         if (n->ino != st->st_ino || n->dev != st->st_dev)
             continue;
@@ -88,6 +100,34 @@ const char *hardlinks_find(struct hardlinks *h, const struct stat *st)
         return n->path;
     }
     return NULL;
+}
+
+bool hardlinks_known(const struct hardlinks *h, const struct stat *st)
+{
+    for (const struct link_node *n = h->buckets[bucket_of(st->st_ino)]; n != NULL; n = n->next)
+        if (n->ino == st->st_ino && n->dev == st->st_dev)
+            return true;
+    return false;
+}
+
+bool hardlinks_like(const struct hardlinks *h, ino_t ino, const struct timespec *changed, struct hardlink *ret)
+{
+    for (const struct link_node *n = h->buckets[bucket_of(ino)]; n != NULL; n = n->next) {
+        if (n->ino != ino || n->changed.tv_sec != changed->tv_sec || n->changed.tv_nsec != changed->tv_nsec)
+            continue;
+        *ret = (struct hardlink){.path = n->path,
+                                 .st = {.st_dev = n->dev,
+                                        .st_ino = n->ino,
+                                        .st_mode = n->mode,
+                                        .st_nlink = n->nlink,
+                                        .st_uid = n->uid,
+                                        .st_gid = n->gid,
+                                        .st_size = n->content,
+                                        .st_mtim = n->modified,
+                                        .st_ctim = n->changed}};
+        return true;
+    }
+    return false;
 }
 
 size_t hardlinks_used(const struct hardlinks *h)

@@ -12,6 +12,12 @@
 
 struct hardlinks;
 
+/* What can be said of a stored file without looking at it again. */
+struct hardlink {
+    const char *path; /* under which it was stored; borrowed until the next call */
+    struct stat st;   /* dev, ino, mode, nlink, uid, gid, size, mtim, ctim; the rest is 0 */
+};
+
 struct hardlinks *hardlinks_new(size_t max_bytes); /* NULL when memory is out */
 void hardlinks_free(struct hardlinks *h);          /* NULL does nothing */
 
@@ -21,6 +27,13 @@ bool hardlinks_add(struct hardlinks *h, const struct stat *st, const char *path)
 /* The path under which st was stored, borrowed until the next call; NULL when it was not. Each call counts as one more
  * of its names seen. */
 const char *hardlinks_find(struct hardlinks *h, const struct stat *st);
+
+/* Whether st was stored and more of its names may come. Counts nothing. */
+bool hardlinks_known(const struct hardlinks *h, const struct stat *st);
+
+/* Finds a stored file of which not all names were seen, by its inode's number and the time of its last change. Counts
+ * nothing. */
+bool hardlinks_like(const struct hardlinks *h, ino_t ino, const struct timespec *changed, struct hardlink *ret);
 
 /* Bytes in use. */
 size_t hardlinks_used(const struct hardlinks *h);

@@ -10,19 +10,17 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <mbedtls/md5.h>
 #include <mbedtls/sha256.h>
 
-#include "backup/archive.h"
 #include "backup/parts.h"
 #include "backup/progress.h"
 #include "backup/retry.h"
+#include "backup/snapshot.h"
 #include "backup/upload.h"
-#include "backup/walk.h"
 #include "common/encode.h"
 
 enum {
@@ -69,39 +67,6 @@ static bool signalled(const struct pipeline *p)
 
 /* --- the walk ---------------------------------------------------------------------------------------------------- */
 
-struct walking {
-    struct pipeline *pipeline;
-    struct archive_out *archive;
-    bool fatal; /* the archive failed, not the source */
-};
-
-static int on_file(void *ctx, const struct walk_entry *entry, struct err *err)
-{
-    struct walking *w = ctx;
-    int rc = archive_out_add(w->archive, entry, err);
-    w->fatal = rc != 0;
-    return rc;
-}
-
-static void on_problem(void *ctx, const char *path, const struct err *err)
-{
-    struct walking *w = ctx;
-    report_problem(w->pipeline->options.report, path, "%s", err->msg);
-}
-
-static void on_skipped(void *ctx, const char *path)
-{
-    (void)path;
-    struct walking *w = ctx;
-    atomic_fetch_add(&w->pipeline->options.report->skipped, 1);
-}
-
-static bool on_stopped(void *ctx)
-{
-    struct walking *w = ctx;
-    return atomic_load(&w->pipeline->stop);
-}
-
 static int take_room(void *ctx, void **ret, size_t *ret_len, struct err *err)
 {
     struct pipeline *p = ctx;
@@ -114,52 +79,25 @@ static void give_filled(void *ctx, size_t len)
     parts_filled(p->parts, len);
 }
 
-static int walk_sources(struct walking *w, struct err *err)
-{
-    struct pipeline *p = w->pipeline;
-    const struct remote_config *config = p->options.config;
-    const struct walk_visitor visitor = {
-        .visit = on_file, .problem = on_problem, .skipped = on_skipped, .stopped = on_stopped, .ctx = w};
-    struct walk_options options = {.excludes = config->excludes, .exclude_count = config->exclude_count};
-    struct stat state_dir;
-    if (stat(p->options.agent->state_dir, &state_dir) == 0) {
-        options.has_private = true;
-        options.private_dev = state_dir.st_dev;
-        options.private_ino = state_dir.st_ino;
-    }
-    for (size_t i = 0; i < p->options.source_count; i++) {
-        const struct pipeline_source *source = &p->options.sources[i];
-        if (source->fd < 0)
-            continue;
-        int rc = walk_source(&options, source->fd, source->path, &visitor, err);
-        if (rc == ERR_CONFLICT || rc == ERR_NOMEM || (rc != 0 && w->fatal))
-            return rc;
-        if (rc != 0)
-            report_problem(p->options.report, source->path, "%s", err->msg);
-    }
-    if (atomic_load(&p->options.report->files) == 0)
-        return err_set(err, ERR_NOT_FOUND, "no source could be read");
-    return 0;
-}
-
 static void *walk_main(void *arg)
 {
     struct pipeline *p = arg;
     struct err err = {0};
-    struct walking w = {.pipeline = p};
-    const struct archive_options options = {
-        .method = p->options.config->method,
-        .level = p->options.config->level,
-        .receiver = {.room = take_room, .filled = give_filled, .ctx = p},
+    struct snapshot *snapshot = NULL;
+    const struct snapshot_options options = {
+        .agent = p->options.agent,
+        .config = p->options.config,
+        .sources = p->options.sources,
+        .source_count = p->options.source_count,
         .report = p->options.report,
-        .stop = &p->stop,
     };
-    int rc = archive_out_new(&options, &w.archive, &err);
+    const struct snapshot_run run = {
+        .run_id = p->options.log_id, .method = p->options.config->method, .level = p->options.config->level};
+    const struct compress_receiver receiver = {.room = take_room, .filled = give_filled, .ctx = p};
+    int rc = snapshot_open(&options, &snapshot, &err);
     if (rc == 0)
-        rc = walk_sources(&w, &err);
-    if (rc == 0)
-        rc = archive_out_finish(w.archive, &err);
-    archive_out_free(w.archive);
+        rc = snapshot_archive(snapshot, &run, &receiver, &p->stop, &err);
+    snapshot_free(snapshot);
     if (rc == 0)
         parts_end(p->parts);
     else

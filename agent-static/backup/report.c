@@ -117,9 +117,7 @@ json_t *report_errors_json(struct report *r)
     return list;
 }
 
-/* The length of the well-formed, printable UTF-8 sequence at s, or 0. Overlong forms, surrogates and the C1 controls
- * are not: RFC 3629 §4. */
-static size_t utf8_length(const unsigned char *s)
+size_t report_utf8_length(const unsigned char *s)
 {
     if (s[0] < 0x80)
         return s[0] >= 0x20 && s[0] != 0x7f && s[0] != '\\' ? 1 : 0;
@@ -140,7 +138,7 @@ void report_printable(const char *path, char *ret, size_t ret_size)
     size_t at = 0;
     while (*s != '\0') {
         char piece[8];
-        size_t taken = utf8_length(s);
+        size_t taken = report_utf8_length(s);
         size_t len = taken == 0 ? 4 : taken;
         if (taken == 0)
             (void)snprintf(piece, sizeof piece, "\\%03o", (unsigned)*s);

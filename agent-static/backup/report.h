@@ -67,4 +67,8 @@ json_t *report_errors_json(struct report *r);
  * do, so that a name can neither forge a line nor drive a terminal. Cut with "…" when it does not fit. */
 void report_printable(const char *path, char *ret, size_t ret_size);
 
+/* The length of the well-formed, printable UTF-8 sequence at s, or 0. Overlong forms, surrogates, controls (C1, too)
+ * and the backslash are not: RFC 3629 §4. */
+size_t report_utf8_length(const unsigned char *s);
+
 #endif

@@ -34,6 +34,7 @@ struct snapshot_options { /* what it points to must outlive the snapshot */
     const struct pipeline_source *sources; /* in any order; none inside another */
     size_t source_count;
     struct report *report;
+    const struct clock *clock; /* that stamps files, not one raised to a floor; NULL: the system's */
 };
 
 struct snapshot;

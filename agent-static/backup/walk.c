@@ -1,70 +1,43 @@
 #include "backup/walk.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <fnmatch.h>
-#include <limits.h>
 #include <linux/magic.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "backup/names.h"
+
 enum {
-    BATCH_BYTES = 256 * 1024, /* of names read from one directory at a time, while the budget lasts */
-    KEEP_SHALLOW = 8,         /* levels whose descriptor stays open: these first ones, */
-    KEEP_DEEP = 24,           /* and these last ones */
-    OPEN_MAX_LEVELS = 400,    /* half-read huge directories inside each other */
+    KEEP_SHALLOW = 8, /* levels whose descriptor stays open: these first ones, */
+    KEEP_DEEP = 24,   /* and these last ones */
 };
 
 /* One directory on the way down. */
 struct level {
-    DIR *dir; /* NULL: descriptor closed for now */
+    int fd; /* -1: closed for now */
     dev_t dev;
     ino_t ino;
-    size_t path_len;    /* of the directory's own path */
-    bool complete;      /* every name has been read */
-    char *names;        /* the batch: NUL-terminated names after each other */
-    const char **order; /* sorted */
-    size_t cost;        /* of both, out of WALK_NAMES_BUDGET */
-    size_t count, next;
+    size_t path_len; /* of the directory's own path */
+    struct names names;
 };
 
 struct walk {
     const struct walk_options *options;
     const struct walk_visitor *visitor;
+    struct names_pool *names;
     char *path;
     size_t path_size;
     size_t source_len;
+    dev_t source_dev;
     struct level *levels;
     size_t depth, levels_size;
-    size_t open_levels;
-    size_t names_used; /* of WALK_NAMES_BUDGET */
 };
 
 /* --- what to leave out ------------------------------------------------------------------------------------------- */
-
-static bool pattern_matches(const char *pattern, const char *path, size_t source_len)
-{
-    const char *slash = strrchr(path, '/');
-    if (strchr(pattern, '/') == NULL)
-        return fnmatch(pattern, slash == NULL ? path : slash + 1, 0) == 0;
-    if (pattern[0] == '/')
-        return fnmatch(pattern, path, FNM_PATHNAME) == 0;
-    const char *below = path + source_len;
-    return fnmatch(pattern, below[0] == '/' ? below + 1 : below, FNM_PATHNAME) == 0;
-}
-
-bool walk_excluded(const struct walk_options *options, const char *path, size_t source_len)
-{
-    for (size_t i = 0; i < options->exclude_count; i++)
-        if (pattern_matches(options->excludes[i], path, source_len))
-            return true;
-    return false;
-}
 
 /* File systems that the kernel makes up: reading them is pointless at best. */
 static bool is_kernel_fs(int fd)
@@ -83,209 +56,200 @@ static bool is_kernel_fs(int fd)
     return false;
 }
 
-/* --- names of a directory ---------------------------------------------------------------------------------------- */
-
-static void batch_free(struct walk *w, struct level *level)
+static bool read_signature(int dir_fd, const char *name)
 {
-    w->names_used -= level->cost;
-    free(level->names);
-    free(level->order);
-    level->names = NULL;
-    level->order = NULL;
-    level->cost = level->count = level->next = 0;
+    static const char signature[] = "Signature: 8a477f597d28d172789f06886806bc55";
+    char have[sizeof signature - 1];
+    int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    ssize_t len = fd < 0 ? -1 : read(fd, have, sizeof have);
+    if (fd >= 0)
+        (void)close(fd);
+    return len == (ssize_t)sizeof have && memcmp(have, signature, sizeof have) == 0;
 }
 
-static int compare_names(const void *a, const void *b)
+static bool has_tag(int dir_fd, const char *name)
 {
-    const char *const *left = a;
-    const char *const *right = b;
-    return strcmp(*left, *right);
+    struct stat st;
+    return name[0] != '\0' && strchr(name, '/') == NULL && fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+           S_ISREG(st.st_mode) && (strcmp(name, "CACHEDIR.TAG") != 0 || read_signature(dir_fd, name));
 }
 
-static int batch_sort(struct level *level, size_t count, struct err *err)
+static bool is_tagged(const struct walk *w, int dir_fd)
 {
-    level->order = malloc((count == 0 ? 1 : count) * sizeof *level->order);
-    if (level->order == NULL)
-        return err_set(err, ERR_NOMEM, "out of memory");
-    const char *name = level->names;
-    for (size_t i = 0; i < count; i++) {
-        level->order[i] = name;
-        name += strlen(name) + 1;
-    }
-    qsort(level->order, count, sizeof *level->order, compare_names);
-    level->count = count;
-    return 0;
+    for (size_t i = 0; i < w->options->skip_tag_count; i++)
+        if (has_tag(dir_fd, w->options->skip_tags[i]))
+            return true;
+    return false;
 }
 
-/* Reads the next names of the directory, as many as the batch and the budget allow, but at least one. */
-static int batch_read(struct walk *w, struct level *level, const char *path, struct err *err)
+/* Why a directory that lies on another file system is not stepped into; NULL: it does not, or may be. */
+static const char *foreign(const struct walk *w, const struct walk_entry *entry)
 {
-    size_t left = w->names_used < WALK_NAMES_BUDGET ? WALK_NAMES_BUDGET - w->names_used : 0;
-    size_t limit = left < BATCH_BYTES ? left : BATCH_BYTES;
-    size_t used = 0, size = 0, count = 0;
-    while (count == 0 || used + count * sizeof *level->order + NAME_MAX + 1 <= limit) {
-        errno = 0;
-        const struct dirent *d = readdir(level->dir);
-        if (d == NULL) {
-            if (errno != 0) {
-                struct err why;
-                (void)err_sys(&why, ERR_IO, "read directory");
-                w->visitor->problem(w->visitor->ctx, path, &why);
-            }
-            level->complete = true;
-            break;
-        }
-        if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
-            continue;
-        size_t len = strlen(d->d_name) + 1;
-        if (used + len > size) {
-            size = size == 0 ? 512 : size * 2;
-            char *more = realloc(level->names, size);
-            if (more == NULL)
-                return err_set(err, ERR_NOMEM, "out of memory");
-            level->names = more;
-        }
-        memcpy(level->names + used, d->d_name, len);
-        used += len;
-        count++;
-    }
-    char *exact = realloc(level->names, used == 0 ? 1 : used); /* small directories are many */
-    if (exact != NULL)
-        level->names = exact;
-    level->cost = used + count * sizeof *level->order;
-    w->names_used += level->cost;
-    return batch_sort(level, count, err);
+    if (w->depth > 0 && w->options->one_file_system && entry->st.st_dev != w->source_dev)
+        return "another file system";
+    if (w->depth > 0 && entry->st.st_dev != w->levels[w->depth - 1].dev && is_kernel_fs(entry->fd))
+        return "a file system of the kernel's";
+    return NULL;
+}
+
+/* Why what is no directory is left out; NULL: it is not. */
+static const char *file_left_out(const struct walk *w, const struct stat *st)
+{
+    if (S_ISSOCK(st->st_mode))
+        return "a socket";
+    if (w->options->one_file_system && w->depth > 0 && st->st_dev != w->source_dev)
+        return "on another file system";
+    if (S_ISREG(st->st_mode) && w->options->max_file_size >= 0 && st->st_size > w->options->max_file_size)
+        return "larger than files may be";
+    return NULL;
+}
+
+static bool is_private(const struct walk *w, const struct stat *st)
+{
+    return w->options->has_private && S_ISDIR(st->st_mode) && st->st_dev == w->options->private_dev &&
+           st->st_ino == w->options->private_ino;
 }
 
 /* --- levels ------------------------------------------------------------------------------------------------------ */
 
-static void level_close(struct walk *w, struct level *level)
+static void level_close(struct level *level)
 {
-    if (level->dir != NULL) {
-        (void)closedir(level->dir);
-        level->dir = NULL;
-        w->open_levels--;
-    }
+    if (level->fd >= 0)
+        (void)close(level->fd);
+    level->fd = -1;
 }
 
 static void level_pop(struct walk *w)
 {
     struct level *level = &w->levels[--w->depth];
-    batch_free(w, level);
-    level_close(w, level);
+    names_free(w->names, &level->names);
+    level_close(level);
 }
 
-static void tell_problem(struct walk *w, const char *fmt, ...) MUSTER_PRINTF(2, 3);
-static void tell_problem(struct walk *w, const char *fmt, ...)
+static int tell_missed(struct walk *w, const struct stat *st, enum report_kind kind, const char *why, struct err *err)
 {
-    char text[120];
-    va_list args;
-    va_start(args, fmt);
-    (void)vsnprintf(text, sizeof text, fmt, args);
-    va_end(args);
-    struct err why;
-    (void)err_set(&why, ERR_IO, "%s", text);
-    w->visitor->problem(w->visitor->ctx, w->path, &why);
+    return w->visitor->missed(w->visitor->ctx, w->path, st, kind, why, err);
 }
 
-static void tell_errno(struct walk *w, const char *what)
+static int tell_errno(struct walk *w, const struct stat *st, const char *what, struct err *err)
 {
     struct err why;
+    bool gone = errno == ENOENT;
     (void)err_sys(&why, ERR_IO, "%s", what);
-    w->visitor->problem(w->visitor->ctx, w->path, &why);
+    return tell_missed(w, st, gone ? REPORT_VANISHED : REPORT_UNREADABLE, gone ? "vanished" : why.msg, err);
 }
 
-/* Takes fd over and steps into it. */
-static int level_push(struct walk *w, int fd, const struct stat *st, struct err *err)
+/* Names of a tagged directory are its tags alone. */
+static int read_tags(struct walk *w, int fd, struct names *ret, struct err *err)
+{
+    const char *found[16];
+    size_t count = 0;
+    for (size_t i = 0; i < w->options->skip_tag_count && count < sizeof found / sizeof found[0]; i++)
+        if (has_tag(fd, w->options->skip_tags[i]))
+            found[count++] = w->options->skip_tags[i];
+    return names_fixed(w->names, found, count, ret, err);
+}
+
+/* A free level; NULL when memory is out. */
+static struct level *level_room(struct walk *w)
 {
     if (w->depth == w->levels_size) {
         size_t size = w->levels_size == 0 ? 64 : w->levels_size * 2;
         struct level *more = realloc(w->levels, size * sizeof *more);
-        if (more == NULL) {
-            (void)close(fd);
-            return err_set(err, ERR_NOMEM, "out of memory");
-        }
+        if (more == NULL)
+            return NULL;
         w->levels = more;
         w->levels_size = size;
     }
-    DIR *dir = w->open_levels < OPEN_MAX_LEVELS ? fdopendir(fd) : NULL;
-    if (dir == NULL) {
-        tell_problem(w, "too many large directories inside each other");
+    return &w->levels[w->depth];
+}
+
+/* Takes fd over and steps into it. */
+static int level_push(struct walk *w, int fd, const struct stat *st, bool tags_only, struct err *err)
+{
+    if (w->depth > 0)
+        names_rest(w->names, &w->levels[w->depth - 1].names);
+    struct level *level = level_room(w);
+    struct names names;
+    int rc = level == NULL ? err_set(err, ERR_NOMEM, "out of memory")
+             : tags_only   ? read_tags(w, fd, &names, err)
+                           : names_read(w->names, fd, &names, err);
+    if (rc != 0) {
         (void)close(fd);
+        return rc;
+    }
+    w->depth++;
+    *level =
+        (struct level){.fd = fd, .dev = st->st_dev, .ino = st->st_ino, .path_len = strlen(w->path), .names = names};
+    if (w->depth > KEEP_SHALLOW + KEEP_DEEP)
+        level_close(&w->levels[w->depth - 1 - KEEP_DEEP]);
+    if (names.trouble == 0)
         return 0;
-    }
-    w->levels[w->depth] = (struct level){.dir = dir, .dev = st->st_dev, .ino = st->st_ino, .path_len = strlen(w->path)};
-    w->open_levels++;
-    struct level *level = &w->levels[w->depth++];
-    int rc = batch_read(w, level, w->path, err);
-    if (w->depth > KEEP_SHALLOW + KEEP_DEEP) {
-        struct level *middle = &w->levels[w->depth - 1 - KEEP_DEEP];
-        if (middle->complete)
-            level_close(w, middle);
-    }
-    return rc;
+    struct err why;
+    errno = names.trouble;
+    (void)err_sys(&why, ERR_IO, "read directory");
+    return w->visitor->incomplete(w->visitor->ctx, w->path, why.msg, err);
 }
 
 /* Opens the parent again from below. A level that has moved away meanwhile is given up, and those above it up to the
- * nearest one that is still open; what was left to read there is a problem each. */
-static void level_reopen(struct walk *w, int child_fd)
+ * nearest one that is still open; what was left to read there is told of each. */
+static int level_reopen(struct walk *w, int child_fd, struct err *err)
 {
     struct level *level = &w->levels[w->depth - 1];
     struct stat st;
     int fd = openat(child_fd, "..", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd >= 0 && fstat(fd, &st) == 0 && st.st_dev == level->dev && st.st_ino == level->ino) {
-        level->dir = fdopendir(fd);
-        if (level->dir != NULL) {
-            w->open_levels++;
-            return;
-        }
+        level->fd = fd;
+        return 0;
     }
     if (fd >= 0)
         (void)close(fd);
-    while (w->depth > 0 && w->levels[w->depth - 1].dir == NULL) {
-        level = &w->levels[w->depth - 1];
-        w->path[level->path_len] = '\0';
-        if (level->next < level->count)
-            tell_problem(w, "the directory was moved while it was read; the rest of it is missing");
+    int rc = 0;
+    while (rc == 0 && w->depth > 0 && w->levels[w->depth - 1].fd < 0) {
+        w->path[w->levels[w->depth - 1].path_len] = '\0';
+        rc = w->visitor->incomplete(w->visitor->ctx, w->path,
+                                    "the directory was moved while it was read; the rest of it is missing", err);
         level_pop(w);
     }
+    return rc;
 }
 
-static void level_leave(struct walk *w)
+static int level_leave(struct walk *w, struct err *err)
 {
-    struct level *level = &w->levels[w->depth - 1];
-    int keep = -1;
-    if (w->depth >= 2 && w->levels[w->depth - 2].dir == NULL)
-        keep = fcntl(dirfd(level->dir), F_DUPFD_CLOEXEC, 0);
+    int fd = w->levels[w->depth - 1].fd;
+    w->levels[w->depth - 1].fd = -1;
     level_pop(w);
-    if (w->depth > 0 && w->levels[w->depth - 1].dir == NULL)
-        level_reopen(w, keep);
-    if (keep >= 0)
-        (void)close(keep);
+    int rc = w->depth > 0 && w->levels[w->depth - 1].fd < 0 ? level_reopen(w, fd, err) : 0;
+    (void)close(fd);
+    return rc;
 }
 
 /* --- entries ----------------------------------------------------------------------------------------------------- */
 
-/* w->path becomes the directory's path and name. False, and told, when that is too long. */
-static bool path_append(struct walk *w, size_t dir_len, const char *name)
+/* w->path becomes the directory's path and name, which is *ret_name. *ret_name is NULL, and it is told, when that is
+ * too long. */
+static int path_append(struct walk *w, size_t dir_len, const char *name, const char **ret_name, struct err *err)
 {
     size_t len = strlen(name);
     bool slash = dir_len > 0 && w->path[dir_len - 1] != '/';
     w->path[dir_len] = '\0';
     if (dir_len + slash + len + 1 > w->path_size) {
         size_t size = w->path_size * 2;
-        char *more = size <= WALK_PATH_MAX ? realloc(w->path, size) : NULL;
-        if (more == NULL) {
-            tell_problem(w, "what lies below has too long a path");
-            return false;
+        if (size > WALK_PATH_MAX) {
+            *ret_name = NULL;
+            return w->visitor->incomplete(w->visitor->ctx, w->path, "what lies below has too long a path", err);
         }
+        char *more = realloc(w->path, size);
+        if (more == NULL)
+            return err_set(err, ERR_NOMEM, "out of memory");
         w->path = more;
         w->path_size = size;
     }
     if (slash)
         w->path[dir_len++] = '/';
     memcpy(w->path + dir_len, name, len + 1);
-    return true;
+    *ret_name = w->path + dir_len;
+    return 0;
 }
 
 static int open_quietly(int dir_fd, const char *name, int extra)
@@ -297,61 +261,99 @@ static int open_quietly(int dir_fd, const char *name, int extra)
     return fd;
 }
 
-/* Visits what entry names; a directory is then stepped into. entry->st is of fstatat or, with fd, of fstat. */
-static int visit(struct walk *w, struct walk_entry *entry, struct err *err)
+int walk_open(struct walk_entry *entry, struct err *err)
 {
-    bool directory = S_ISDIR(entry->st.st_mode);
-    if (directory && w->options->has_private && entry->st.st_dev == w->options->private_dev &&
-        entry->st.st_ino == w->options->private_ino) {
-        (void)close(entry->fd);
-        return 0;
+    char link[40];
+    struct stat st;
+    mode_t type = entry->st.st_mode & S_IFMT;
+    (void)snprintf(link, sizeof link, "/proc/self/fd/%d", entry->dir_fd);
+    int fd = entry->name[0] == '\0' ? open(link, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+                                    : open_quietly(entry->dir_fd, entry->name, type == S_IFDIR ? O_DIRECTORY : 0);
+    if (fd < 0 || fstat(fd, &st) != 0) {
+        int rc = errno == ENOENT ? ERR_NOT_FOUND : ERR_IO;
+        (void)err_sys(err, rc, "open");
+        if (fd >= 0)
+            (void)close(fd);
+        return rc;
     }
-    bool crossing = directory && w->depth > 0 && entry->st.st_dev != w->levels[w->depth - 1].dev;
-    if (crossing && is_kernel_fs(entry->fd)) {
-        if (w->visitor->skipped != NULL)
-            w->visitor->skipped(w->visitor->ctx, w->path);
-        (void)close(entry->fd);
-        return 0;
+    if ((st.st_mode & S_IFMT) != type) {
+        (void)close(fd);
+        return err_set(err, ERR_IO, "was replaced by something else while it was opened");
     }
-    entry->path = w->path;
+    entry->fd = fd;
+    entry->st = st;
+    return 0;
+}
+
+static int visit_file(struct walk *w, struct walk_entry *entry, struct err *err)
+{
+    const char *why = file_left_out(w, &entry->st);
+    if (why != NULL)
+        return tell_missed(w, &entry->st, REPORT_SKIPPED, why, err);
     int rc = w->visitor->visit(w->visitor->ctx, entry, err);
-    if (rc == 0 && directory)
-        return level_push(w, entry->fd, &entry->st, err);
     if (entry->fd >= 0)
         (void)close(entry->fd);
     return rc;
 }
 
+static int visit_directory(struct walk *w, struct walk_entry *entry, struct err *err)
+{
+    struct err why;
+    const struct stat before = entry->st;
+    int rc = walk_open(entry, &why);
+    if (rc != 0)
+        return tell_missed(w, &before, rc == ERR_NOT_FOUND ? REPORT_VANISHED : REPORT_UNREADABLE,
+                           rc == ERR_NOT_FOUND ? "vanished" : why.msg, err);
+    if (is_private(w, &entry->st)) {
+        (void)close(entry->fd);
+        return 0;
+    }
+    entry->left_out = foreign(w, entry);
+    bool tagged = entry->left_out == NULL && is_tagged(w, entry->fd);
+    if (tagged)
+        entry->left_out = "tagged as not to be backed up";
+    rc = w->visitor->visit(w->visitor->ctx, entry, err);
+    if (rc == 0 && (entry->left_out == NULL || tagged))
+        return level_push(w, entry->fd, &entry->st, tagged, err);
+    (void)close(entry->fd);
+    return rc;
+}
+
+static int visit(struct walk *w, struct walk_entry *entry, struct err *err)
+{
+    entry->path = w->path;
+    if (w->options->reserved != NULL && strcmp(w->path, w->options->reserved) == 0)
+        return tell_missed(w, &entry->st, REPORT_SKIPPED, "its path is one that archives use themselves", err);
+    return S_ISDIR(entry->st.st_mode) ? visit_directory(w, entry, err) : visit_file(w, entry, err);
+}
+
+/* Whether the name is that of the entry before: a directory that changes while it is read may give one twice. */
+static bool is_repeated(const struct walk *w, size_t dir_len, const char *name)
+{
+    size_t len = strlen(name);
+    const char *before = w->path + dir_len;
+    if (*before == '/')
+        before++;
+    return strncmp(before, name, len) == 0 && (before[len] == '\0' || before[len] == '/');
+}
+
 static int visit_name(struct walk *w, const char *name, struct err *err)
 {
     struct level *level = &w->levels[w->depth - 1];
-    struct walk_entry entry = {.dir_fd = dirfd(level->dir), .name = name, .fd = -1};
-    if (!path_append(w, level->path_len, name) || walk_excluded(w->options, w->path, w->source_len))
+    if (is_repeated(w, level->path_len, name))
         return 0;
-    if (fstatat(entry.dir_fd, name, &entry.st, AT_SYMLINK_NOFOLLOW) != 0) {
-        tell_errno(w, errno == ENOENT ? "vanished" : "look at");
+    struct walk_entry entry = {.dir_fd = level->fd, .fd = -1};
+    int rc = path_append(w, level->path_len, name, &entry.name, err);
+    if (rc != 0 || entry.name == NULL)
+        return rc;
+    bool as_file = excludes_match(w->options->excludes, w->path, w->source_len, false);
+    bool as_directory = excludes_match(w->options->excludes, w->path, w->source_len, true);
+    if (as_file && as_directory) /* not even looked at: it may be a mount that hangs */
         return 0;
-    }
-    if (S_ISSOCK(entry.st.st_mode)) {
-        if (w->visitor->skipped != NULL)
-            w->visitor->skipped(w->visitor->ctx, w->path);
+    if (fstatat(entry.dir_fd, entry.name, &entry.st, AT_SYMLINK_NOFOLLOW) != 0)
+        return tell_errno(w, NULL, "look at", err);
+    if (S_ISDIR(entry.st.st_mode) ? as_directory : as_file)
         return 0;
-    }
-    mode_t type = entry.st.st_mode & S_IFMT;
-    if (type == S_IFREG || type == S_IFDIR) {
-        entry.fd = open_quietly(entry.dir_fd, name, type == S_IFDIR ? O_DIRECTORY : 0);
-        if (entry.fd < 0 || fstat(entry.fd, &entry.st) != 0) {
-            tell_errno(w, errno == ENOENT ? "vanished" : "open");
-            if (entry.fd >= 0)
-                (void)close(entry.fd);
-            return 0;
-        }
-        if ((entry.st.st_mode & S_IFMT) != type) {
-            tell_problem(w, "was replaced by something else while it was opened");
-            (void)close(entry.fd);
-            return 0;
-        }
-    }
     return visit(w, &entry, err);
 }
 
@@ -359,18 +361,11 @@ static int visit_name(struct walk *w, const char *name, struct err *err)
 static int visit_source(struct walk *w, int fd, struct err *err)
 {
     struct walk_entry entry = {.dir_fd = fd, .name = "", .fd = -1};
-    char link[40];
-    (void)snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     if (fstat(fd, &entry.st) != 0)
-        return err_sys(err, ERR_IO, "look at");
-    if (S_ISDIR(entry.st.st_mode))
-        entry.fd = open_quietly(fd, ".", O_DIRECTORY);
-    else if (S_ISREG(entry.st.st_mode))
-        entry.fd = open(link, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    else
-        return err_set(err, ERR_INVALID, "is neither a directory nor a file");
-    if (entry.fd < 0)
-        return err_sys(err, ERR_IO, "open");
+        return tell_errno(w, NULL, "look at", err);
+    w->source_dev = entry.st.st_dev;
+    if (!S_ISDIR(entry.st.st_mode) && !S_ISREG(entry.st.st_mode))
+        return tell_missed(w, &entry.st, REPORT_UNREADABLE, "is neither a directory nor a file", err);
     return visit(w, &entry, err);
 }
 
@@ -380,16 +375,10 @@ static int walk_levels(struct walk *w, struct err *err)
     while (rc == 0 && w->depth > 0) {
         if (w->visitor->stopped != NULL && w->visitor->stopped(w->visitor->ctx))
             return err_set(err, ERR_CONFLICT, "stopped");
-        struct level *level = &w->levels[w->depth - 1];
-        if (level->next < level->count) {
-            rc = visit_name(w, level->order[level->next++], err);
-        } else if (!level->complete) {
-            batch_free(w, level);
-            w->path[level->path_len] = '\0';
-            rc = batch_read(w, level, w->path, err);
-        } else {
-            level_leave(w);
-        }
+        const char *name;
+        rc = names_next(w->names, &w->levels[w->depth - 1].names, &name, err);
+        if (rc == 0)
+            rc = name != NULL ? visit_name(w, name, err) : level_leave(w, err);
     }
     return rc;
 }
@@ -398,18 +387,23 @@ int walk_source(const struct walk_options *options, int fd, const char *path, co
                 struct err *err)
 {
     size_t len = strlen(path);
-    struct walk w = {.options = options, .visitor = visitor, .source_len = len};
-    w.path_size = len + 4096;
+    struct walk w = {.options = options, .visitor = visitor, .source_len = len, .path_size = len + 4096};
+    int rc = names_pool_new(options->spool_dir, &w.names, err);
+    if (rc != 0)
+        return rc;
     w.path = malloc(w.path_size);
-    if (w.path == NULL)
+    if (w.path == NULL) {
+        names_pool_free(w.names);
         return err_set(err, ERR_NOMEM, "out of memory");
+    }
     memcpy(w.path, path, len + 1);
-    int rc = visit_source(&w, fd, err);
+    rc = visit_source(&w, fd, err);
     if (rc == 0)
         rc = walk_levels(&w, err);
     while (w.depth > 0)
         level_pop(&w);
     free(w.levels);
+    names_pool_free(w.names);
     free(w.path);
     return rc;
 }
