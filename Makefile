@@ -278,9 +278,10 @@ $(BUILD)/fakes/%/muster-agent: tests/agent/agent_steps.c $(patsubst %.c,$(BUILD)
 	$(call step,LINK,$@)
 	$(Q)$(FAKE_CC) -UMUSTER_VERSION -DMUSTER_VERSION='"$*"' -o $@ agent-static/version.c $< $(filter %.o,$^) $(AGENT_LIBS)
 
-# The steps of an update one by one, for tests/agent.
+# The steps of an update one by one, and what a backup stores, for tests/agent.
 UPDATE_DRIVER := $(BUILD)/$(NATIVE)/tests/update_driver
-$(UPDATE_DRIVER): $(BUILD)/$(NATIVE)/tests/agent/update_driver.o $(BUILD)/$(NATIVE)/libagent.a
+SNAPSHOT_DRIVER := $(BUILD)/$(NATIVE)/tests/snapshot_driver
+$(UPDATE_DRIVER) $(SNAPSHOT_DRIVER): $(BUILD)/$(NATIVE)/tests/%: $(BUILD)/$(NATIVE)/tests/agent/%.o $(BUILD)/$(NATIVE)/libagent.a
 	$(call step,LINK,$@)
 	$(Q)$(DEPS)/$(NATIVE)/bin/muster-cc $(AGENT_LDFLAGS) $(LDFLAGS_COMMON) -o $@ $^ $(AGENT_LIBS)
 
@@ -353,7 +354,7 @@ deps-test: deps-run ## install what the tests take
 build-test: deps-test
 	@[ -e $(DEPS)/$(NATIVE)/.done ] || echo "building the agent's libraries; this takes a few minutes, once"
 	@$(MAKE) --no-print-directory -j$$(nproc) agent-native
-	@$(MAKE) --no-print-directory -j$$(nproc) agents $(BUILD)/muster-app $(BUILD)/www unit-programs $(UPDATE_DRIVER) $(AGE_DRIVER) \
+	@$(MAKE) --no-print-directory -j$$(nproc) agents $(BUILD)/muster-app $(BUILD)/www unit-programs $(UPDATE_DRIVER) $(AGE_DRIVER) $(SNAPSHOT_DRIVER) \
 	    $(STORE_DRIVER) $(FAKES) $(TEST_RELEASES) tuf-client $(WEB_TEST_DEPS)
 
 unit-programs: $(UNIT_PROGRAMS) $(AGENT_UNIT_PROGRAMS)
@@ -361,7 +362,7 @@ unit: unit-programs ## run the unit tests
 	@tests/run unit
 api: $(STORE_DRIVER) $(BUILD)/muster-app $(BUILD)/www ## run the tests of the API
 	@tests/run api
-agent: agents tuf-client $(UPDATE_DRIVER) $(AGE_DRIVER) $(FAKES) $(BUILD)/muster-app $(BUILD)/www $(TEST_RELEASES) ## run the tests of the agent
+agent: agents tuf-client $(UPDATE_DRIVER) $(AGE_DRIVER) $(SNAPSHOT_DRIVER) $(FAKES) $(BUILD)/muster-app $(BUILD)/www $(TEST_RELEASES) ## run the tests of the agent
 	@tests/run agent
 e2e: agent-native $(STORE_DRIVER) $(BUILD)/muster-app $(BUILD)/www ## run the tests from end to end
 	@tests/run e2e
