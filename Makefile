@@ -316,7 +316,7 @@ $(BUILD)/fuzz/libmuster.a: $(fuzz_OBJ)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 # The agent's TUF client, with a stand-in for the cryptography that random bytes would never come past.
 FUZZ_TUF := fuzz_tuf_meta fuzz_tuf_trust
-$(filter-out %/fuzz_restore %/fuzz_trial $(FUZZ_TUF:%=$(BUILD)/fuzz/%),$(FUZZ_PROGRAMS)): $(BUILD)/fuzz/%: $(BUILD)/fuzz/tests/fuzz/%.o $(BUILD)/fuzz/libmuster.a
+$(filter-out %/fuzz_list %/fuzz_restore %/fuzz_trial $(FUZZ_TUF:%=$(BUILD)/fuzz/%),$(FUZZ_PROGRAMS)): $(BUILD)/fuzz/%: $(BUILD)/fuzz/tests/fuzz/%.o $(BUILD)/fuzz/libmuster.a
 	$(call step,LINK,$@)
 	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(APP_LIBS) $(FUZZ_LIBS)
 $(BUILD)/fuzz/fuzz_patch: FUZZ_LIBS := -lzstd # this machine's
@@ -325,7 +325,7 @@ FUZZ_RESTORE := $(patsubst %.c,$(BUILD)/fuzz/%.o,tests/fuzz/fuzz_restore.c $(COM
                 $(addprefix agent-static/backup/,extract.c disk.c place.c attrs.c report.c progress.c))
 FUZZ_TUF_CORE := $(patsubst %.c,$(BUILD)/fuzz/%.o,tests/fuzz/tuf_standin.c $(COMMON_SRC) \
                  $(filter-out %/tuf_crypto.c,$(wildcard agent-static/tuf/tuf_*.c)))
-$(BUILD)/fuzz/agent-static/%.o $(addprefix $(BUILD)/fuzz/tests/fuzz/,fuzz_restore.o fuzz_trial.o tuf_standin.o $(FUZZ_TUF:%=%.o)): \
+$(BUILD)/fuzz/agent-static/%.o $(addprefix $(BUILD)/fuzz/tests/fuzz/,fuzz_list.o fuzz_restore.o fuzz_trial.o tuf_standin.o $(FUZZ_TUF:%=%.o)): \
     APP_CPPFLAGS = $(AGENT_CPPFLAGS)
 $(FUZZ_TUF:%=$(BUILD)/fuzz/%): $(BUILD)/fuzz/%: $(BUILD)/fuzz/tests/fuzz/%.o $(FUZZ_TUF_CORE)
 	$(call step,LINK,$@)
@@ -333,6 +333,11 @@ $(FUZZ_TUF:%=$(BUILD)/fuzz/%): $(BUILD)/fuzz/%: $(BUILD)/fuzz/tests/fuzz/%.o $(F
 $(BUILD)/fuzz/fuzz_restore: $(FUZZ_RESTORE)
 	$(call step,LINK,$@)
 	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^ -larchive -ljansson -lpthread
+FUZZ_LIST := $(patsubst %.c,$(BUILD)/fuzz/%.o,tests/fuzz/fuzz_list.c $(COMMON_SRC) \
+             $(addprefix agent-static/backup/,list.c list_write.c index.c compress.c report.c))
+$(BUILD)/fuzz/fuzz_list: $(FUZZ_LIST)
+	$(call step,LINK,$@)
+	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^ -lzstd -lz -ljansson -lpthread
 FUZZ_TRIAL := $(patsubst %.c,$(BUILD)/fuzz/%.o,tests/fuzz/fuzz_trial.c $(COMMON_SRC) \
               agent-static/launcher/state.c agent-static/update/swap_text.c)
 $(BUILD)/fuzz/fuzz_trial: $(FUZZ_TRIAL)

@@ -10,6 +10,7 @@
  *   status.json       for `muster-agent status`
  *   agent.lock        held by the process that polls
  *   events/           the write-ahead log of events
+ *   lists/            what the tree held at the last run of each backup config
  *   run/              a file per backup under way, locked while it runs
  *   update/           the pinned TUF root, and how far updates and roll-outs are
  *   restore/          the default RESTORE_ROOTS */

@@ -23,15 +23,10 @@ static void add_path(const char *path, struct buf *ret)
     }
 }
 
-static int64_t milliseconds(const struct timespec *t)
-{
-    return t->tv_sec * 1000 + t->tv_nsec / 1000000;
-}
-
 void index_line(const struct list_entry *e, struct buf *ret)
 {
     static const char outcomes[LIST_OUTCOMES] = {'-', 'c', 'u', 'v', 's'};
-    buf_addf(ret, "%c %c %" PRIu64 " %" PRId64 " ", e->type, outcomes[e->outcome], e->size, milliseconds(&e->mtime));
+    buf_addf(ret, "%c %c %" PRIu64 " %" PRId64 " ", e->type, outcomes[e->outcome], e->size, list_time_ms(&e->mtime));
     if (e->seq < 0)
         buf_adds(ret, "- ");
     else

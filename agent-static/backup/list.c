@@ -66,6 +66,14 @@ bool list_entry_counts(const struct list_entry *e)
     return e->outcome != LIST_VANISHED && (e->outcome != LIST_SKIPPED || e->seq >= 0);
 }
 
+int64_t list_time_ms(const struct timespec *t)
+{
+    const int64_t last = (int64_t)1 << 53;
+    if (t->tv_sec >= last / 1000)
+        return last;
+    return t->tv_sec <= -last / 1000 ? -last : (int64_t)t->tv_sec * 1000 + t->tv_nsec / 1000000;
+}
+
 /* --- bytes ------------------------------------------------------------------------------------------------------- */
 
 static int damaged(const char *what, struct err *err)

@@ -49,6 +49,9 @@ void list_entry_stat(struct list_entry *e, const struct stat *st);
 
 bool list_entry_counts(const struct list_entry *e);
 
+/* Unix milliseconds, rounded down; times that no calendar knows become the last that others can count to, 2^53. */
+int64_t list_time_ms(const struct timespec *t);
+
 /* --- reading */
 
 struct list;

@@ -119,11 +119,6 @@ static int advance(struct merge *m, const char *path, const struct list_entry **
 
 /* --- what the walk comes to -------------------------------------------------------------------------------------- */
 
-static int64_t milliseconds(const struct timespec *t)
-{
-    return (int64_t)t->tv_sec * 1000 + t->tv_nsec / 1000000;
-}
-
 static bool same_time(const struct timespec *a, const struct timespec *b)
 {
     return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
@@ -133,8 +128,8 @@ static bool same_time(const struct timespec *a, const struct timespec *b)
  * nothing. */
 static bool settled(const struct merge *m, const struct list_entry *e)
 {
-    int64_t modified = milliseconds(&e->mtime);
-    return milliseconds(&e->ctime) < m->settled_ms &&
+    int64_t modified = list_time_ms(&e->mtime);
+    return list_time_ms(&e->ctime) < m->settled_ms &&
            (modified < m->settled_ms || modified > m->options.now_ms + MERGE_TICK_MS);
 }
 

@@ -99,7 +99,7 @@ static const char *file_left_out(const struct walk *w, const struct stat *st)
         return "a socket";
     if (w->options->one_file_system && w->depth > 0 && st->st_dev != w->source_dev)
         return "on another file system";
-    if (S_ISREG(st->st_mode) && w->options->max_file_size >= 0 && st->st_size > w->options->max_file_size)
+    if (S_ISREG(st->st_mode) && w->options->max_file_size > 0 && st->st_size > w->options->max_file_size)
         return "larger than files may be";
     return NULL;
 }

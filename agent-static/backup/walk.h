@@ -49,7 +49,7 @@ struct walk_options {
     const char *spool_dir;           /* for temporary files; NULL: there must be no large directories */
     const struct excludes *excludes; /* NULL: none */
     bool one_file_system;
-    int64_t max_file_size; /* larger files are left out; below 0: none is */
+    int64_t max_file_size; /* larger files are left out; 0 or less: none is */
     /* A directory that holds a regular file of such a name is left out but for itself and that file. CACHEDIR.TAG must
      * have its signature, as in the Cache Directory Tagging Specification. */
     const char *const *skip_tags;

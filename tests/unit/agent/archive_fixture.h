@@ -19,8 +19,10 @@ struct packed {
     char room[PACK_ROOM];
     size_t given; /* to the reader so far */
     struct archive_out *out;
-    /* Called before each file is stored; NULL: nothing. */
+    const char *path; /* of the file that is being stored */
+    /* Called when the first bytes of a file, those of its header, come out; NULL: nothing. */
     void (*before)(const char *path);
+    void (*added)(const char *path, const struct archive_added *added);
 };
 
 static inline int packed_room(void *ctx, void **ret, size_t *ret_len, struct err *err)
@@ -36,20 +38,35 @@ static inline void packed_filled(void *ctx, size_t len)
 {
     struct packed *p = ctx;
     buf_add(&p->archive, p->room, len);
+    if (p->before != NULL && p->path != NULL)
+        p->before(p->path);
+    p->path = NULL;
 }
 
-static inline int packed_visit(void *ctx, const struct walk_entry *entry, struct err *err)
+static inline int packed_visit(void *ctx, struct walk_entry *entry, struct err *err)
 {
     struct packed *p = ctx;
-    if (p->before != NULL)
-        p->before(entry->path);
-    return archive_out_add(p->out, entry, err);
+    struct archive_added added;
+    p->path = entry->path;
+    int rc = archive_out_add(p->out, entry, &added, err);
+    if (rc == 0 && p->added != NULL)
+        p->added(entry->path, &added);
+    return rc;
 }
 
-static inline void packed_problem(void *ctx, const char *path, const struct err *err)
+static inline int packed_missed(void *ctx, const char *path, const struct stat *st, enum report_kind kind,
+                                const char *why, struct err *err)
 {
     struct packed *p = ctx;
-    report_problem(&p->report, path, "%s", err->msg);
+    (void)st;
+    (void)err;
+    report_outcome(&p->report, path, kind, "%s", why);
+    return 0;
+}
+
+static inline int packed_incomplete(void *ctx, const char *path, const char *why, struct err *err)
+{
+    return packed_missed(ctx, path, NULL, REPORT_UNREADABLE, why, err);
 }
 
 static inline int pack_with(struct packed *p, const char *path, const struct walk_options *walk,
@@ -65,7 +82,8 @@ static inline int pack_with(struct packed *p, const char *path, const struct wal
         .receiver = {.room = packed_room, .filled = packed_filled, .ctx = p},
         .report = &p->report,
     };
-    const struct walk_visitor visitor = {.visit = packed_visit, .problem = packed_problem, .ctx = p};
+    const struct walk_visitor visitor = {
+        .visit = packed_visit, .missed = packed_missed, .incomplete = packed_incomplete, .ctx = p};
     int rc = archive_out_new(&options, &p->out, err);
     int fd = open(path, O_PATH | O_CLOEXEC);
     if (rc == 0)

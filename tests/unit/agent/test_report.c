@@ -66,6 +66,37 @@ static void every_problem_is_counted_but_only_the_first_are_kept(void **state)
     report_done(&r);
 }
 
+static const char *kind(const json_t *errors, size_t index)
+{
+    return json_string_value(json_object_get(json_array_get(errors, index), "kind"));
+}
+
+static void what_is_left_out_on_purpose_is_told_and_is_no_problem(void **state)
+{
+    (void)state;
+    struct report r;
+    report_init(&r);
+    for (int i = 0; i < REPORT_SKIPPED_MAX + 5; i++)
+        report_outcome(&r, "/socket", REPORT_SKIPPED, "a socket");
+    report_outcome(&r, "/a", REPORT_UNREADABLE, "error %d", 5);
+    report_outcome(&r, "/b", REPORT_VANISHED, "vanished");
+    report_outcome(&r, "/c", REPORT_CHANGED, "changed");
+    report_problem(&r, "/d", "else");
+    json_t *errors = report_errors_json(&r);
+    assert_int_equal(report_problems(&r), 4);
+    assert_int_equal(report_count(&r, REPORT_SKIPPED), REPORT_SKIPPED_MAX + 5);
+    assert_int_equal(report_count(&r, REPORT_CHANGED), 1);
+    assert_int_equal(atomic_load(&r.skipped), REPORT_SKIPPED_MAX + 5);
+    assert_int_equal(json_array_size(errors), 4 + REPORT_SKIPPED_MAX);
+    assert_string_equal(kind(errors, 0), "unreadable");
+    assert_string_equal(kind(errors, 1), "vanished");
+    assert_string_equal(kind(errors, 2), "changed");
+    assert_string_equal(kind(errors, 3), "other");
+    assert_string_equal(kind(errors, 4), "skipped");
+    json_decref(errors);
+    report_done(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -75,6 +106,7 @@ int main(void)
         cmocka_unit_test(overlong_forms_surrogates_and_c1_controls_are_escaped),
         cmocka_unit_test(a_long_name_is_cut_between_characters),
         cmocka_unit_test(every_problem_is_counted_but_only_the_first_are_kept),
+        cmocka_unit_test(what_is_left_out_on_purpose_is_told_and_is_no_problem),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
