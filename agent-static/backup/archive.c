@@ -374,7 +374,10 @@ int archive_out_add_link(struct archive_out *a, const char *path, const struct h
     archive_entry_copy_hardlink(a->entry, link->path);
     archive_entry_set_size(a->entry, 0);
     int rc = write_header(a, &stored, err);
-    return rc == 0 && stored ? finish_entry(a, err) : rc;
+    if (rc != 0 || !stored)
+        return rc;
+    atomic_fetch_add_explicit(&a->options.report->files, 1, memory_order_relaxed);
+    return finish_entry(a, err);
 }
 
 int archive_out_begin(struct archive_out *a, const char *path, int64_t size, int64_t now_ms, struct err *err)

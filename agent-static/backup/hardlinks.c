@@ -102,14 +102,6 @@ const char *hardlinks_find(struct hardlinks *h, const struct stat *st)
     return NULL;
 }
 
-bool hardlinks_known(const struct hardlinks *h, const struct stat *st)
-{
-    for (const struct link_node *n = h->buckets[bucket_of(st->st_ino)]; n != NULL; n = n->next)
-        if (n->ino == st->st_ino && n->dev == st->st_dev)
-            return true;
-    return false;
-}
-
 bool hardlinks_like(const struct hardlinks *h, ino_t ino, const struct timespec *changed, struct hardlink *ret)
 {
     for (const struct link_node *n = h->buckets[bucket_of(ino)]; n != NULL; n = n->next) {

@@ -28,9 +28,6 @@ bool hardlinks_add(struct hardlinks *h, const struct stat *st, const char *path)
  * of its names seen. */
 const char *hardlinks_find(struct hardlinks *h, const struct stat *st);
 
-/* Whether st was stored and more of its names may come. Counts nothing. */
-bool hardlinks_known(const struct hardlinks *h, const struct stat *st);
-
 /* Finds a stored file of which not all names were seen, by its inode's number and the time of its last change. Counts
  * nothing. */
 bool hardlinks_like(const struct hardlinks *h, ino_t ino, const struct timespec *changed, struct hardlink *ret);

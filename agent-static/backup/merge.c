@@ -202,9 +202,7 @@ static int on_entry(void *ctx, struct walk_entry *entry, struct err *err)
         report_outcome(m->options.report, entry->path, REPORT_SKIPPED, "%s", entry->left_out);
     }
     list_entry_stat(&e, &entry->st);
-    bool linked =
-        entry->st.st_nlink > 1 && e.type != 'd' && hardlinks_known(archive_out_links(m->options.archive), &entry->st);
-    rc = unchanged(m, base, &e) && !linked ? keep(m, base, &e, err) : store(m, base, entry, &e, err);
+    rc = unchanged(m, base, &e) ? keep(m, base, &e, err) : store(m, base, entry, &e, err);
     return rc == 0 && base != NULL ? consume(m, err) : rc;
 }
 

@@ -3,7 +3,7 @@
  * A file is taken for unchanged when its type, size, modification time, change time and inode are those of the list,
  * when nothing was wrong with it then, and when its times are older than the start of that run by MERGE_TICK_MS: a file
  * that is written twice within one tick of its file system's clock looks the same both times. A clock that was set back
- * since counts as the earlier of the two times. All names of a file with several are stored when one is.
+ * since counts as the earlier of the two times.
  *
  * What cannot be looked at is not gone: what the list has below a directory that cannot be read stays in the list, in
  * doubt. What the list has below something that is a directory no more needs no mention: whoever puts that in place of

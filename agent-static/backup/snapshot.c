@@ -16,27 +16,28 @@
 #include "backup/walk.h"
 #include "common/file.h"
 
-enum { NEW_SUFFIX_SIZE = sizeof ".new" };
+enum { SUFFIX_SIZE = 8 };
 
 struct snapshot {
     struct snapshot_options options;
     const struct clock *clock;
-    const struct pipeline_source **sources; /* in the order of paths */
+    struct pipeline_source *sources; /* in the order of paths */
     struct excludes *excludes;
     struct list *base;    /* NULL: none that can be trusted */
     struct list *written; /* of this run, once the archive is complete */
     char dir[PATH_MAX];   /* of the lists */
     char path[PATH_MAX];
-    char new_path[PATH_MAX + NEW_SUFFIX_SIZE];
+    char new_path[PATH_MAX + SUFFIX_SIZE];
+    char links_path[PATH_MAX + SUFFIX_SIZE];
 };
 
 /* --- opening ----------------------------------------------------------------------------------------------------- */
 
 static int compare_sources(const void *a, const void *b)
 {
-    const struct pipeline_source *const *left = a;
-    const struct pipeline_source *const *right = b;
-    return path_compare((*left)->path, (*right)->path);
+    const struct pipeline_source *left = a;
+    const struct pipeline_source *right = b;
+    return path_compare(left->path, right->path);
 }
 
 static int sort_sources(struct snapshot *s, struct err *err)
@@ -46,7 +47,7 @@ static int sort_sources(struct snapshot *s, struct err *err)
     if (s->sources == NULL)
         return err_set(err, ERR_NOMEM, "out of memory");
     for (size_t i = 0; i < count; i++)
-        s->sources[i] = &s->options.sources[i];
+        s->sources[i] = s->options.sources[i];
     qsort(s->sources, count, sizeof *s->sources, compare_sources);
     return 0;
 }
@@ -63,8 +64,10 @@ static int set_paths(struct snapshot *s, struct err *err)
         rc = agent_state_path(s->options.agent, name, s->path, err);
     if (rc == 0)
         rc = file_mkdirs(s->dir, 0700, err);
-    if (rc == 0)
+    if (rc == 0) {
         (void)snprintf(s->new_path, sizeof s->new_path, "%s.new", s->path);
+        (void)snprintf(s->links_path, sizeof s->links_path, "%s.links", s->path);
+    }
     return rc;
 }
 
@@ -100,6 +103,8 @@ void snapshot_free(struct snapshot *s)
         return;
     if (s->new_path[0] != '\0')
         (void)unlink(s->new_path);
+    if (s->links_path[0] != '\0')
+        (void)unlink(s->links_path);
     list_close(s->base);
     list_close(s->written);
     excludes_free(s->excludes);
@@ -162,29 +167,78 @@ static int walk_sources(struct writing *w, struct err *err)
     const struct walk_visitor visitor = merge_visitor(w->merge);
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < w->snapshot->options.source_count; i++) {
-        const struct pipeline_source *source = w->snapshot->sources[i];
+        const struct pipeline_source *source = &w->snapshot->sources[i];
         rc = source->fd < 0 ? merge_source_lost(w->merge, source->path, err)
                             : walk_source(&options, source->fd, source->path, &visitor, err);
     }
     return rc == 0 ? merge_finish(w->merge, err) : rc;
 }
 
-/* Files with several names of which some were stored and others were not, because they came first and were as before:
- * those are stored now, as further names. */
-static int add_late_links(struct writing *w, struct err *err)
+static int create_list(const struct writing *w, const char *path, struct list_writer **ret, struct err *err)
 {
-    const struct hardlinks *links = archive_out_links(w->archive);
+    struct list_head head = {.chain_seq = w->run->chain_seq, .start_ms = w->start_ms};
+    (void)snprintf(head.config_id, sizeof head.config_id, "%s", w->snapshot->options.config->id);
+    (void)snprintf(head.run_id, sizeof head.run_id, "%s", w->run->run_id);
+    return list_create(path, &head, ret, err);
+}
+
+static int open_written(struct snapshot *s, struct err *err)
+{
+    list_close(s->written);
+    s->written = NULL;
+    return list_open(s->new_path, s->options.config->id, &s->written, err);
+}
+
+/* Whether it is one more name of a file that this run stored under another, which was not stored itself since nothing
+ * about it has changed: the other one is new, in a directory that was renamed. */
+static bool is_late_link(const struct writing *w, const struct list_entry *e, struct hardlink *ret)
+{
+    return e->seq >= 0 && e->seq < (int64_t)w->run->chain_seq && e->type != 'd' && e->outcome == LIST_FINE &&
+           hardlinks_like(archive_out_links(w->archive), e->ino, &e->ctime, ret);
+}
+
+/* Says whether there are such, or, with a list to write, stores them and writes it anew. */
+static int each_late_link(struct writing *w, struct list_writer *list, bool *ret_any, struct err *err)
+{
     const struct list_entry *e = NULL;
-    if (!w->run->incremental || hardlinks_used(links) == 0)
-        return 0;
     int rc = list_rewind(w->snapshot->written, err);
     while (rc == 0 && (rc = list_next(w->snapshot->written, &e, err)) == 0 && e != NULL) {
         struct hardlink link;
-        if (e->seq >= 0 && e->seq < (int64_t)w->run->chain_seq && e->type != 'd' && e->outcome == LIST_FINE &&
-            hardlinks_like(links, e->ino, &e->ctime, &link))
+        struct list_entry copy = *e;
+        bool late = is_late_link(w, e, &link);
+        *ret_any = *ret_any || late;
+        if (list == NULL)
+            continue;
+        if (late) {
+            copy.seq = w->run->chain_seq;
             rc = archive_out_add_link(w->archive, e->path, &link, err);
+        }
+        if (rc == 0)
+            rc = list_add(list, &copy, err);
     }
     return rc;
+}
+
+/* All names of a file are stored when one is, so that they are one file again after a restore. */
+static int add_late_links(struct writing *w, struct err *err)
+{
+    struct snapshot *s = w->snapshot;
+    struct list_writer *list = NULL;
+    bool any = false;
+    if (!w->run->incremental || hardlinks_used(archive_out_links(w->archive)) == 0)
+        return 0;
+    int rc = each_late_link(w, NULL, &any, err);
+    if (rc != 0 || !any)
+        return rc;
+    rc = create_list(w, s->links_path, &list, err);
+    if (rc == 0)
+        rc = each_late_link(w, list, &any, err);
+    if (rc == 0)
+        rc = list_finish(list, err);
+    list_writer_free(list);
+    if (rc == 0)
+        rc = file_rename(s->links_path, s->new_path, err);
+    return rc == 0 ? open_written(s, err) : rc;
 }
 
 static int add_deleted(struct writing *w, struct err *err)
@@ -201,14 +255,6 @@ static int add_deleted(struct writing *w, struct err *err)
     return rc;
 }
 
-static int open_list(struct writing *w, struct err *err)
-{
-    struct list_head head = {.chain_seq = w->run->chain_seq, .start_ms = w->start_ms};
-    (void)snprintf(head.config_id, sizeof head.config_id, "%s", w->snapshot->options.config->id);
-    (void)snprintf(head.run_id, sizeof head.run_id, "%s", w->run->run_id);
-    return list_create(w->snapshot->new_path, &head, &w->list, err);
-}
-
 static int open_all(struct writing *w, const struct compress_receiver *out, struct err *err)
 {
     struct snapshot *s = w->snapshot;
@@ -219,7 +265,7 @@ static int open_all(struct writing *w, const struct compress_receiver *out, stru
                                             .stop = w->stop};
     int rc = archive_out_new(&archive, &w->archive, err);
     if (rc == 0)
-        rc = open_list(w, err);
+        rc = create_list(w, s->new_path, &w->list, err);
     if (rc == 0 && w->run->incremental)
         rc = list_rewind(s->base, err);
     const struct merge_options merge = {.base = w->run->incremental ? s->base : NULL,
@@ -240,7 +286,7 @@ static int write_all(struct writing *w, struct err *err)
     if (rc == 0)
         rc = list_finish(w->list, err);
     if (rc == 0)
-        rc = list_open(s->new_path, s->options.config->id, &s->written, err);
+        rc = open_written(s, err);
     if (rc == 0)
         rc = add_late_links(w, err);
     if (rc == 0)
