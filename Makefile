@@ -278,16 +278,12 @@ $(BUILD)/fakes/%/muster-agent: tests/agent/agent_steps.c $(patsubst %.c,$(BUILD)
 	$(call step,LINK,$@)
 	$(Q)$(FAKE_CC) -UMUSTER_VERSION -DMUSTER_VERSION='"$*"' -o $@ agent-static/version.c $< $(filter %.o,$^) $(AGENT_LIBS)
 
-# The steps of an update one by one, and what a backup stores, for tests/agent.
+# The steps of an update one by one, the agent's encryption by itself, and what a backup stores, for tests/agent.
 UPDATE_DRIVER := $(BUILD)/$(NATIVE)/tests/update_driver
-SNAPSHOT_DRIVER := $(BUILD)/$(NATIVE)/tests/snapshot_driver
-$(UPDATE_DRIVER) $(SNAPSHOT_DRIVER): $(BUILD)/$(NATIVE)/tests/%: $(BUILD)/$(NATIVE)/tests/agent/%.o $(BUILD)/$(NATIVE)/libagent.a
-	$(call step,LINK,$@)
-	$(Q)$(DEPS)/$(NATIVE)/bin/muster-cc $(AGENT_LDFLAGS) $(LDFLAGS_COMMON) -o $@ $^ $(AGENT_LIBS)
-
-# The agent's encryption by itself, for tests/agent.
 AGE_DRIVER := $(BUILD)/$(NATIVE)/tests/age_driver
-$(AGE_DRIVER): $(BUILD)/$(NATIVE)/tests/agent/age_driver.o $(BUILD)/$(NATIVE)/libagent.a
+SNAPSHOT_DRIVER := $(BUILD)/$(NATIVE)/tests/snapshot_driver
+$(UPDATE_DRIVER) $(AGE_DRIVER) $(SNAPSHOT_DRIVER): $(BUILD)/$(NATIVE)/tests/%: $(BUILD)/$(NATIVE)/tests/agent/%.o \
+		$(BUILD)/$(NATIVE)/libagent.a
 	$(call step,LINK,$@)
 	$(Q)$(DEPS)/$(NATIVE)/bin/muster-cc $(AGENT_LDFLAGS) $(LDFLAGS_COMMON) -o $@ $^ $(AGENT_LIBS)
 

@@ -359,7 +359,7 @@ def test_a_damaged_truncated_or_foreign_list_counts_as_none(chain, top):
     good = chain.list.read_bytes()
     dice = random.Random(1)
     flips = [bytes(b ^ (1 << dice.randrange(8)) if i == at else b for i, b in enumerate(good))
-             for at in sorted(dice.sample(range(len(good)), 60))]
+             for at in sorted(dice.sample(range(6, len(good)), 60))]  # behind the frame's head, where bits mean nothing
     for bad in (b"", b"x", good[:-1], good[:len(good) // 2], good + b"x", good + good, *flips):
         chain.list.write_bytes(bad)
         result = chain.run("--keep", ok=False)
@@ -391,7 +391,7 @@ def test_a_hundred_thousand_names_in_one_directory_are_sorted_in_flat_memory(cha
 
 def test_file_systems_tags_sizes_and_sockets(chain, top):
     signature = "Signature: 8a477f597d28d172789f06886806bc55"
-    for name, tag, text in (("cache", "CACHEDIR.TAG", signature + "\n# more"), ("no cache", "CACHEDIR.TAG", "Signature"),
+    for name, tag, text in (("cache", "CACHEDIR.TAG", signature + "\n# more"), ("no cache", "CACHEDIR.TAG", signature[:-1] + "6"),
                             ("other", ".nobackup", "")):
         (top / name).mkdir()
         (top / name / tag).write_text(text)
