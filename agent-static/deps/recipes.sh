@@ -65,19 +65,46 @@ build_zlib() {
 	install_licence zlib
 }
 
+# The block compressors fast and dfast come in a copy for each least length of a match, each way to look at a
+# dictionary and each size of a window: 28, 67 KiB. The agent's levels (1 to 3, windows of 512 KiB and more, no
+# attached dictionary) take six; the calls of the others go to the nearest of those, or store literals.
+fewer_block_compressors() {
+	sed -E -e '/^ZSTD_GEN_FAST_FN\(dictMatchState,|^ZSTD_GEN_FAST_FN\(noDict, [0-9], 1\)|^ZSTD_GEN_FAST_FN\([A-Za-z]+, [45], 0\)/d' \
+		-e 's/(return ZSTD_compressBlock_fast_noDict_[4-7])_1\(/\1_0(/' \
+		-e 's/(return ZSTD_compressBlock_fast_[A-Za-z]+)_[45]_0\(/\1_6_0(/' \
+		-e 's/return ZSTD_compressBlock_fast_dictMatchState_.*;/return srcSize;/' \
+		src/compress/zstd_fast.c >zstd_fast.c
+	sed -E -e '/^ZSTD_GEN_DFAST_FN\(dictMatchState,|^ZSTD_GEN_DFAST_FN\([A-Za-z]+, [467]\)/d' \
+		-e 's/(return ZSTD_compressBlock_doubleFast_[A-Za-z]+)_[467]\(/\1_5(/' \
+		-e 's/return ZSTD_compressBlock_doubleFast_dictMatchState_.*;/return srcSize;/' \
+		src/compress/zstd_double_fast.c >zstd_double_fast.c
+	# Another version may be written otherwise.
+	[ "$(grep -hc '^ZSTD_GEN_D\?FAST_FN(' zstd_fast.c zstd_double_fast.c | tr '\n' ' ')" = '4 2 ' ]
+}
+
 # Compression has the strategies fast and dfast, which is levels 1 to 4 (higher levels are accepted and mean
 # bigger tables, 0 to 6 % worse than real ones); the others are 300 KiB. Decompression is complete. No
 # threads: one core outruns any network this uploads over. Both BMI2 copies of a function is one too many
-# (no difference was measured), and so are two Huffman decoders for one format.
+# (no difference was measured), and so are two Huffman decoders for one format, and the decoder of sequences
+# for windows of more than 16 MiB.
 build_zstd() {
-	local strategy without=''
+	local strategy without='' file compress=()
 	source_date
 	ln -sfn "$tree/lib" src
 	for strategy in GREEDY LAZY LAZY2 BTLAZY2 BTOPT BTULTRA; do without+=" -DZSTD_EXCLUDE_${strategy}_BLOCK_COMPRESSOR"; done
+	fewer_block_compressors
+	install -m 644 "$here/zstd_without.c" .
+	for file in src/compress/*.c; do
+		case ${file##*/} in
+		zstd_fast.c | zstd_double_fast.c | zstd_ldm.c | zstd_compress_superblock.c) ;; # ours instead
+		*) compress+=("$file") ;;
+		esac
+	done
 	make_archive libzstd.a 'entropy_common fse_compress fse_decompress hist huf_compress huf_decompress xxhash zstd_compress_literals
 		zstd_compress_sequences zstd_decompress_block zstd_double_fast zstd_fast' \
-		"$(flags -Isrc -DXXH_NAMESPACE=ZSTD_ -DZSTD_LEGACY_SUPPORT=0 -DDEBUGLEVEL=0 -DDYNAMIC_BMI2=0 -DHUF_FORCE_DECOMPRESS_X1 "$without")" \
-		src/common/*.c src/compress/*.c src/decompress/*.c src/decompress/*.S
+		"$(flags -Isrc -Isrc/compress -DXXH_NAMESPACE=ZSTD_ -DZSTD_LEGACY_SUPPORT=0 -DDEBUGLEVEL=0 -DDYNAMIC_BMI2=0 \
+			-DHUF_FORCE_DECOMPRESS_X1 -DZSTD_FORCE_DECOMPRESS_SEQUENCES_SHORT "$without")" \
+		zstd_fast.c zstd_double_fast.c zstd_without.c src/common/*.c "${compress[@]}" src/decompress/*.c src/decompress/*.S
 	install_headers . src/zstd.h src/zstd_errors.h
 	install_licence zstd
 }

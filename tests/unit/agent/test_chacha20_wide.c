@@ -84,7 +84,8 @@ static void every_way_of_this_processor_makes_the_blocks_of_the_rfc(void **state
     crypt_some(start, in, in); /* in place */
     assert_memory_equal(in, want, sizeof in);
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx2")) {
+    assert_int_equal(has_avx2(), __builtin_cpu_supports("avx2") != 0);
+    if (has_avx2()) {
         fill(in, sizeof in);
         crypt_avx2(start, in, out);
         assert_memory_equal(out, want, sizeof out);
