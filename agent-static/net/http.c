@@ -117,10 +117,27 @@ static int format_head(const struct http_request *request, const struct url *url
         buf_addf(head, "%s: %s\r\n", request->headers[i].name, request->headers[i].value);
     }
     bool wants_body = strcmp(request->method, "GET") != 0 && strcmp(request->method, "HEAD") != 0;
-    if (request->body != NULL || wants_body)
-        buf_addf(head, "Content-Length: %zu\r\n", request->body != NULL ? request->body_len : 0);
+    bool has_body = request->body != NULL || request->source != NULL;
+    if (has_body || wants_body)
+        buf_addf(head, "Content-Length: %zu\r\n", has_body ? request->body_len : 0);
     buf_adds(head, "\r\n");
     return buf_ok(head) ? 0 : err_set(err, ERR_TOO_BIG, "the request's head is too long");
+}
+
+static int send_pieces(struct http *h, const struct http_request *request, const struct socket_limits *limits,
+                       bool *ret_given, struct err *err)
+{
+    int rc = 0;
+    for (size_t at = 0; rc == 0 && at < request->body_len;) {
+        const void *piece;
+        size_t len = 0, sent;
+        rc = request->source(request->source_ctx, at, &piece, &len, err);
+        *ret_given = rc == 0;
+        if (rc == 0)
+            rc = tls_write(h->tls, piece, len, limits, &sent, err);
+        at += len;
+    }
+    return rc;
 }
 
 /* Sends head and body. An early answer ends the sending without being a failure: reading it tells more. So does a
@@ -129,11 +146,14 @@ static int send_request(struct http *h, const struct http_request *request, cons
                         const struct socket_limits *limits, bool *ret_whole, struct err *err)
 {
     size_t sent;
+    bool given = true; /* what failed is not the source */
     int rc = tls_write(h->tls, head->data, head->len, limits, &sent, err);
-    if (rc == 0 && request->body != NULL && request->body_len > 0)
+    if (rc == 0 && request->source != NULL)
+        rc = send_pieces(h, request, limits, &given, err);
+    else if (rc == 0 && request->body != NULL && request->body_len > 0)
         rc = tls_write(h->tls, request->body, request->body_len, limits, &sent, err);
     *ret_whole = rc == 0;
-    return rc == ERR_CONFLICT || rc == ERR_UNAVAILABLE ? 0 : rc;
+    return given && (rc == ERR_CONFLICT || rc == ERR_UNAVAILABLE) ? 0 : rc;
 }
 
 struct exchange {

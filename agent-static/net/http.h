@@ -39,6 +39,10 @@ struct http_request {
     size_t header_count;
     const void *body; /* fixed body, sent with Content-Length; NULL: none */
     size_t body_len;
+    /* Instead of body: gives the bytes from `at` on, as many as lie together, which stay until the next call; body_len
+     * is how many there are in all. May wait. Non-zero ends the request and is returned. */
+    int (*source)(void *ctx, size_t at, const void **ret, size_t *ret_len, struct err *err);
+    void *source_ctx;
     struct http_timeouts timeouts; /* zeros: 10 s, 30 s, 60 s */
     size_t reply_max;              /* largest body kept; 0: 1 MiB */
     /* Called with the body piece by piece instead of keeping it (2xx only; others are kept as usual). Non-zero aborts

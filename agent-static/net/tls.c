@@ -290,7 +290,8 @@ static bool readable(int fd)
 }
 
 /* An answer is looked for between records only. While one is half sent, reading can finish it behind our back (taking
- * in a session ticket, mbedTLS flushes what is left), and the same bytes would then be sent again. */
+ * in a session ticket, mbedTLS flushes what is left), and the same bytes would then be sent again. A peer that has
+ * ended its side has no more to say, so one that takes nothing either is not waited for. */
 int tls_write(struct tls *tls, const void *data, size_t len, const struct socket_limits *limits, size_t *ret_sent,
               struct err *err)
 {
@@ -310,9 +311,11 @@ int tls_write(struct tls *tls, const void *data, size_t len, const struct socket
             if (wanted(rc) == 0)
                 return explain(tls, rc, err);
             short events;
-            rc = socket_wait(tls->fd, wanted(rc), limits, &events, err);
+            rc = socket_wait(tls->fd, (short)(wanted(rc) | POLLRDHUP), limits, &events, err);
             if (rc != 0)
                 return rc;
+            if ((events & POLLRDHUP) != 0 && (events & (POLLIN | POLLOUT)) == 0)
+                return err_set(err, ERR_CONFLICT, "the server hung up before it had everything");
         }
     }
     return 0;

@@ -8,7 +8,7 @@
 
 #include "common/clock.h"
 #include "poll/backoff.h"
-#include "update/pace.h"
+#include "net/pace.h"
 #include "version.h"
 
 enum {

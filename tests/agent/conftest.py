@@ -8,6 +8,8 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
+import tokens  # noqa: E402
+from backupserver import BackupServer, context_of  # noqa: E402
 from client import Person  # noqa: E402
 from host import Host  # noqa: E402
 from spec import Spec  # noqa: E402
@@ -35,6 +37,26 @@ def fresh(stack):
     with Host(stack) as host:
         host.write_conf()
         yield host
+
+
+@pytest.fixture
+def backups(stack, fresh, tmp_path):
+    """Starts a BackupServer, whose arguments it takes, and sets `fresh` up for it; settings: of its agent.conf."""
+    from test_hostile_server import FAR, leaf_until
+    context = context_of(*leaf_until(stack, FAR.replace(year=2030)), tmp_path)
+    servers = []
+
+    def start(settings=None, **arguments):
+        server = BackupServer(context, fresh.source, **arguments)
+        servers.append(server)
+        fresh.write_conf(SERVER_URL=server.url, STORE_CA_FILE=stack.ca, CA_FILE=stack.ca, API_KEY=tokens.api_key(),
+                         AGENT_ID="01900000-eeee-7000-8000-000000000001", **(settings or {}))
+        fresh.conf.chmod(0o600)
+        return server
+
+    yield start
+    for server in servers:
+        server.close()
 
 
 @pytest.fixture

@@ -1,126 +1,30 @@
 """A store that takes its time, or answers before it has heard everything: bodies arrive whole and once."""
 
-import base64
+import fcntl
 import hashlib
-import http.server
-import json
 import os
 import socket
-import ssl
+import sys
+import termios
 import threading
 import time
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-import tokens
-from test_hostile_server import FAR, leaf_until
-
-CONFIG = {"id": "01900000-cccc-7000-8000-000000000001", "name": "slow", "sources": [], "rev": 1,
-          "destination": {"bucket": "b", "region": "r", "prefix": "p"},
-          "options": {"type": "full", "compression": True, "encryption": False, "retentionDays": 30, "method": "zstd",
-                      "level": 1, "excludes": []}}
-LOG_ID = "01900000-dddd-7000-8000-000000000001"
-
-
-class Store(http.server.ThreadingHTTPServer):
-    """As much of a server as a backup needs. `hesitate` is called with each PUT before its body is read."""
-
-    daemon_threads = True
-
-    def __init__(self, context, source, hesitate):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.socket = context.wrap_socket(self.socket, server_side=True)
-        self.url = f"https://localhost:{self.server_address[1]}"
-        self.config = {**CONFIG, "sources": [{"path": str(source)}]}
-        self.hesitate, self.parts, self.damaged, self.completed = hesitate, {}, 0, None
-
-    def handle_error(self, request, client_address):
-        pass  # a client that hangs up is part of the tests
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def answer(self, status, body, **headers):
-        data = json.dumps(body).encode()
-        self.send_response(status)
-        for name, value in {"Content-Type": "application/json", "Content-Length": len(data), **headers}.items():
-            self.send_header(name, str(value))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def body(self):
-        return self.rfile.read(int(self.headers.get("Content-Length", 0)))
-
-    def do_GET(self):
-        self.answer(200, {"success": True, "configs": [self.server.config], "configsRev": 1})
-
-    def do_POST(self):
-        sent = json.loads(self.body() or b"{}")
-        reply = {"success": True, "cancel": False, "acked": [e["seq"] for e in sent.get("events", [])]}
-        expires = {"expiresAt": "2098-01-01T00:00:00Z"}
-        if self.path.endswith("/start"):
-            reply.update(logId=LOG_ID, filename=sent["filename"],
-                         upload={"method": "PUT", "s3Path": "p", "uploadId": "u", "partSize": 8 << 20})
-        elif self.path.endswith("/parts"):
-            reply.update(url=f"{self.server.url}/put?n={sent['number']}", **expires)
-        elif self.path.endswith("/complete"):
-            self.server.completed = sent
-        self.answer(200, reply)
-
-    def do_PUT(self):
-        number = int(parse_qs(urlsplit(self.path).query)["n"][0])
-        if self.server.hesitate(self, number):
-            return
-        data = self.body()
-        digest = hashlib.md5(data)
-        if self.headers["Content-MD5"] != base64.b64encode(digest.digest()).decode():
-            self.server.damaged += 1
-            self.answer(400, {})
-            return
-        self.server.parts[number] = data
-        self.answer(200, {}, ETag=f'"{digest.hexdigest()}"')
-
-    def log_message(self, *args):
-        pass
-
-
-@pytest.fixture
-def store(stack, fresh, tmp_path):
-    """Starts a Store with a way to hesitate, and a host that is set up for it with 40 MB to back up."""
-    certificate, key = leaf_until(stack, FAR.replace(year=2030))
-    (tmp_path / "leaf.pem").write_bytes(certificate)
-    (tmp_path / "leaf.key").write_bytes(key)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(tmp_path / "leaf.pem", tmp_path / "leaf.key")
-    context.num_tickets = 8  # each has to be taken in somewhere between the parts of a body
-    (fresh.source / "file").write_bytes(os.urandom(40 << 20))
-    stores = []
-
-    def start(hesitate):
-        server = Store(context, fresh.source, hesitate)
-        stores.append(server)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        fresh.write_conf(SERVER_URL=server.url, STORE_CA_FILE=stack.ca, CA_FILE=stack.ca, API_KEY=tokens.api_key(),
-                         AGENT_ID="01900000-eeee-7000-8000-000000000001")
-        fresh.conf.chmod(0o600)
-        return server
-
-    yield start
-    for server in stores:
-        server.shutdown()
-        server.server_close()
-
 
 def back_up(host, server):
-    """What arrived, put together."""
+    """How long it took; what arrived is right."""
     started = time.monotonic()
     host.ok("backup", "--config-name", "slow", timeout=120)
     assert server.completed["status"] == "completed"
-    whole = b"".join(data for _, data in sorted(server.parts.items()))
-    assert server.completed["sha256"] == hashlib.sha256(whole).hexdigest()
+    assert server.completed["sha256"] == hashlib.sha256(server.archive()).hexdigest()
     return time.monotonic() - started
+
+
+@pytest.fixture
+def store(backups, fresh):
+    (fresh.source / "file").write_bytes(os.urandom(40 << 20))
+    return lambda hesitate: backups(hesitate=hesitate)
 
 
 def test_a_body_that_has_to_wait_arrives_whole_and_once(fresh, store):
@@ -166,3 +70,33 @@ def test_a_connection_that_breaks_in_the_middle_is_made_again(fresh, store):
     server = store(hesitate)
     assert back_up(fresh, server) < 60
     assert server.damaged == 0 and len(broken) == len(server.parts)
+
+
+def unread(connection):
+    return int.from_bytes(fcntl.ioctl(connection.fileno(), termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
+def test_a_store_that_hangs_up_and_takes_nothing_more_is_not_waited_for(fresh, store):
+    """Its end of the connection is closed, but what we send is neither read nor refused."""
+    hung_up, over = set(), threading.Event()
+
+    def hesitate(request, number):
+        if number in hung_up:
+            return False
+        hung_up.add(number)
+        waiting = -1
+        while waiting < (now := unread(request.connection)):  # until there is no room left for the other side
+            waiting = now
+            time.sleep(0.3)
+        request.close_connection = True
+        request.connection.shutdown(socket.SHUT_WR)
+        over.wait(100)
+        return True
+
+    server = store(hesitate)
+    server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)  # so that a part does not fit
+    try:
+        assert back_up(fresh, server) < 30
+    finally:
+        over.set()
+    assert len(hung_up) == len(server.parts)

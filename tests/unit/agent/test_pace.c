@@ -1,6 +1,6 @@
 #include "../unit.h"
 
-#include "update/pace.h"
+#include "net/pace.h"
 
 /* Sends pieces as told; the bytes that got through in these milliseconds. */
 static int64_t sent_in(struct pace *p, int64_t piece, int64_t from_ms, int64_t for_ms)

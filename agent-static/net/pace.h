@@ -1,9 +1,9 @@
-/* pace.h: how fast a transfer may go, and how fast it must: pure arithmetic, for download.c.
+/* pace.h: how fast a transfer may go, and how fast it must: pure arithmetic.
  *
  * pace is a token bucket: bytes go by at once as long as there is credit, then their sender is told how long to wait.
  * least is the other end: a peer that gives a little now and then, for ever, is as good as one that gives nothing. */
-#ifndef MUSTER_AGENT_UPDATE_PACE_H
-#define MUSTER_AGENT_UPDATE_PACE_H
+#ifndef MUSTER_AGENT_NET_PACE_H
+#define MUSTER_AGENT_NET_PACE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-#include "update/pace.h"
+#include "net/pace.h"
 
 enum { SECOND_MS = 1000, BURST_MS = 250 }; /* a quarter of a second's bytes may go by at once */
 
