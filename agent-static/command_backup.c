@@ -6,6 +6,7 @@
 const struct cli_option command_backup_options[] = {
     {"config-name", "NAME", "the backup config to run"},
     {"config-id", "ID", "the same by id"},
+    {"full", NULL, "store everything, also where an incremental backup would do"},
     {"reap", NULL, "run nothing; report backups that were killed"},
     {"command-id", "ID", "the server's command this answers (used by the poller)"},
     COMMAND_OPTION_CONFIG,
@@ -52,6 +53,7 @@ static int run_backup(const struct cli_args *args, struct agent *agent, struct e
         .config_id = cli_option(args, "config-id"),
         .config_name = cli_option(args, "config-name"),
         .command_id = command_id,
+        .full = cli_switch(args, "full"),
         .progress = command_id == NULL && !json,
         .json = json,
     };

@@ -1,16 +1,20 @@
 #include "backup/backup.h"
 
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
+#include "backup/consent.h"
 #include "backup/pipeline.h"
 #include "backup/reap.h"
 #include "backup/result.h"
 #include "backup/retry.h"
-#include "backup/roots.h"
+#include "backup/snapshot.h"
+#include "common/file.h"
+#include "common/log.h"
 
 enum { START_RETRY_MS = 60000, CONFIG_MEMORY = 4 * 1024 * 1024 };
 
@@ -24,10 +28,13 @@ struct run {
     struct runfile *file;
     struct remote_config config;
     struct runfile_content content;
-    struct pipeline_source *sources; /* in the arena */
-    size_t source_count;
+    struct consent consent;
+    struct snapshot *snapshot;
+    struct remote_run remote;
     struct report report;
-    int64_t started_ms; /* monotonic */
+    int64_t started_ms;   /* monotonic */
+    int64_t next_tick_ms; /* while a hook runs */
+    int64_t deadline_ms;  /* monotonic; 0: none */
 };
 
 static void run_init(struct run *r, struct agent *agent, const struct backup_options *options)
@@ -38,9 +45,8 @@ static void run_init(struct run *r, struct agent *agent, const struct backup_opt
 
 static void run_done(struct run *r)
 {
-    for (size_t i = 0; i < r->source_count; i++)
-        if (r->sources[i].fd >= 0)
-            (void)close(r->sources[i].fd);
+    snapshot_free(r->snapshot);
+    consent_close(&r->consent);
     runfile_release(r->file);
     api_close(r->api);
     eventlog_close(r->log);
@@ -74,80 +80,198 @@ static int get_config(struct run *r, struct err *err)
     }
 }
 
-/* The order of paths, with a directory before what is in it. */
-static int compare_sources(const void *a, const void *b)
+static int open_snapshot(struct run *r, struct err *err)
 {
-    const struct pipeline_source *left = a;
-    const struct pipeline_source *right = b;
-    return strcmp(left->path, right->path);
+    const struct snapshot_options options = {
+        .agent = r->agent,
+        .config = &r->config,
+        .sources = r->consent.sources,
+        .source_count = r->consent.source_count,
+        .report = &r->report,
+    };
+    return snapshot_open(&options, &r->snapshot, err);
 }
 
-/* Cleans the paths, drops those that lie inside another one (they would be stored twice), and opens the rest. */
-static int open_sources(struct run *r, struct err *err)
+/* ".tar.zst.age" and so on behind the time. */
+static int make_filename(struct run *r, char ret[64], struct err *err)
 {
-    struct pipeline_source *sources = arena_array(r->arena, r->config.source_count, sizeof *sources);
-    if (sources == NULL)
-        return err_set(err, ERR_NOMEM, "out of memory");
-    for (size_t i = 0; i < r->config.source_count; i++) {
-        char clean[PATH_MAX];
-        int rc = roots_clean_path(r->config.sources[i], clean, err);
-        if (rc != 0)
-            return ERR_DENIED; /* whatever it is, it is inside no root */
-        sources[i] = (struct pipeline_source){.path = arena_strdup(r->arena, clean), .fd = -1};
-        if (sources[i].path == NULL)
-            return err_set(err, ERR_NOMEM, "out of memory");
-    }
-    qsort(sources, r->config.source_count, sizeof *sources, compare_sources);
-    r->sources = sources;
-    for (size_t i = 0; i < r->config.source_count; i++) {
-        struct pipeline_source source = sources[i];
-        bool inside = false;
-        for (size_t k = 0; k < r->source_count && !inside; k++)
-            inside = roots_contain(sources[k].path, source.path);
-        if (inside)
-            continue;
-        int rc = roots_open_source(r->agent, source.path, &source.fd, err);
-        if (rc != 0 && rc != ERR_NOT_FOUND && rc != ERR_IO)
-            return rc;
-        if (rc != 0)
-            report_problem(&r->report, source.path, "%s", rc == ERR_NOT_FOUND ? "is not there" : err->msg);
-        sources[r->source_count++] = source;
-    }
+    struct tm tm;
+    time_t now = (time_t)(clock_now_ms(r->agent->clock) / 1000);
+    char stamp[32];
+    if (gmtime_r(&now, &tm) == NULL || strftime(stamp, sizeof stamp, "%Y-%m-%d-%H%M%S", &tm) == 0)
+        return err_set(err, ERR_INTERNAL, "the clock gives no date");
+    (void)snprintf(ret, 64, "backup-%s%s%s", stamp, compress_suffix(r->config.method),
+                   r->consent.recipient_count > 0 ? ".age" : "");
     return 0;
 }
 
-/* Whether this host wants to do what the config says. */
-static int check_config(struct run *r, struct err *err)
+/* A run that goes on from anything but our list would restore to a tree that never was. */
+static int check_chain(const struct run *r, const char *base, struct err *err)
 {
-    const char *at = NULL;
-    if (r->config.encryption || config_word(r->agent->config, "AGE_RECIPIENTS", &at) != NULL)
-        return err_set(
-            err, ERR_DENIED,
-            "this agent cannot encrypt backups yet, and will not store unencrypted what the backup config or "
-            "AGE_RECIPIENTS wants encrypted");
-    return open_sources(r, err);
+    if (r->remote.incremental && (base == NULL || strcmp(base, r->remote.base) != 0))
+        return err_set(err, ERR_INVALID, "the server's run goes on from %.64s, the list of this host from %.64s",
+                       r->remote.base, base == NULL ? "none" : base);
+    return 0;
 }
 
-static int start_run(struct run *r, struct remote_run *ret, struct err *err)
+static int start_run(struct run *r, struct err *err)
 {
     char filename[64];
-    struct tm tm;
-    time_t now = (time_t)(clock_now_ms(r->agent->clock) / 1000);
-    if (gmtime_r(&now, &tm) == NULL || strftime(filename, 32, "backup-%Y-%m-%d-%H%M%S", &tm) == 0)
-        return err_set(err, ERR_INTERNAL, "the clock gives no date");
-    (void)strncat(filename, compress_suffix(r->config.method), 16);
+    const char *base = r->options->full || !r->config.incremental ? NULL : snapshot_base(r->snapshot);
+    struct remote_start start = {
+        .config_id = r->config.id,
+        .filename = filename,
+        .command_id = r->options->command_id,
+        .base = base,
+        .encrypted = r->consent.recipient_count > 0,
+    };
+    snapshot_totals(r->snapshot, &start.total_files, &start.total_bytes);
+    int rc = make_filename(r, filename, err);
+    if (rc != 0)
+        return rc;
     struct retry retry;
     retry_init(&retry, r->agent->clock, START_RETRY_MS);
     for (;;) {
-        int rc = remote_start(r->api, r->config.id, filename, ret, err);
+        rc = remote_start(r->api, &start, &r->remote, err);
         int wait = retry_worth(rc) ? retry_next_ms(&retry, NULL) : -1;
         if (wait < 0)
-            return rc;
+            break;
         retry_sleep(wait);
     }
+    if (rc != 0)
+        return rc;
+    (void)snprintf(r->content.log_id, sizeof r->content.log_id, "%s", r->remote.log_id);
+    rc = runfile_write(r->file, &r->content, err);
+    return rc == 0 ? check_chain(r, base, err) : rc;
 }
 
-/* --- the run and its end ----------------------------------------------------------------------------------------- */
+/* --- what is stored ---------------------------------------------------------------------------------------------- */
+
+static int write_archive(void *ctx, const struct compress_receiver *out, const atomic_bool *stop, struct err *err)
+{
+    struct run *r = ctx;
+    const struct snapshot_run run = {
+        .run_id = r->remote.log_id,
+        .incremental = r->remote.incremental,
+        .chain_seq = r->remote.chain_seq,
+        .method = r->config.method,
+        .level = r->config.level,
+    };
+    return snapshot_archive(r->snapshot, &run, out, stop, err);
+}
+
+static int write_index(void *ctx, const struct compress_receiver *out, const atomic_bool *stop, struct err *err)
+{
+    struct run *r = ctx;
+    return snapshot_index(r->snapshot, out, stop, err);
+}
+
+static int store(struct run *r, struct pipeline_result *ret, struct err *err)
+{
+    struct pipeline_options options = {
+        .agent = r->agent,
+        .api = r->api,
+        .log_id = r->content.log_id,
+        .part_size = r->remote.part_size,
+        .archive = {.write = write_archive, .ctx = r},
+        .index = {.write = r->remote.chained ? write_index : NULL, .ctx = r},
+        .recipients = r->consent.recipients,
+        .recipient_count = r->consent.recipient_count,
+        .rate = r->consent.rate_bytes,
+        .deadline_ms = r->deadline_ms,
+        .report = &r->report,
+        .progress = r->options->progress,
+    };
+    snapshot_totals(r->snapshot, &options.total_files, &options.total_bytes);
+    return pipeline_run(&options, ret, err);
+}
+
+/* --- hooks ------------------------------------------------------------------------------------------------------- */
+
+/* The server hears that the run is alive. */
+static void tell_alive(struct run *r, struct remote_orders *ret)
+{
+    int64_t now = clock_monotonic_ms(r->agent->clock);
+    const struct remote_progress told = {
+        .files = atomic_load(&r->report.files),
+        .bytes = atomic_load(&r->report.bytes),
+        .sent = atomic_load(&r->report.sent),
+    };
+    struct err ignored;
+    if (now < r->next_tick_ms)
+        return;
+    r->next_tick_ms = now + PIPELINE_PROGRESS_MS;
+    (void)!remote_progress(r->api, r->content.log_id, &told, ret, &ignored);
+}
+
+static int tick_before(void *ctx, struct err *err)
+{
+    struct run *r = ctx;
+    struct remote_orders orders = {0};
+    sigset_t pending;
+    if (sigpending(&pending) == 0 && (sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1))
+        return err_set(err, ERR_CONFLICT, "stopped by a signal");
+    if (r->deadline_ms != 0 && clock_monotonic_ms(r->agent->clock) >= r->deadline_ms)
+        return err_set(err, ERR_TIMEOUT, "it took longer than the configuration allows");
+    tell_alive(r, &orders);
+    if (orders.cancel)
+        return err_set(err, ERR_CONFLICT, "cancelled by the server%s%s", orders.reason[0] != '\0' ? ": " : "",
+                       orders.reason);
+    return 0;
+}
+
+static int tick_after(void *ctx, struct err *err)
+{
+    struct remote_orders ignored = {0};
+    (void)err;
+    tell_alive(ctx, &ignored);
+    return 0;
+}
+
+/* Signals wait meanwhile: a hook must not be left running by itself. One that came while it ran is forgotten when the
+ * hook ended because of it. */
+static int run_hook(struct run *r, struct hook_run *run, struct err *err)
+{
+    const struct timespec now = {0};
+    sigset_t stopping, before;
+    if (run->hook->name == NULL)
+        return 0;
+    run->config_id = r->config.id;
+    run->run_id = r->content.log_id;
+    run->ctx = r;
+    (void)sigemptyset(&stopping);
+    (void)sigaddset(&stopping, SIGTERM);
+    (void)sigaddset(&stopping, SIGINT);
+    (void)pthread_sigmask(SIG_BLOCK, &stopping, &before);
+    int rc = hooks_run(r->agent, run, err);
+    while (rc == ERR_CONFLICT && sigtimedwait(&stopping, NULL, &now) > 0)
+        ;
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return rc;
+}
+
+static int run_before(struct run *r, struct err *err)
+{
+    struct hook_run run = {.hook = &r->consent.pre, .tick = tick_before};
+    return run_hook(r, &run, err);
+}
+
+/* Also after a failure: what the first one began may have to be ended. Its own failure is a warning. */
+static void run_after(struct run *r, enum backup_outcome outcome)
+{
+    enum { HURRY_MS = 2000 }; /* whoever stopped us does not wait long */
+    struct hook_run run = {
+        .hook = &r->consent.post,
+        .status = backup_outcome_name(outcome),
+        .timeout_ms = outcome == BACKUP_CANCELLED ? HURRY_MS : 0,
+        .tick = tick_after,
+    };
+    struct err err = {0};
+    if (run_hook(r, &run, &err) != 0)
+        report_problem(&r->report, NULL, "%s", err.msg);
+}
+
+/* --- the end ----------------------------------------------------------------------------------------------------- */
 
 static enum backup_outcome judge(int rc, struct report *report)
 {
@@ -161,23 +285,45 @@ static enum backup_outcome judge(int rc, struct report *report)
 static void fill_result(struct run *r, const struct pipeline_result *done, enum backup_outcome outcome,
                         const char *reason, json_t *errors, struct result *ret)
 {
+    struct report *report = &r->report;
     *ret = (struct result){
         .run = &r->content,
         .outcome = outcome,
         .reason = reason,
-        .files = atomic_load(&r->report.files),
-        .bytes_read = atomic_load(&r->report.bytes),
-        .bytes_sent = atomic_load(&r->report.sent),
-        .skipped = atomic_load(&r->report.skipped),
-        .error_count = report_problems(&r->report),
+        .type = r->remote.incremental ? "incremental" : "full",
+        .encrypted = r->consent.recipient_count > 0,
+        .files = atomic_load(&report->files),
+        .bytes_read = atomic_load(&report->bytes),
+        .bytes_sent = atomic_load(&report->sent),
+        .listed_files = atomic_load(&report->listed_files),
+        .listed_bytes = atomic_load(&report->listed_bytes),
+        .unreadable = report_count(report, REPORT_UNREADABLE),
+        .vanished = report_count(report, REPORT_VANISHED),
+        .changed = report_count(report, REPORT_CHANGED),
+        .skipped = atomic_load(&report->skipped),
+        .error_count = report_problems(report),
         .errors = errors,
         .duration_ms = clock_monotonic_ms(r->agent->clock) - r->started_ms,
+        .sha256 = done->sha256[0] != '\0' ? done->sha256 : NULL,
+        .archive = done->archive,
+        .index = done->index,
     };
-    if (done->sha256[0] != '\0') {
-        ret->parts = done->parts;
-        ret->part_count = done->part_count;
-        ret->sha256 = done->sha256;
-    }
+}
+
+/* The list follows the server: a confirmed run is what it describes from now on. When nobody knows whether the run
+ * counts the list goes, and the next run is a full one. */
+static void settle_list(struct run *r, bool confirmed)
+{
+    char name[REMOTE_ID_SIZE + 8], path[PATH_MAX];
+    struct err err;
+    int rc = confirmed ? snapshot_commit(r->snapshot, &err) : ERR_UNAVAILABLE;
+    if (rc == 0)
+        return;
+    (void)snprintf(name, sizeof name, "lists/%s", r->config.id);
+    if (agent_state_path(r->agent, name, path, &err) == 0)
+        rc = file_remove(path, &err);
+    if (rc != 0)
+        log_warning("the list of files: %s", err.msg);
 }
 
 /* Tells everybody. The run's file goes only when the server knows and the event is on disk: else backup_reap has
@@ -188,6 +334,8 @@ static int finish(struct run *r, struct result *result, struct err *err)
     bool cancelled = result->outcome == BACKUP_CANCELLED;
     int sent = result_send(r->agent, r->api, result, cancelled ? RESULT_RETRY_CANCELLED_MS : RESULT_RETRY_MS, &refusal);
     bool good = result->outcome == BACKUP_COMPLETED || result->outcome == BACKUP_WARNING;
+    if (good && (sent == 0 || !result_settled(sent)))
+        settle_list(r, sent == 0);
     if (sent != 0 && good) {
         result->outcome = BACKUP_FAILED;
         *err = refusal;
@@ -211,29 +359,22 @@ static int finish(struct run *r, struct result *result, struct err *err)
     return rc;
 }
 
+/* From the run's start on everything that goes wrong is told as its end. */
 static int execute(struct run *r, enum backup_outcome *ret, struct err *err)
 {
-    struct remote_run remote;
-    int rc = start_run(r, &remote, err);
-    if (rc != 0)
+    int rc = start_run(r, err);
+    if (r->content.log_id[0] == '\0')
         return rc;
-    (void)snprintf(r->content.log_id, sizeof r->content.log_id, "%s", remote.log_id);
-    rc = runfile_write(r->file, &r->content, err);
-
     struct pipeline_result done = {0};
-    const struct pipeline_options options = {
-        .agent = r->agent,
-        .api = r->api,
-        .log_id = r->content.log_id,
-        .part_size = remote.part_size,
-        .config = &r->config,
-        .sources = r->sources,
-        .source_count = r->source_count,
-        .report = &r->report,
-        .progress = r->options->progress,
-    };
+    if (r->config.max_runtime_s > 0)
+        r->deadline_ms = clock_monotonic_ms(r->agent->clock) + r->config.max_runtime_s * 1000;
+    bool begun = rc == 0;
     if (rc == 0)
-        rc = pipeline_run(&options, &done, err);
+        rc = run_before(r, err);
+    if (rc == 0)
+        rc = store(r, &done, err);
+    if (begun)
+        run_after(r, judge(rc, &r->report));
     json_t *errors = report_errors_json(&r->report);
     struct result result;
     fill_result(r, &done, judge(rc, &r->report), rc == 0 ? NULL : err->msg, errors, &result);
@@ -241,7 +382,6 @@ static int execute(struct run *r, enum backup_outcome *ret, struct err *err)
     if (rc == 0)
         *ret = result.outcome;
     json_decref(errors);
-    free(done.parts);
     return rc;
 }
 
@@ -285,7 +425,9 @@ static int prepare(struct run *r, bool *ret_same_command, struct err *err)
     (void)snprintf(r->content.config_name, sizeof r->content.config_name, "%s", r->config.name);
     (void)snprintf(r->content.command_id, sizeof r->content.command_id, "%s", command == NULL ? "" : command);
     r->content.started_ms = clock_now_ms(r->agent->clock);
-    rc = check_config(r, err);
+    rc = consent_ask(r->agent, &r->config, r->arena, &r->report, &r->consent, err);
+    if (rc == 0)
+        rc = open_snapshot(r, err);
     if (rc == 0)
         rc = runfile_write(r->file, &r->content, err);
     return rc;

@@ -6,19 +6,32 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { PARTS = 3 }; /* one is filled, one is hashed and announced or on its way, one is on its way */
+enum {
+    PARTS = 3, /* one is filled, one is hashed and announced or on its way, one is on its way */
+    BLOCK = 256 * 1024,
+    MORE_BLOCKS = 4, /* than two parts have */
+};
 
 struct parts {
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    size_t part_size;
+    size_t part_size, block_size;
     bool stopped;
-    bool ended;                   /* last_number is final */
-    unsigned last_number;         /* of the part filled last or being filled */
-    unsigned passed[PART_STATES]; /* the last number that left this state */
-    unsigned sent;                /* parts; they need not come home in order */
+    bool ended;                   /* last is final */
+    unsigned object;              /* that is filled */
+    uint64_t last_number;         /* in it */
+    uint64_t last;                /* sequence of the part filled last or being filled */
+    uint64_t passed[PART_STATES]; /* the last sequence that left this state */
+    uint64_t sent;                /* parts; they need not come home in order */
     struct part part[PARTS];
+    size_t blocks_made, blocks_max, idle_count;
+    char **idle; /* blocks of no part */
 };
+
+static size_t blocks_of(const struct parts *p, size_t size)
+{
+    return (size + p->block_size - 1) / p->block_size;
+}
 
 int parts_new(size_t part_size, struct parts **ret, struct err *err)
 {
@@ -26,21 +39,37 @@ int parts_new(size_t part_size, struct parts **ret, struct err *err)
     if (p == NULL)
         return err_set(err, ERR_NOMEM, "out of memory");
     p->part_size = part_size;
+    p->block_size = part_size < BLOCK ? part_size : BLOCK;
+    p->blocks_max = 2 * blocks_of(p, part_size) + MORE_BLOCKS;
     pthread_condattr_t attr;
     (void)pthread_condattr_init(&attr);
     (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     (void)pthread_cond_init(&p->changed, &attr);
     (void)pthread_condattr_destroy(&attr);
     (void)pthread_mutex_init(&p->lock, NULL);
+    p->idle = calloc(p->blocks_max, sizeof *p->idle);
+    bool good = p->idle != NULL;
     for (size_t i = 0; i < PARTS; i++) {
-        p->part[i].data = malloc(part_size);
-        if (p->part[i].data == NULL) {
-            parts_free(p);
-            return err_set(err, ERR_NOMEM, "out of memory for the parts of %zu bytes", part_size);
-        }
+        p->part[i].block_size = p->block_size;
+        p->part[i].blocks = calloc(blocks_of(p, part_size), sizeof *p->part[i].blocks);
+        good = good && p->part[i].blocks != NULL;
+    }
+    if (!good) {
+        parts_free(p);
+        return err_set(err, ERR_NOMEM, "out of memory");
     }
     *ret = p;
     return 0;
+}
+
+/* Under the lock, or when nobody else is left. */
+static void release_blocks(struct parts *p, struct part *part)
+{
+    for (size_t i = 0; i < blocks_of(p, p->part_size) && part->blocks != NULL; i++) {
+        if (part->blocks[i] != NULL)
+            p->idle[p->idle_count++] = part->blocks[i];
+        part->blocks[i] = NULL;
+    }
 }
 
 void parts_free(struct parts *p)
@@ -48,19 +77,31 @@ void parts_free(struct parts *p)
     if (p == NULL)
         return;
     for (size_t i = 0; i < PARTS; i++) {
-        free(p->part[i].data);
+        release_blocks(p, &p->part[i]);
+        free(p->part[i].blocks);
         free(p->part[i].url);
     }
+    while (p->idle_count > 0)
+        free(p->idle[--p->idle_count]);
+    free(p->idle);
     (void)pthread_cond_destroy(&p->changed);
     (void)pthread_mutex_destroy(&p->lock);
     free(p);
+}
+
+const void *part_piece(const struct part *part, size_t at, size_t *ret_len)
+{
+    size_t within = at % part->block_size;
+    size_t left = part->size - at;
+    *ret_len = left < part->block_size - within ? left : part->block_size - within;
+    return part->blocks[at / part->block_size] + within;
 }
 
 static struct part *find(struct parts *p, enum part_state state)
 {
     struct part *first = NULL;
     for (size_t i = 0; i < PARTS; i++)
-        if (p->part[i].state == state && (first == NULL || p->part[i].number < first->number))
+        if (p->part[i].state == state && (first == NULL || p->part[i].sequence < first->sequence))
             first = &p->part[i];
     return first;
 }
@@ -86,30 +127,67 @@ static bool wait_change(struct parts *p, const struct timespec *deadline)
     return pthread_cond_timedwait(&p->changed, &p->lock, deadline) != ETIMEDOUT;
 }
 
+/* Under the lock: the part being filled, a fresh one if need be; NULL when none is free. */
+static struct part *filling(struct parts *p)
+{
+    struct part *part = find(p, PART_FILLING);
+    if (part != NULL || (part = find(p, PART_FREE)) == NULL)
+        return part;
+    part->state = PART_FILLING;
+    part->sequence = ++p->last;
+    part->object = p->object;
+    part->number = ++p->last_number;
+    part->size = 0;
+    return part;
+}
+
+/* Under the lock: the block that the part goes on in. ERR_UNAVAILABLE when none is free. */
+static int ensure_block(struct parts *p, struct part *part, struct err *err)
+{
+    char **block = &part->blocks[part->size / p->block_size];
+    if (*block != NULL)
+        return 0;
+    if (p->idle_count > 0) {
+        *block = p->idle[--p->idle_count];
+        return 0;
+    }
+    if (p->blocks_made == p->blocks_max)
+        return ERR_UNAVAILABLE;
+    *block = malloc(p->block_size);
+    if (*block == NULL)
+        return err_set(err, ERR_NOMEM, "out of memory for a part");
+    p->blocks_made++;
+    return 0;
+}
+
 int parts_room(struct parts *p, void **ret, size_t *ret_len, struct err *err)
 {
     struct part *part = NULL;
+    int rc;
     (void)pthread_mutex_lock(&p->lock);
-    while (!p->stopped && (part = find(p, PART_FILLING)) == NULL && (part = find(p, PART_FREE)) == NULL)
+    for (;;) {
+        part = p->stopped ? NULL : filling(p);
+        rc = p->stopped     ? err_set(err, ERR_CONFLICT, "stopped")
+             : part == NULL ? ERR_UNAVAILABLE
+                            : ensure_block(p, part, err);
+        if (rc != ERR_UNAVAILABLE)
+            break;
         (void)wait_change(p, NULL);
-    if (!p->stopped && part->state == PART_FREE) {
-        part->state = PART_FILLING;
-        part->number = ++p->last_number;
-        part->size = 0;
     }
-    bool stopped = p->stopped;
     (void)pthread_mutex_unlock(&p->lock);
-    if (stopped)
-        return err_set(err, ERR_CONFLICT, "stopped");
-    *ret = part->data + part->size;
-    *ret_len = p->part_size - part->size;
+    if (rc != 0)
+        return rc;
+    size_t within = part->size % p->block_size;
+    size_t left = p->part_size - part->size;
+    *ret = part->blocks[part->size / p->block_size] + within;
+    *ret_len = left < p->block_size - within ? left : p->block_size - within;
     return 0;
 }
 
 /* Under the lock. */
 static void move(struct parts *p, struct part *part, enum part_state to)
 {
-    p->passed[part->state] = part->number;
+    p->passed[part->state] = part->sequence;
     part->state = to;
     (void)pthread_cond_broadcast(&p->changed);
 }
@@ -124,16 +202,25 @@ void parts_filled(struct parts *p, size_t len)
     (void)pthread_mutex_unlock(&p->lock);
 }
 
-void parts_end(struct parts *p)
+void parts_end_object(struct parts *p)
 {
     (void)pthread_mutex_lock(&p->lock);
     struct part *part = find(p, PART_FILLING);
     if (part != NULL && (part->size > 0 || part->number == 1)) {
         move(p, part, PART_FULL);
     } else if (part != NULL) {
+        release_blocks(p, part);
         part->state = PART_FREE;
-        p->last_number--;
+        p->last--;
     }
+    p->object++;
+    p->last_number = 0;
+    (void)pthread_mutex_unlock(&p->lock);
+}
+
+void parts_end(struct parts *p)
+{
+    (void)pthread_mutex_lock(&p->lock);
     p->ended = true;
     (void)pthread_cond_broadcast(&p->changed);
     (void)pthread_mutex_unlock(&p->lock);
@@ -149,7 +236,7 @@ static int wait_for(struct parts *p, enum part_state state, int timeout_ms, stru
         *ret = find(p, state);
         if (*ret != NULL)
             return 0;
-        if (p->ended && p->passed[state] == p->last_number)
+        if (p->ended && p->passed[state] == p->last)
             return err_set(err, ERR_NOT_FOUND, "no more parts");
         if (!wait_change(p, timeout_ms < 0 ? NULL : &deadline))
             return err_set(err, ERR_TIMEOUT, "no part yet");
@@ -186,6 +273,7 @@ void parts_pass(struct parts *p, struct part *part)
     if (part->state == PART_SENDING) {
         free(part->url);
         part->url = NULL;
+        release_blocks(p, part);
         p->sent++;
         move(p, part, PART_FREE);
     } else {
@@ -199,7 +287,7 @@ int parts_drain(struct parts *p, int timeout_ms)
     struct timespec deadline = deadline_in(timeout_ms);
     bool in_time = true;
     (void)pthread_mutex_lock(&p->lock);
-    while (in_time && !p->stopped && !(p->ended && p->sent == p->last_number))
+    while (in_time && !p->stopped && !(p->ended && p->sent == p->last))
         in_time = wait_change(p, &deadline);
     int rc = p->stopped ? ERR_CONFLICT : in_time ? 0 : ERR_TIMEOUT;
     (void)pthread_mutex_unlock(&p->lock);

@@ -1,13 +1,17 @@
 /* parts.h: the buffers between the threads of a backup, and nothing else of it.
  *
  * A part goes round: filled by the walk, looked after by the controller (hashes, a URL), sent by an uploader, free
- * again. Parts are numbered from 1 and pass the stations in order, but for the last, where several are under way. There
- * are three buffers, and the walk waits when the network is slower: memory does not depend on the size of the backup.
- */
+ * again. A run stores objects, one after the other, and the parts of each are numbered from 1; the last of an object
+ * may be short. They pass the stations in order, but for the last, where several are under way.
+ *
+ * The bytes lie in blocks, of which there are enough for two parts and a little: one part is on its way while the next
+ * is filled, and when that is full too the walk can go on for as long as the store makes sure of the first. So memory
+ * does not depend on the size of the backup. Blocks come into being when they are needed. */
 #ifndef MUSTER_AGENT_BACKUP_PARTS_H
 #define MUSTER_AGENT_BACKUP_PARTS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/err.h"
 
@@ -15,11 +19,14 @@ enum part_state { PART_FREE, PART_FILLING, PART_FULL, PART_READY, PART_SENDING, 
 
 struct part {
     enum part_state state;
-    unsigned number;
-    char *data;
+    uint64_t sequence;     /* of all parts of the run */
+    unsigned object;       /* of the run: 0, 1, … */
+    uint64_t number;       /* within its object */
     size_t size;           /* filled */
     unsigned char md5[16]; /* from PART_READY on */
     char *url;             /* from PART_READY on; freed when the part becomes free */
+    size_t block_size;
+    char **blocks; /* of block_size bytes each */
 };
 
 struct parts;
@@ -27,14 +34,20 @@ struct parts;
 int parts_new(size_t part_size, struct parts **ret, struct err *err) MUSTER_NODISCARD;
 void parts_free(struct parts *p); /* no thread may be in a call; NULL does nothing */
 
-/* Room in the part being filled; waits for a free one. ERR_CONFLICT after parts_stop. Never 0 bytes. */
+/* Room in the part being filled; waits for some. ERR_CONFLICT after parts_stop. Never 0 bytes. */
 int parts_room(struct parts *p, void **ret, size_t *ret_len, struct err *err) MUSTER_NODISCARD;
 
 /* len bytes of that room are used. A part that is full moves on. */
 void parts_filled(struct parts *p, size_t len);
 
-/* The last part, short or (when there is no other) empty, moves on. Nothing is filled afterwards. */
+/* The object's last part, short or (when it has no other) empty, moves on. What is filled now belongs to the next. */
+void parts_end_object(struct parts *p);
+
+/* Nothing is filled afterwards. */
 void parts_end(struct parts *p);
+
+/* The bytes of a part from `at` on that lie together; at must be below its size. */
+const void *part_piece(const struct part *part, size_t at, size_t *ret_len);
 
 /* Waits up to timeout_ms for the next full part, for the one controller, whose it is until parts_pass. ERR_TIMEOUT;
  * ERR_NOT_FOUND when the last has gone by; ERR_CONFLICT after parts_stop. err may be NULL. */

@@ -16,10 +16,10 @@
 #include <mbedtls/md5.h>
 #include <mbedtls/sha256.h>
 
+#include "backup/age.h"
 #include "backup/parts.h"
 #include "backup/progress.h"
 #include "backup/retry.h"
-#include "backup/snapshot.h"
 #include "backup/upload.h"
 #include "common/encode.h"
 
@@ -43,6 +43,7 @@ struct pipeline {
     struct progress progress;
     int64_t next_report_ms;
     mbedtls_sha256_context sha256;
+    struct pipeline_result result; /* the caller's thread alone */
 };
 
 /* --- stopping ---------------------------------------------------------------------------------------------------- */
@@ -65,7 +66,17 @@ static bool signalled(const struct pipeline *p)
     return poll(&pfd, 1, 0) > 0;
 }
 
-/* --- the walk ---------------------------------------------------------------------------------------------------- */
+/* Why the run must end now; 0: it may go on. */
+static int check_end(const struct pipeline *p, struct err *err)
+{
+    if (signalled(p))
+        return err_set(err, ERR_CONFLICT, "stopped by a signal");
+    if (p->options.deadline_ms != 0 && clock_monotonic_ms(p->options.agent->clock) >= p->options.deadline_ms)
+        return err_set(err, ERR_TIMEOUT, "it took longer than the configuration allows");
+    return 0;
+}
+
+/* --- writing ----------------------------------------------------------------------------------------------------- */
 
 static int take_room(void *ctx, void **ret, size_t *ret_len, struct err *err)
 {
@@ -79,25 +90,30 @@ static void give_filled(void *ctx, size_t len)
     parts_filled(p->parts, len);
 }
 
-static void *walk_main(void *arg)
+static int write_object(struct pipeline *p, const struct pipeline_content *content, struct err *err)
+{
+    const struct compress_receiver out = {.room = take_room, .filled = give_filled, .ctx = p};
+    struct age_encrypt *age = NULL;
+    int rc = 0;
+    if (p->options.recipient_count > 0)
+        rc = age_encrypt_new(p->options.recipients, p->options.recipient_count, &out, &age, err);
+    if (rc == 0)
+        rc = content->write(content->ctx, age != NULL ? age_encrypt_receiver(age) : &out, &p->stop, err);
+    if (rc == 0 && age != NULL)
+        rc = age_encrypt_finish(age, err);
+    age_encrypt_free(age);
+    if (rc == 0)
+        parts_end_object(p->parts);
+    return rc;
+}
+
+static void *write_main(void *arg)
 {
     struct pipeline *p = arg;
     struct err err = {0};
-    struct snapshot *snapshot = NULL;
-    const struct snapshot_options options = {
-        .agent = p->options.agent,
-        .config = p->options.config,
-        .sources = p->options.sources,
-        .source_count = p->options.source_count,
-        .report = p->options.report,
-    };
-    const struct snapshot_run run = {
-        .run_id = p->options.log_id, .method = p->options.config->method, .level = p->options.config->level};
-    const struct compress_receiver receiver = {.room = take_room, .filled = give_filled, .ctx = p};
-    int rc = snapshot_open(&options, &snapshot, &err);
-    if (rc == 0)
-        rc = snapshot_archive(snapshot, &run, &receiver, &p->stop, &err);
-    snapshot_free(snapshot);
+    int rc = write_object(p, &p->options.archive, &err);
+    if (rc == 0 && p->options.index.write != NULL)
+        rc = write_object(p, &p->options.index, &err);
     if (rc == 0)
         parts_end(p->parts);
     else
@@ -124,25 +140,34 @@ static int report_progress(struct pipeline *p, struct err *err)
     if (now < p->next_report_ms)
         return 0;
     p->next_report_ms = now + PIPELINE_PROGRESS_MS;
-    bool cancel = false;
+    const struct remote_progress told = {
+        .files = atomic_load(&r->files),
+        .bytes = atomic_load(&r->bytes),
+        .sent = atomic_load(&r->sent),
+        .total_files = p->options.total_files,
+        .total_bytes = p->options.total_bytes,
+    };
+    struct remote_orders orders = {0};
     struct err ignored; /* a server that does not answer now is met again by the parts */
-    int rc = remote_progress(p->options.api, p->options.log_id, atomic_load(&r->files), atomic_load(&r->bytes),
-                             atomic_load(&r->sent), &cancel, &ignored);
-    return rc == 0 && cancel ? err_set(err, ERR_CONFLICT, "cancelled by the server") : 0;
+    int rc = remote_progress(p->options.api, p->options.log_id, &told, &orders, &ignored);
+    if (rc != 0 || !orders.cancel)
+        return 0;
+    bool why = orders.reason[0] != '\0';
+    return err_set(err, ERR_CONFLICT, "cancelled by the server%s%s", why ? ": " : "", orders.reason);
 }
 
 static int tick(struct pipeline *p, struct err *err)
 {
-    if (signalled(p))
-        return err_set(err, ERR_CONFLICT, "stopped by a signal");
-    return report_progress(p, err);
+    int rc = check_end(p, err);
+    return rc == 0 ? report_progress(p, err) : rc;
 }
 
 static int pause_for(struct pipeline *p, int ms, struct err *err)
 {
     for (; ms > 0; ms -= TICK_MS) {
-        if (signalled(p))
-            return err_set(err, ERR_CONFLICT, "stopped by a signal");
+        int rc = check_end(p, err);
+        if (rc != 0)
+            return rc;
         if (parts_sleep(p->parts, ms < TICK_MS ? ms : TICK_MS) != 0)
             return err_set(err, ERR_CONFLICT, "stopped");
     }
@@ -154,36 +179,51 @@ static int ask_url(struct pipeline *p, struct part *part, struct err *err)
     struct retry retry;
     retry_init(&retry, p->options.agent->clock, PIPELINE_RETRY_MS);
     for (;;) {
-        const struct remote_part asked = {
-            .number = part->number,
-            .size = part->size,
-            .md5 = part->md5,
-            .files = atomic_load(&p->options.report->files),
-            .bytes = atomic_load(&p->options.report->bytes),
-        };
+        const struct remote_part asked = upload_part_of(part, p->options.report);
         struct api_result result = {.retry_after_s = -1};
         int rc = remote_part_url(p->options.api, p->options.log_id, &asked, &part->url, &result, err);
         if (rc == 0)
             return 0;
-        if (signalled(p))
-            return err_set(err, ERR_CONFLICT, "stopped by a signal");
+        struct err end;
+        int ended = check_end(p, &end);
+        if (ended != 0) {
+            *err = end;
+            return ended;
+        }
         int wait = retry_worth(rc) ? retry_next_ms(&retry, &result) : -1;
         if (wait < 0)
-            return err_prefix(err, "part %u", part->number);
+            return err_prefix(err, "part %llu", (unsigned long long)part->number);
         rc = pause_for(p, wait, err);
         if (rc != 0)
             return rc;
     }
 }
 
+static int hash(struct pipeline *p, struct part *part)
+{
+    mbedtls_md5_context md5;
+    mbedtls_md5_init(&md5);
+    int rc = mbedtls_md5_starts(&md5);
+    size_t len;
+    for (size_t at = 0; rc == 0 && at < part->size; at += len) {
+        const unsigned char *piece = part_piece(part, at, &len);
+        rc = mbedtls_md5_update(&md5, piece, len);
+        if (rc == 0 && part->object == 0)
+            rc = mbedtls_sha256_update(&p->sha256, piece, len);
+    }
+    if (rc == 0)
+        rc = mbedtls_md5_finish(&md5, part->md5);
+    mbedtls_md5_free(&md5);
+    return rc;
+}
+
 static int make_ready(struct pipeline *p, struct part *part, struct err *err)
 {
-    if (part->number > REMOTE_PARTS_MAX)
-        return err_set(err, ERR_TOO_BIG, "the archive has more than %d parts of %zu bytes", REMOTE_PARTS_MAX,
-                       p->options.part_size);
-    const unsigned char *data = (const unsigned char *)part->data;
-    if (mbedtls_md5(data, part->size, part->md5) != 0 || mbedtls_sha256_update(&p->sha256, data, part->size) != 0)
+    if (hash(p, part) != 0)
         return err_set(err, ERR_INTERNAL, "hashing failed");
+    struct pipeline_object *object = part->object == 0 ? &p->result.archive : &p->result.index;
+    object->part_count = part->number;
+    object->size += part->size;
     int rc = ask_url(p, part, err);
     if (rc == 0)
         parts_pass(p->parts, part);
@@ -245,7 +285,6 @@ static void pipeline_free(struct pipeline *p)
         (void)close(p->cancel_fd);
     mbedtls_sha256_free(&p->sha256);
     parts_free(p->parts);
-    free(p->upload.stored);
     (void)pthread_mutex_destroy(&p->upload.lock);
     (void)pthread_mutex_destroy(&p->lock);
     free(p);
@@ -261,6 +300,8 @@ static int pipeline_new(const struct pipeline_options *options, const sigset_t *
     (void)pthread_mutex_init(&p->lock, NULL);
     mbedtls_sha256_init(&p->sha256);
     progress_init(&p->progress, options->agent->clock, options->progress);
+    p->progress.total_files = options->total_files;
+    p->progress.total_bytes = options->total_bytes;
     p->signal_fd = signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
     p->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     int rc = parts_new(options->part_size, &p->parts, err);
@@ -277,7 +318,9 @@ static int pipeline_new(const struct pipeline_options *options, const sigset_t *
                                 .parts = p->parts,
                                 .report = options->report,
                                 .cancel_fd = p->cancel_fd,
+                                .rate = options->rate,
                                 .lock = PTHREAD_MUTEX_INITIALIZER};
+    pace_init(&p->upload.pace, options->rate, clock_monotonic_ms(options->agent->clock));
     *ret = p;
     return 0;
 }
@@ -290,7 +333,7 @@ static bool run_threads(struct pipeline *p)
     size_t count = 0;
     int rc = 0;
     for (; rc == 0 && count < 1 + UPLOADERS; count += rc == 0)
-        rc = spawn(&threads[count], count == 0 ? walk_main : upload_main, p, &err);
+        rc = spawn(&threads[count], count == 0 ? write_main : upload_main, p, &err);
     api_set_cancel(p->options.api, p->signal_fd);
     if (rc == 0)
         rc = control(p, &err);
@@ -308,10 +351,8 @@ static int take_result(struct pipeline *p, struct pipeline_result *ret, struct e
     unsigned char sha256[32];
     if (mbedtls_sha256_finish(&p->sha256, sha256) != 0)
         return err_set(err, ERR_INTERNAL, "hashing failed");
-    hex_encode(sha256, sizeof sha256, ret->sha256);
-    ret->parts = p->upload.stored;
-    ret->part_count = p->upload.stored_count;
-    p->upload.stored = NULL;
+    hex_encode(sha256, sizeof sha256, p->result.sha256);
+    *ret = p->result;
     return 0;
 }
 

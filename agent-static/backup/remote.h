@@ -16,12 +16,11 @@
 
 enum {
     REMOTE_ID_SIZE = 65,
-    REMOTE_PARTS_MAX = 10000,
     REMOTE_PART_MIN = 64 * 1024,
     REMOTE_PART_DEFAULT = 8 * 1024 * 1024, /* also the most: what the server asks for beyond it is not given */
 };
 
-/* A backup configuration. Everything lives in the arena. */
+/* A backup configuration. Everything lives in the arena. What an older server does not say has its default. */
 struct remote_config {
     const char *id;
     const char *name;
@@ -32,10 +31,16 @@ struct remote_config {
     enum compress_method method;
     int level; /* 0: the method's default */
     bool encryption;
+    bool incremental;
     bool one_file_system;
     int64_t max_file_size;  /* larger files are left out; -1: none is */
     const char **skip_tags; /* a directory that holds a file of such a name is left out */
     size_t skip_tag_count;
+    const char **recipients; /* who is to decrypt; none: whom this host names */
+    size_t recipient_count;
+    const char *pre_hook, *post_hook; /* names; NULL: none */
+    int64_t max_runtime_s;            /* 0: any */
+    int64_t rate_bytes;               /* a second; 0: as fast as it goes */
 };
 
 /* The config of this id, or else of this name. ERR_NOT_FOUND: the server has none for us. */
@@ -46,43 +51,67 @@ int remote_config_get(struct api *api, const char *id, const char *name, struct 
 int remote_config_parse(const json_t *reply, const char *id, const char *name, struct arena *arena,
                         struct remote_config *ret, struct err *err) MUSTER_NODISCARD;
 
+struct remote_start {
+    const char *config_id;
+    const char *filename;
+    const char *command_id; /* NULL: none */
+    const char *base;       /* the run that our list describes; NULL: there is no list */
+    bool encrypted;
+    uint64_t total_files, total_bytes; /* 0: unknown */
+};
+
 struct remote_run {
     char log_id[REMOTE_ID_SIZE];
     size_t part_size;
+    bool chained; /* the server knows of chains and indexes; false with an older one */
+    bool incremental;
+    char base[REMOTE_ID_SIZE]; /* "": a full run */
+    unsigned chain_seq;
+    char reason[201]; /* why a full run; "" */
 };
 
-int remote_start(struct api *api, const char *config_id, const char *filename, struct remote_run *ret,
+int remote_start(struct api *api, const struct remote_start *start, struct remote_run *ret,
                  struct err *err) MUSTER_NODISCARD;
 
+/* The same from the reply, for tests. */
+int remote_start_parse(const json_t *reply, struct remote_run *ret, struct err *err) MUSTER_NODISCARD;
+
 struct remote_part {
-    unsigned number;
+    bool index; /* of the index; else of the archive */
+    uint64_t number;
     size_t size;
-    const unsigned char *md5; /* 16 bytes */
-    uint64_t files, bytes;    /* how far the walk is */
+    const unsigned char *md5;    /* 16 bytes */
+    uint64_t files, bytes, sent; /* how far the run is */
 };
 
 /* A URL for the part, which the caller frees. *ret_result may be NULL. */
 int remote_part_url(struct api *api, const char *log_id, const struct remote_part *part, char **ret_url,
                     struct api_result *ret_result, struct err *err) MUSTER_NODISCARD;
 
-/* *ret_cancel: the server wants the run to end. */
-int remote_progress(struct api *api, const char *log_id, uint64_t files, uint64_t bytes, uint64_t sent,
-                    bool *ret_cancel, struct err *err) MUSTER_NODISCARD;
-
-struct remote_stored {
-    size_t size;
-    char etag[80];
+struct remote_progress {
+    uint64_t files, bytes, sent;
+    uint64_t total_files, total_bytes; /* 0: unknown */
 };
+
+struct remote_orders {
+    bool cancel; /* the server wants the run to end */
+    char reason[201];
+};
+
+int remote_progress(struct api *api, const char *log_id, const struct remote_progress *progress,
+                    struct remote_orders *ret, struct err *err) MUSTER_NODISCARD;
 
 struct remote_outcome {
     const char *status; /* "completed", "warning", "failed", "cancelled" */
     uint64_t files, bytes_read, bytes_sent;
+    uint64_t listed_files, listed_bytes;
+    uint64_t unreadable, vanished, changed, skipped;
     int64_t duration_ms;
     uint64_t error_count;
-    json_t *errors;                    /* borrowed; NULL: none */
-    const struct remote_stored *parts; /* numbered from 1 */
-    size_t part_count;
-    const char *sha256; /* hex; NULL: none */
+    json_t *errors;     /* borrowed; NULL: none */
+    const char *sha256; /* of the archive, hex; NULL: there is none, and what follows is not told */
+    uint64_t part_count, size;
+    uint64_t index_part_count, index_size;
 };
 
 /* Tells how the run ended. Idempotent: the same may be told again. */
@@ -101,6 +130,14 @@ struct remote_stored_run {
 
 int remote_restore(struct api *api, const char *log_id, const char *config_id, const char *config_name,
                    struct arena *arena, struct remote_stored_run *ret, struct err *err) MUSTER_NODISCARD;
+
+/* ERR_INVALID with what was wrong with a reply. */
+struct jsonread;
+struct jsonread_error;
+int remote_bad_reply(const struct jsonread_error *wrong, struct err *err);
+
+/* An id in a reply, borrowed; what is none fails the reader. */
+const char *remote_read_id(struct jsonread *r, const char *key);
 
 /* Whether s can be an id of the server's: 1 to 64 of A-Z a-z 0-9 and '-'. Ids become names of files. */
 bool remote_id_valid(const char *s);

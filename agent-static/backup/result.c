@@ -51,9 +51,17 @@ int result_send(const struct agent *agent, struct api *api, const struct result 
         .duration_ms = result->duration_ms,
         .error_count = result->error_count + (result->reason != NULL),
         .errors = errors,
-        .parts = result->parts,
-        .part_count = result->part_count,
+        .listed_files = result->listed_files,
+        .listed_bytes = result->listed_bytes,
+        .unreadable = result->unreadable,
+        .vanished = result->vanished,
+        .changed = result->changed,
+        .skipped = result->skipped,
         .sha256 = result->sha256,
+        .part_count = result->archive.part_count,
+        .size = result->archive.size,
+        .index_part_count = result->index.part_count,
+        .index_size = result->index.size,
     };
     struct retry retry;
     retry_init(&retry, agent->clock, give_up_ms);
@@ -83,8 +91,9 @@ static void describe(const struct result *result, char *ret, size_t size)
         (void)snprintf(ret, size, "backup %s %s: %s", name, backup_outcome_name(result->outcome),
                        result->reason == NULL ? "no reason known" : result->reason);
     else
-        (void)snprintf(ret, size, "backup %s %s: %llu files, %.1f MB read, %.1f MB stored in %.1f s, %llu problems",
-                       name, backup_outcome_name(result->outcome), (unsigned long long)result->files,
+        (void)snprintf(ret, size, "backup %s %s%s%s: %llu files, %.1f MB read, %.1f MB stored in %.1f s, %llu problems",
+                       name, backup_outcome_name(result->outcome), result->type != NULL ? ", " : "",
+                       result->type != NULL ? result->type : "", (unsigned long long)result->files,
                        (double)result->bytes_read / 1e6, (double)result->bytes_sent / 1e6, seconds,
                        (unsigned long long)result->error_count);
 }
@@ -92,14 +101,17 @@ static void describe(const struct result *result, char *ret, size_t size)
 static json_t *to_json(const struct result *result)
 {
     const struct runfile_content *run = result->run;
-    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:o*, s:s*, s:s*}", "configId", run->config_id,
-                     "configName", run->config_name, "logId", run->log_id, "status",
-                     backup_outcome_name(result->outcome), "filesProcessed", (json_int_t)result->files, "bytesRead",
-                     (json_int_t)result->bytes_read, "bytesTransferred", (json_int_t)result->bytes_sent, "skipped",
-                     (json_int_t)result->skipped, "errorCount", (json_int_t)result->error_count, "duration",
-                     (json_int_t)result->duration_ms, "errors",
-                     result->errors == NULL ? NULL : json_incref(result->errors), "sha256", result->sha256, "reason",
-                     result->reason);
+    return json_pack(
+        "{s:s, s:s, s:s, s:s, s:s*, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o*, s:s*, s:s*}",
+        "configId", run->config_id, "configName", run->config_name, "logId", run->log_id, "status",
+        backup_outcome_name(result->outcome), "type", result->type, "encrypted", result->encrypted ? 1 : 0,
+        "filesProcessed", (json_int_t)result->files, "bytesRead", (json_int_t)result->bytes_read, "bytesTransferred",
+        (json_int_t)result->bytes_sent, "listedFiles", (json_int_t)result->listed_files, "listedBytes",
+        (json_int_t)result->listed_bytes, "unreadable", (json_int_t)result->unreadable, "vanished",
+        (json_int_t)result->vanished, "changed", (json_int_t)result->changed, "skipped", (json_int_t)result->skipped,
+        "errorCount", (json_int_t)result->error_count, "duration", (json_int_t)result->duration_ms, "errors",
+        result->errors == NULL ? NULL : json_incref(result->errors), "sha256", result->sha256, "reason",
+        result->reason);
 }
 
 int result_log(struct eventlog *log, const struct result *result, struct err *err)

@@ -7,6 +7,7 @@
 
 #include "agent.h"
 #include "backup/backup.h"
+#include "backup/pipeline.h"
 #include "backup/remote.h"
 #include "backup/report.h"
 #include "backup/runfile.h"
@@ -18,12 +19,15 @@ struct result {
     const struct runfile_content *run;
     enum backup_outcome outcome;
     const char *reason; /* of a failure; NULL: none */
-    uint64_t files, bytes_read, bytes_sent, skipped, error_count;
+    const char *type;   /* "full", "incremental"; NULL: it did not come to be decided */
+    bool encrypted;
+    uint64_t files, bytes_read, bytes_sent, error_count;
+    uint64_t listed_files, listed_bytes;
+    uint64_t unreadable, vanished, changed, skipped;
     json_t *errors; /* borrowed; NULL: none */
     int64_t duration_ms;
-    const struct remote_stored *parts;
-    size_t part_count;
-    const char *sha256;
+    const char *sha256; /* of the archive; NULL: there is none, and no */
+    struct pipeline_object archive, index;
 };
 
 /* The event log of this agent. */

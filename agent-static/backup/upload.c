@@ -1,15 +1,21 @@
 #include "backup/upload.h"
 
-#include <stdio.h>
+#include <limits.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "backup/pipeline.h"
 #include "backup/retry.h"
 #include "common/encode.h"
 #include "net/api.h"
 
-enum { DENIED_TRIES = 4 };
+enum {
+    DENIED_TRIES = 4,
+    CONNECT_MS = 15 * 1000,
+    IO_MS = 60 * 1000,
+    LEAST_RATE = 4096, /* bytes a second: a store that takes less is as good as none */
+    TURNS = 4,         /* a second, of a limited rate */
+    TURN_MIN = 512,
+};
 
 int upload_judge_status(int status)
 {
@@ -43,20 +49,57 @@ static const char *refusal_reason(int status)
     }
 }
 
-static int put_once(struct api *api, const struct part *part, char ret_etag[80], struct api_result *ret_result,
+/* --- one try ----------------------------------------------------------------------------------------------------- */
+
+struct sending {
+    struct upload *upload;
+    const struct part *part;
+};
+
+/* The next bytes, once the rate allows them. */
+static int give_piece(void *ctx, size_t at, const void **ret, size_t *ret_len, struct err *err)
+{
+    struct sending *s = ctx;
+    struct upload *u = s->upload;
+    *ret = part_piece(s->part, at, ret_len);
+    if (u->rate <= 0)
+        return 0;
+    size_t turn = u->rate / TURNS > TURN_MIN ? (size_t)u->rate / TURNS : TURN_MIN;
+    if (*ret_len > turn)
+        *ret_len = turn;
+    (void)pthread_mutex_lock(&u->lock);
+    int64_t wait_ms = pace_take(&u->pace, (int64_t)*ret_len, clock_monotonic_ms(u->agent->clock));
+    (void)pthread_mutex_unlock(&u->lock);
+    if (wait_ms > 0 && parts_sleep(u->parts, (int)wait_ms) != 0)
+        return err_set(err, ERR_CONFLICT, "stopped");
+    return 0;
+}
+
+/* Silence is bounded by IO_MS; this bounds a store that takes a byte now and then. */
+static int time_for(const struct upload *u, size_t size)
+{
+    enum { ALL = 2 }; /* uploaders share the rate */
+    int64_t rate = u->rate > 0 && u->rate / ALL / 2 < LEAST_RATE ? u->rate / ALL / 2 : LEAST_RATE;
+    int64_t ms = 2 * IO_MS + (int64_t)size * 1000 / (rate > 0 ? rate : 1);
+    return ms < INT_MAX ? (int)ms : INT_MAX;
+}
+
+static int put_once(struct upload *u, struct api *api, const struct part *part, struct api_result *ret_result,
                     struct err *err)
 {
     char md5[BASE64_SIZE(16)];
     base64_encode(part->md5, sizeof part->md5, md5);
+    struct sending sending = {.upload = u, .part = part};
     const struct http_header headers[] = {{"Content-MD5", md5}};
     const struct http_request request = {
         .method = "PUT",
         .url = part->url,
         .headers = headers,
         .header_count = 1,
-        .body = part->data,
+        .source = give_piece,
+        .source_ctx = &sending,
         .body_len = part->size,
-        .timeouts = {.connect_ms = 15000, .io_ms = 60000, .total_ms = 0},
+        .timeouts = {.connect_ms = CONNECT_MS, .io_ms = IO_MS, .total_ms = time_for(u, part->size)},
     };
     struct http_reply reply = {0};
     int rc = api_store(api, &request, &reply, err);
@@ -66,26 +109,31 @@ static int put_once(struct api *api, const struct part *part, char ret_etag[80],
     ret_result->retry_after_s = reply.retry_after_s;
     rc = upload_judge_status(reply.status);
     if (rc != 0)
-        (void)err_set(err, rc, "the store refused part %u: %s (status %d)", part->number, refusal_reason(reply.status),
-                      reply.status);
-    else if (reply.etag[0] == '\0')
-        rc = err_set(err, ERR_INVALID, "the store gave no ETag for part %u", part->number);
-    else
-        memcpy(ret_etag, reply.etag, sizeof reply.etag);
+        (void)err_set(err, rc, "the store refused part %llu: %s (status %d)", (unsigned long long)part->number,
+                      refusal_reason(reply.status), reply.status);
     buf_done(&reply.body);
     return rc;
+}
+
+/* --- tries ------------------------------------------------------------------------------------------------------- */
+
+struct remote_part upload_part_of(const struct part *part, struct report *report)
+{
+    return (struct remote_part){
+        .index = part->object > 0,
+        .number = part->number,
+        .size = part->size,
+        .md5 = part->md5,
+        .files = atomic_load(&report->files),
+        .bytes = atomic_load(&report->bytes),
+        .sent = atomic_load(&report->sent),
+    };
 }
 
 static int renew_url(struct upload *u, struct api *api, struct part *part, struct api_result *ret_result,
                      struct err *err)
 {
-    const struct remote_part asked = {
-        .number = part->number,
-        .size = part->size,
-        .md5 = part->md5,
-        .files = atomic_load(&u->report->files),
-        .bytes = atomic_load(&u->report->bytes),
-    };
+    const struct remote_part asked = upload_part_of(part, u->report);
     char *url = NULL;
     int rc = remote_part_url(api, u->log_id, &asked, &url, ret_result, err);
     if (rc == 0) {
@@ -95,56 +143,29 @@ static int renew_url(struct upload *u, struct api *api, struct part *part, struc
     return rc;
 }
 
-/* Until the part is stored or hope is lost. Every try but the first begins with a fresh URL. */
-static int put_part(struct upload *u, struct api *api, struct part *part, char ret_etag[80], struct err *err)
+/* Until the part is stored or hope is lost: that takes PIPELINE_RETRY_MS from the first failure on, however long the
+ * tries last. Every try but the first begins with a fresh URL. */
+static int put_part(struct upload *u, struct api *api, struct part *part, struct err *err)
 {
-    struct retry retry;
-    retry_init(&retry, u->agent->clock, PIPELINE_RETRY_MS);
+    struct retry retry = {0};
     int denied = 0;
     for (bool fresh = true;; fresh = false) {
         struct api_result result = {.retry_after_s = -1};
         int rc = fresh ? 0 : renew_url(u, api, part, &result, err);
         bool asked = rc == 0;
         if (rc == 0)
-            rc = put_once(api, part, ret_etag, &result, err);
+            rc = put_once(u, api, part, &result, err);
         if (rc == 0)
             return 0;
+        if (fresh)
+            retry_init(&retry, u->agent->clock, PIPELINE_RETRY_MS);
         bool again = retry_worth(rc) || (asked && rc == ERR_DENIED && result.status != 0 && ++denied < DENIED_TRIES);
         int wait = again ? retry_next_ms(&retry, &result) : -1;
         if (wait < 0)
-            return err_prefix(err, "part %u", part->number);
+            return err_prefix(err, "part %llu", (unsigned long long)part->number);
         if (parts_sleep(u->parts, wait) != 0)
             return err_set(err, ERR_CONFLICT, "stopped");
     }
-}
-
-/* Under the lock. */
-static int make_room(struct upload *u, size_t count, struct err *err)
-{
-    if (count <= u->stored_size)
-        return 0;
-    size_t size = u->stored_size == 0 ? 64 : u->stored_size * 2;
-    struct remote_stored *more = realloc(u->stored, size * sizeof *more);
-    if (more == NULL)
-        return err_set(err, ERR_NOMEM, "out of memory");
-    u->stored = more;
-    u->stored_size = size;
-    return 0;
-}
-
-static int keep_etag(struct upload *u, const struct part *part, const char etag[80], struct err *err)
-{
-    (void)pthread_mutex_lock(&u->lock);
-    int rc = make_room(u, part->number, err);
-    if (rc == 0) {
-        struct remote_stored *stored = &u->stored[part->number - 1];
-        stored->size = part->size;
-        (void)snprintf(stored->etag, sizeof stored->etag, "%s", etag);
-        if (part->number > u->stored_count)
-            u->stored_count = part->number;
-    }
-    (void)pthread_mutex_unlock(&u->lock);
-    return rc;
 }
 
 int upload_parts(struct upload *u, struct err *err)
@@ -156,10 +177,7 @@ int upload_parts(struct upload *u, struct err *err)
     api_set_cancel(api, u->cancel_fd);
     struct part *part;
     while ((rc = parts_take_ready(u->parts, &part, err)) == 0) {
-        char etag[80];
-        rc = put_part(u, api, part, etag, err);
-        if (rc == 0)
-            rc = keep_etag(u, part, etag, err);
+        rc = put_part(u, api, part, err);
         if (rc != 0)
             break;
         atomic_fetch_add(&u->report->sent, part->size);

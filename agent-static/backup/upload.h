@@ -8,16 +8,17 @@
 #include "backup/parts.h"
 #include "backup/remote.h"
 #include "backup/report.h"
+#include "net/pace.h"
 
 struct upload {
     const struct agent *agent;
     const char *log_id;
     struct parts *parts;
     struct report *report;
-    int cancel_fd;                /* readable: give up at once */
-    pthread_mutex_t lock;         /* of what follows */
-    struct remote_stored *stored; /* grows; part N at N - 1 */
-    size_t stored_count, stored_size;
+    int cancel_fd;        /* readable: give up at once */
+    int64_t rate;         /* bytes a second of all uploaders together; 0: as fast as it goes */
+    pthread_mutex_t lock; /* of what follows */
+    struct pace pace;
 };
 
 /* Sends parts until the last (0), a part that cannot be sent, or ERR_CONFLICT after parts_stop. Uses a connection of
@@ -28,5 +29,8 @@ int upload_parts(struct upload *u, struct err *err) MUSTER_NODISCARD;
 /* What a store's answer to a PUT means: 0 stored, ERR_UNAVAILABLE worth trying again, ERR_DENIED worth a few tries with
  * a fresh URL, other: for good. */
 int upload_judge_status(int status);
+
+/* What is asked of the server for a part. */
+struct remote_part upload_part_of(const struct part *part, struct report *report);
 
 #endif

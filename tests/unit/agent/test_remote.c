@@ -1,5 +1,6 @@
 #include "../unit.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "backup/remote.h"
@@ -73,6 +74,65 @@ static void options_are_read(void **state)
     assert_true(f->config.encryption);
     assert_int_equal(f->config.exclude_count, 2);
     assert_string_equal(f->config.excludes[1], "/a/b");
+}
+
+static void options_of_newer_servers_are_read(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(parse(f, ONE(""), "c-1", NULL), 0);
+    assert_false(f->config.incremental || f->config.one_file_system);
+    assert_int_equal(f->config.max_file_size, -1);
+    assert_int_equal(f->config.max_runtime_s + f->config.rate_bytes, 0);
+    assert_null(f->config.pre_hook);
+    assert_int_equal(parse(f,
+                           ONE(",\"options\":{\"type\":\"incremental\",\"oneFileSystem\":true,\"maxFileSize\":1000,"
+                               "\"skipTags\":[\"CACHEDIR.TAG\"],\"recipients\":[\"age1x\",\"age1y\"],"
+                               "\"preHook\":\"dump\",\"postHook\":null,\"maxRuntimeMinutes\":90,"
+                               "\"rateLimitKbps\":512}"),
+                           "c-1", NULL),
+                     0);
+    assert_true(f->config.incremental && f->config.one_file_system);
+    assert_int_equal(f->config.max_file_size, 1000);
+    assert_string_equal(f->config.skip_tags[0], "CACHEDIR.TAG");
+    assert_int_equal(f->config.recipient_count, 2);
+    assert_string_equal(f->config.recipients[1], "age1y");
+    assert_string_equal(f->config.pre_hook, "dump");
+    assert_null(f->config.post_hook);
+    assert_int_equal(f->config.max_runtime_s, 5400);
+    assert_int_equal(f->config.rate_bytes, 512 * 1024);
+    assert_int_equal(parse(f, ONE(",\"options\":{\"rateLimitKbps\":-1}"), "c-1", NULL), ERR_INVALID);
+}
+
+static int start(struct fixture *f, const char *run, struct remote_run *ret)
+{
+    char text[512];
+    (void)snprintf(text, sizeof text, "{\"logId\":\"r-1\",\"upload\":{\"partSize\":65536}%s}", run);
+    json_t *json = json_loads(text, 0, NULL);
+    assert_non_null(json);
+    int rc = remote_start_parse(json, ret, &f->err);
+    json_decref(json);
+    return rc;
+}
+
+static void a_start_says_what_the_run_goes_on_from(void **state)
+{
+    struct fixture *f = *state;
+    struct remote_run run = {0};
+    assert_int_equal(start(f, "", &run), 0); /* an older server */
+    assert_false(run.chained || run.incremental);
+    assert_int_equal(run.part_size, 65536);
+    assert_int_equal(start(f, ",\"run\":{\"type\":\"full\",\"base\":null,\"chainSeq\":0,\"reason\":\"first\"}", &run),
+                     0);
+    assert_true(run.chained && !run.incremental);
+    assert_string_equal(run.reason, "first");
+    assert_int_equal(start(f, ",\"run\":{\"type\":\"incremental\",\"base\":\"r-0\",\"chainSeq\":3}", &run), 0);
+    assert_true(run.chained && run.incremental);
+    assert_string_equal(run.base, "r-0");
+    assert_int_equal(run.chain_seq, 3);
+    assert_int_equal(start(f, ",\"run\":{\"type\":\"incremental\",\"chainSeq\":3}", &run), ERR_INVALID);
+    assert_int_equal(start(f, ",\"run\":{\"type\":\"incremental\",\"base\":\"../x\",\"chainSeq\":3}", &run),
+                     ERR_INVALID);
+    assert_int_equal(start(f, ",\"run\":{\"type\":\"incremental\",\"base\":\"r-0\"}", &run), ERR_INVALID);
 }
 
 static void compression_false_beats_the_method(void **state)
@@ -153,6 +213,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_config_is_found_by_id_or_by_name, setup, teardown),
         cmocka_unit_test_setup_teardown(options_have_defaults, setup, teardown),
         cmocka_unit_test_setup_teardown(options_are_read, setup, teardown),
+        cmocka_unit_test_setup_teardown(options_of_newer_servers_are_read, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_start_says_what_the_run_goes_on_from, setup, teardown),
         cmocka_unit_test_setup_teardown(compression_false_beats_the_method, setup, teardown),
         cmocka_unit_test_setup_teardown(a_reply_that_is_wrong_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(an_id_that_is_no_file_name_is_refused, setup, teardown),
