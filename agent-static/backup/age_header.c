@@ -4,7 +4,7 @@
 
 #include "common/encode.h"
 
-enum { COLUMNS = 64, KEY_TEXT = 43 };
+enum { COLUMNS = 64, LINE_BYTES = COLUMNS / 4 * 3, KEY_TEXT = 43 };
 
 static const char magic[] = "age-encryption.org/v1\n";
 
@@ -22,7 +22,7 @@ size_t age_header_end(const char *data, size_t len)
 }
 
 /* Base64 without padding of at most COLUMNS characters; padded here, since that is the form the decoder knows. */
-static bool decode_line(struct span text, uint8_t ret[COLUMNS / 4 * 3], size_t *ret_len)
+static bool decode_line(struct span text, uint8_t ret[LINE_BYTES], size_t *ret_len)
 {
     char padded[COLUMNS + 1];
     if (text.len > COLUMNS || text.len % 4 == 1 || memchr(text.ptr, '=', text.len) != NULL ||
@@ -33,12 +33,12 @@ static bool decode_line(struct span text, uint8_t ret[COLUMNS / 4 * 3], size_t *
     while (len % 4 != 0)
         padded[len++] = '=';
     padded[len] = '\0';
-    return base64_decode(padded, ret, COLUMNS / 4 * 3, ret_len);
+    return base64_decode(padded, ret, LINE_BYTES, ret_len);
 }
 
 static bool decode_key(struct span text, uint8_t ret[32])
 {
-    uint8_t bytes[COLUMNS / 4 * 3];
+    uint8_t bytes[LINE_BYTES];
     size_t len = 0;
     if (text.len != KEY_TEXT || !decode_line(text, bytes, &len) || len != 32)
         return false;
@@ -80,7 +80,7 @@ static bool read_body(struct cursor *c, struct age_stanza *ret)
     size_t total = 0;
     struct span line;
     do {
-        uint8_t bytes[COLUMNS / 4 * 3];
+        uint8_t bytes[LINE_BYTES];
         size_t len = 0;
         if (!cursor_until(c, '\n', &line) || !decode_line(line, bytes, &len))
             return false;

@@ -80,7 +80,7 @@ static int time_for(const struct upload *u, size_t size)
 {
     enum { ALL = 2 }; /* uploaders share the rate */
     int64_t rate = u->rate > 0 && u->rate / ALL / 2 < LEAST_RATE ? u->rate / ALL / 2 : LEAST_RATE;
-    int64_t ms = 2 * IO_MS + (int64_t)size * 1000 / (rate > 0 ? rate : 1);
+    int64_t ms = 2 * (int64_t)IO_MS + (int64_t)size * 1000 / (rate > 0 ? rate : 1);
     return ms < INT_MAX ? (int)ms : INT_MAX;
 }
 

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "common/clock.h"
-#include "poll/backoff.h"
 #include "net/pace.h"
+#include "poll/backoff.h"
 #include "version.h"
 
 enum {
