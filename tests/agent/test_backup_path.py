@@ -228,6 +228,25 @@ def test_a_reply_that_is_lost_is_asked_for_again(fresh, backups):
     assert len(server.asked("complete")) == 2 and server.completed == lost[0]
 
 
+@pytest.mark.parametrize("status, options, stays", [(403, {}, False), (200, {"rateLimitKbps": 1}, True)],
+                         ids=["in doubt", "cancelled"])
+def test_the_list_of_files_goes_when_nobody_knows_whether_the_run_counts(fresh, backups, status, options, stays):
+    """A run that is known not to count leaves it as it was."""
+    text(fresh, size=20 * KIB)
+
+    def say(what, request):
+        if what == "complete":
+            return {} if status == 200 else status
+        return {"cancel": what == "progress" and status == 200}
+
+    server = backups(say=say, compression=False, **options)
+    listed = fresh.state / "lists" / server.config["id"]
+    listed.parent.mkdir(parents=True)
+    listed.write_text("of the run before")
+    assert run(fresh).returncode == 1
+    assert listed.exists() == stays and server.asked("complete")
+
+
 def test_a_run_that_goes_on_from_what_this_host_does_not_have_fails(fresh, backups):
     text(fresh)
     server = backups(say=lambda what, request: {"run": {"type": "incremental", "base": "01900000-dddd-7000-8000-000000000009",

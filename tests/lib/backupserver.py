@@ -18,7 +18,7 @@ LOG_ID = "01900000-dddd-7000-8000-000000000001"
 class BackupServer(http.server.ThreadingHTTPServer):
     """`hesitate`(handler, number) is called with each PUT before its body is read; when it returns something true it
     has answered. `say`(what, request) may return more fields of the reply to "start", "parts", "progress", "complete",
-    or None for no answer at all. options: of the config. part_size, port: as they say."""
+    a status to refuse with, or None for no answer at all. options: of the config. part_size, port: as they say."""
 
     daemon_threads = True
     request_queue_size = 50
@@ -86,6 +86,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         more = server.say(what, sent)
         if more is None:
             self.close_connection = True
+            return
+        if isinstance(more, int):
+            self.answer(more, {"type": "/problems/refused", "title": "Refused", "status": more})
             return
         self.answer(200, {**reply, **more})
 
