@@ -18,6 +18,7 @@ enum { QUICK_MS = 1000, SLOW_MS = 10 * 1000, ROLLOUT_MS = 250, SCHEDULE_MS = 100
 struct housekeeping {
     struct app *app;
     struct ops_schedule schedule;
+    struct backup_upkeep upkeep;
     struct backup_retention_schedule retention;
     struct update_schedule updates;
     struct rollout_schedule rollouts;
@@ -59,7 +60,7 @@ static void *slow_main(void *arg)
 {
     struct housekeeping *h = arg;
     do {
-        backup_tick(h->app);
+        backup_tick(h->app, &h->upkeep);
         backup_retention_tick(h->app, &h->retention);
         ops_tick(h->app, &h->schedule);
         update_tick(h->app, &h->updates);

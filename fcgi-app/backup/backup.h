@@ -13,8 +13,11 @@ struct app;
 
 /* What has become due: runs silent for longer than MUSTER_RUN_TIMEOUT end as lost, volumes of long runs are made,
  * uploads of ended runs and bodies that nginx left behind are removed. Called about every ten seconds on a thread of
- * its own; logs its own failures. Opens a read connection for the time. Blocks on the disk. */
-void backup_tick(struct app *app);
+ * its own; logs its own failures. Opens a read connection for the time. Blocks on the store, for seconds. */
+struct backup_upkeep {
+    int64_t uploads_next_ms; /* monotonic; start with 0 */
+};
+void backup_tick(struct app *app, struct backup_upkeep *upkeep);
 
 /* What retention has to do, about every ten seconds as well: chains that no rule wants are given up, their objects
  * removed, and once an hour it is noted how much is stored. Logs its own failures. Blocks on the store, for seconds. */

@@ -32,12 +32,13 @@ static void all_parts(struct tick *t)
     note(store_sweep(t->app->store, BODY_AGE_S, &err), "bodies could not be tidied up", &err);
 }
 
-void backup_tick(struct app *app)
+void backup_tick(struct app *app, struct backup_upkeep *upkeep)
 {
     struct tick t = {.app = app,
                      .arena = arena_new(ARENA_BYTES),
                      .now_ms = clock_now_ms(app->clock),
-                     .deadline_ms = clock_monotonic_ms(app->clock) + TICK_BUDGET_MS};
+                     .deadline_ms = clock_monotonic_ms(app->clock) + TICK_BUDGET_MS,
+                     .upkeep = upkeep};
     struct err err = {0};
     int rc = t.arena == NULL ? err_set(&err, ERR_NOMEM, "no memory") : 0;
     if (rc == 0)

@@ -8,6 +8,7 @@
 #include "db/db.h"
 
 struct app;
+struct backup_upkeep;
 
 struct tick {
     struct app *app;
@@ -15,6 +16,7 @@ struct tick {
     struct arena *arena;
     int64_t now_ms;
     int64_t deadline_ms; /* monotonic */
+    struct backup_upkeep *upkeep;
 };
 
 /* Whether what is left is better left to the next tick: a store that does not answer must hold up nobody else. */

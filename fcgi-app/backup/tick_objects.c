@@ -6,9 +6,11 @@
 #include <string.h>
 
 #include "app.h"
+#include "backup/backup.h"
 #include "backup/store.h"
 #include "backup/tick.h"
 #include "backup/volume.h"
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/uuid.h"
 #include "db/writer.h"
@@ -16,10 +18,10 @@
 enum {
     RIPE_BATCH = 20,
     LEFTOVER_BATCH = 100,
-    GRACE_S = 10 * 60,      /* what was under way when a run ended has ended, too */
-    UPLOAD_AGE_S = 10 * 60, /* an upload is begun before the row that names it */
-    LATE = 1,               /* ends a walk without an error */
-    LOOK_EVERY_S = 60,      /* at a store that is asked over a network */
+    GRACE_S = 10 * 60,         /* what was under way when a run ended has ended, too */
+    UPLOAD_AGE_S = 10 * 60,    /* an upload is begun before the row that names it */
+    LATE = 1,                  /* ends a walk without an error */
+    LOOK_EVERY_MS = 60 * 1000, /* at a store that is asked over a network */
 };
 
 struct item {
@@ -138,11 +140,14 @@ static int on_upload(void *ctx, const char *path, const char *upload_id, int64_t
     return tick_late(t) ? LATE : 0;
 }
 
-/* A store on this machine is looked at every time; another one by the minute, whichever tick comes first in it. */
+/* A store on this machine is looked at every time; another one by the minute. */
 static bool is_due(const struct tick *t)
 {
-    enum { TICK_S = 10 };
-    return store_tracks_parts(t->app->store) || t->now_ms / 1000 % LOOK_EVERY_S < TICK_S;
+    int64_t now_ms = clock_monotonic_ms(t->app->clock);
+    if (!store_tracks_parts(t->app->store) && now_ms < t->upkeep->uploads_next_ms)
+        return false;
+    t->upkeep->uploads_next_ms = now_ms + LOOK_EVERY_MS;
+    return true;
 }
 
 int tick_objects(struct tick *t, struct err *err)
