@@ -92,8 +92,16 @@ CREATE TABLE backup_parts_new (
     stored_ms BIGINT,                           -- NULL: declared, not known to be there
     PRIMARY KEY (run_id, object, number)
 );
+-- What the parts of an ended run were is of no use. One under way that is longer than a volume cannot go on.
 INSERT INTO backup_parts_new (run_id, object, number, size_bytes, md5, stored_ms)
-SELECT run_id, 1, number, size_bytes, md5, stored_ms FROM backup_parts;
+SELECT run_id, 1, number, size_bytes, md5, stored_ms FROM backup_parts
+WHERE run_id IN (SELECT id FROM backup_runs WHERE status = 'running');
+UPDATE backup_runs_new
+SET status = 'lost', finished_ms = active_ms, duration_ms = active_ms - started_ms, error_count = 1,
+    errors = '[{"message":"The server was upgraded while this run was under way."}]'
+WHERE status = 'running'
+  AND EXISTS (SELECT 1 FROM backup_parts_new p WHERE p.run_id = backup_runs_new.id AND p.number > 1000);
+DELETE FROM backup_parts_new WHERE run_id IN (SELECT id FROM backup_runs_new WHERE status = 'lost');
 
 DROP TABLE backup_parts;
 DROP TABLE backup_runs;
