@@ -4,6 +4,7 @@
 
 #include "app.h"
 #include "backup/backup.h"
+#include "backup/jobs.h"
 #include "backup/pathtext.h"
 #include "common/uuid.h"
 #include "db/writer.h"
@@ -88,7 +89,7 @@ static bool read_report(struct req *r, struct job_report *j)
 static int write_report(struct db *db, void *ctx, struct err *err)
 {
     struct job_report *j = ctx;
-    return db_exec(
+    int rc = db_exec(
         db, DB_JOB_REPORT,
         DB_ARGS(DB_TEXT("id", j->id), DB_TEXT("agent_id", j->agent_id), DB_TEXT("status", status_names[j->status]),
                 DB_TEXT("detail", j->detail), DB_INT("files", j->files), DB_INT("bytes", j->bytes),
@@ -96,6 +97,8 @@ static int write_report(struct db *db, void *ctx, struct err *err)
                 DB_TEXT("errors", j->errors), DB_INT("error_count", j->error_count), DB_INT("now", j->now_ms),
                 j->status != STATUS_RUNNING ? DB_INT("finished", j->now_ms) : DB_NULL("finished")),
         &j->changed, err);
+    const struct job_end end = {j->id, status_names[j->status], j->detail, j->now_ms, 0};
+    return rc == 0 && j->changed != 0 ? job_end_alert(db, &end, err) : rc;
 }
 
 /* The state the job is in; ERR_NOT_FOUND when it is not this agent's. */

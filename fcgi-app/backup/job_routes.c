@@ -174,7 +174,7 @@ void backup_job_cancel(struct req *r)
     json_t *job = NULL;
     const char *target = arena_printf(r->arena, "job:%s", id);
     struct cancel cancel = {
-        .end = {id, "cancelled", "A person has cancelled it.", r->now_ms},
+        .end = {id, "cancelled", "A person has cancelled it.", r->now_ms, 0},
         .audit_key = secrets_audit_key(r->app->secrets),
         .audit = audit_of_request(r, "job.cancel", target),
     };

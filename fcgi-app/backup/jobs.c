@@ -1,10 +1,13 @@
 #include "backup/jobs.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "backup/pathtext.h"
 #include "common/jsonread.h"
 #include "common/token.h"
+#include "ops/alert.h"
 
 /* --- making one -----------------------------------------------------------------------------------------------------
  */
@@ -62,17 +65,56 @@ int job_create(struct db *db, const struct job_new *job, char ret_id[UUID_SIZE],
     return rc;
 }
 
+/* --- ending one -----------------------------------------------------------------------------------------------------
+ */
+
+static int raise_alert(struct db *db, const struct db_rows *job, const struct job_end *end, struct err *err)
+{
+    const char *name = db_rows_text(job, 3);
+    char message[500];
+    (void)snprintf(message, sizeof message, "The backup \"%s\" could not be verified: %.*s",
+                   name != NULL ? name : "deleted", (int)pathtext_fit(end->detail, 200), end->detail);
+    const struct alert alert = {
+        .kind = "backup.verify",
+        .message = message,
+        .user_id = db_rows_text(job, 1),
+        .agent_id = db_rows_text(job, 2),
+        .time_ms = end->now_ms,
+    };
+    return alert_raise(db, &alert, err);
+}
+
+int job_end_alert(struct db *db, const struct job_end *end, struct err *err)
+{
+    static const char *const bad[] = {"failed", "refused", "lost"};
+    struct db_rows rows;
+    bool came_to_nothing = false;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        came_to_nothing = came_to_nothing || strcmp(end->status, bad[i]) == 0;
+    if (!came_to_nothing)
+        return 0;
+    int rc = db_query_one(db, DB_JOB_FACTS, DB_ARGS(DB_TEXT("id", end->id)), &rows, err);
+    if (rc != DB_ROW)
+        return rc;
+    rc = strcmp(db_rows_text(&rows, 0), "verify") == 0 ? raise_alert(db, &rows, end, err) : 0;
+    db_rows_done(&rows);
+    return rc;
+}
+
 int job_end(struct db *db, const struct job_end *end, struct err *err)
 {
     int64_t changed = 0;
     int rc = db_exec(db, DB_JOB_END,
                      DB_ARGS(DB_TEXT("id", end->id), DB_TEXT("status", end->status), DB_TEXT("detail", end->detail),
-                             DB_INT("now", end->now_ms)),
+                             DB_INT("now", end->now_ms),
+                             DB_INT("silent_since", end->silent_since_ms != 0 ? end->silent_since_ms : INT64_MAX)),
                      &changed, err);
     if (rc == 0 && changed == 0)
         return err_set(err, ERR_CONFLICT, "The job has ended already.");
     if (rc == 0)
         rc = db_exec(db, DB_JOB_COMMAND_WITHDRAW, DB_ARGS(DB_TEXT("id", end->id), DB_INT("now", end->now_ms)), NULL,
                      err);
+    if (rc == 0)
+        rc = job_end_alert(db, end, err);
     return rc == 0 ? db_changed(db, "commands", err) : rc;
 }

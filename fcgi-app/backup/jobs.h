@@ -39,14 +39,19 @@ int jobs_hand_out(struct app *app, struct db *db, const char *id, struct err *er
  * wait. Part of backup_tick. */
 int jobs_tick(struct app *app, struct db *db, int64_t now_ms, struct err *err) MUSTER_NODISCARD;
 
-/* Inside a write closure: ends a job without the agent's word, and takes its command back. ERR_CONFLICT when it has
- * ended. */
 struct job_end {
     const char *id;
     const char *status;
     const char *detail;
     int64_t now_ms;
+    int64_t silent_since_ms; /* only when it was not heard of since; 0: whenever */
 };
+
+/* Inside a write closure: ends a job without the agent's word, and takes its command back. ERR_CONFLICT when it has
+ * ended. */
 int job_end(struct db *db, const struct job_end *end, struct err *err) MUSTER_NODISCARD;
+
+/* Part of each end: a proof that came to nothing is an alert, since nobody watches the scheduled ones. */
+int job_end_alert(struct db *db, const struct job_end *end, struct err *err) MUSTER_NODISCARD;
 
 #endif

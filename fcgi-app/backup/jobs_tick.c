@@ -135,7 +135,7 @@ int jobs_hand_out(struct app *app, struct db *db, const char *id, struct err *er
         rc = hand_out(app, db, &w, arena, err);
         if (rc == ERR_NOT_FOUND || rc == ERR_CONFLICT || rc == ERR_TOO_BIG) {
             (void)snprintf(w.detail, sizeof w.detail, "%s", err->msg);
-            rc = end(app, &(struct job_end){id, "failed", w.detail, w.now_ms}, err);
+            rc = end(app, &(struct job_end){id, "failed", w.detail, w.now_ms, 0}, err);
         }
     }
     arena_free(arena);
@@ -147,17 +147,24 @@ struct ids {
     char id[BATCH][UUID_SIZE];
 };
 
+/* The ids that a statement gives for a time. */
+static int list_ids(struct db *db, enum db_statement statement, int64_t before_ms, struct ids *ret, struct err *err)
+{
+    struct db_rows rows;
+    int rc = db_query(db, statement, DB_ARGS(DB_INT("before", before_ms)), &rows, err);
+    while (rc == 0 && ret->count < BATCH && (rc = db_rows_next(&rows, err)) == DB_ROW) {
+        (void)snprintf(ret->id[ret->count++], UUID_SIZE, "%s", db_rows_text(&rows, 0));
+        rc = 0;
+    }
+    db_rows_done(&rows);
+    return rc;
+}
+
 /* One job that the store does not answer for must not hold up the others. */
 static int hand_out_waiting(struct app *app, struct db *db, int64_t now_ms, struct err *err)
 {
     struct ids list = {0};
-    struct db_rows rows;
-    int rc = db_query(db, DB_JOB_WAITING, DB_ARGS(DB_INT("before", now_ms - THAW_LOOK_MS)), &rows, err);
-    while (rc == 0 && list.count < BATCH && (rc = db_rows_next(&rows, err)) == DB_ROW) {
-        (void)snprintf(list.id[list.count++], UUID_SIZE, "%s", db_rows_text(&rows, 0));
-        rc = 0;
-    }
-    db_rows_done(&rows);
+    int rc = list_ids(db, DB_JOB_WAITING, now_ms - THAW_LOOK_MS, &list, err);
     for (size_t i = 0; rc == 0 && i < list.count; i++) {
         struct err one = {0};
         if (jobs_hand_out(app, db, list.id[i], &one) != 0)
@@ -206,34 +213,37 @@ static int end_answered(struct app *app, struct db *db, int64_t now_ms, struct e
     }
     db_rows_done(&rows);
     for (size_t i = 0; rc == 0 && i < count; i++)
-        rc = end(app, &(struct job_end){list[i].id, list[i].status, list[i].detail, now_ms}, err);
+        rc = end(app, &(struct job_end){list[i].id, list[i].status, list[i].detail, now_ms, 0}, err);
     free(list);
     return rc;
 }
 
-struct silence {
-    int64_t now_ms;
-    int timeout_s;
-};
-
-static int write_overdue(struct db *db, void *ctx, struct err *err)
+static int end_silent(struct app *app, struct db *db, int64_t now_ms, struct err *err)
 {
-    const struct silence *s = ctx;
+    int timeout_s = app->settings->run_timeout_s;
+    int64_t since_ms = now_ms - (int64_t)timeout_s * 1000;
+    struct ids list = {0};
     char detail[160];
     (void)snprintf(detail, sizeof detail,
-                   "Nothing was heard of this job for %d seconds: the agent or its network went away.", s->timeout_s);
-    int rc = db_exec(db, DB_JOB_LOST,
-                     DB_ARGS(DB_INT("before", s->now_ms - (int64_t)s->timeout_s * 1000), DB_INT("now", s->now_ms),
-                             DB_TEXT("detail", detail)),
-                     NULL, err);
-    return rc == 0 ? thaw_over(db, s->now_ms, err) : rc;
+                   "Nothing was heard of this job for %d seconds: the agent or its network went away.", timeout_s);
+    int rc = list_ids(db, DB_JOB_SILENT, since_ms, &list, err);
+    for (size_t i = 0; rc == 0 && i < list.count; i++)
+        rc = end(app, &(struct job_end){list.id[i], "lost", detail, now_ms, since_ms}, err);
+    return rc;
+}
+
+static int write_thaw_over(struct db *db, void *ctx, struct err *err)
+{
+    const int64_t *now_ms = ctx;
+    return thaw_over(db, *now_ms, err);
 }
 
 int jobs_tick(struct app *app, struct db *db, int64_t now_ms, struct err *err)
 {
-    struct silence silence = {now_ms, app->settings->run_timeout_s};
     int rc = end_answered(app, db, now_ms, err);
     if (rc == 0)
-        rc = db_write(app->writer, write_overdue, &silence, err);
+        rc = end_silent(app, db, now_ms, err);
+    if (rc == 0)
+        rc = db_write(app->writer, write_thaw_over, &now_ms, err);
     return rc == 0 ? hand_out_waiting(app, db, now_ms, err) : rc;
 }

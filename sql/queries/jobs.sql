@@ -59,7 +59,12 @@ WHERE id = :id AND agent_id = :agent_id AND status IN ('queued', 'running');
 -- An end that the agent did not tell.
 UPDATE backup_jobs
 SET status = :status, detail = :detail, finished_ms = :now
-WHERE id = :id AND status IN ('thawing', 'queued', 'running');
+WHERE id = :id AND status IN ('thawing', 'queued', 'running') AND active_ms < :silent_since;
+
+-- name: job_facts
+SELECT j.kind, j.user_id, j.agent_id, r.config_name
+FROM backup_jobs j LEFT JOIN backup_runs r ON r.id = j.run_id
+WHERE j.id = :id;
 
 -- name: job_command_withdraw
 -- The agent has not come for the command, or has not said that it is done: it shall not begin any more.
@@ -93,11 +98,12 @@ WHERE j.status IN ('queued', 'running') AND m.status IN ('failed', 'refused', 'u
 ORDER BY j.created_ms, j.id
 LIMIT 100;
 
--- name: job_lost
+-- name: job_silent
 -- Nothing was heard since :before of a job that an agent has begun, or whose command it has taken and left.
-UPDATE backup_jobs
-SET status = 'lost', detail = :detail, finished_ms = :now
+SELECT id FROM backup_jobs
 WHERE active_ms < :before
   AND (status = 'running'
        OR (status = 'queued' AND command_id IS NOT NULL
-           AND NOT EXISTS (SELECT 1 FROM commands m WHERE m.id = command_id AND m.status = 'pending')));
+           AND NOT EXISTS (SELECT 1 FROM commands m WHERE m.id = command_id AND m.status = 'pending')))
+ORDER BY active_ms, id
+LIMIT 100;

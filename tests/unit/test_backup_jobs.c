@@ -242,6 +242,31 @@ static void a_run_that_was_deleted_meanwhile_ends_the_job(void **state)
     expect(j, "failed", false, "[asked][asked][][]");
 }
 
+/* Alerts that were raised for the agent. */
+static int64_t alerts(struct jobs *j)
+{
+    struct db_rows rows;
+    struct err err = {0};
+    assert_int_equal(db_query_one(j->f->db, DB_ALERT_OPEN_COUNT, DB_ARGS(DB_NULL("viewer")), &rows, &err), DB_ROW);
+    int64_t count = db_rows_int(&rows, 0, -1);
+    db_rows_done(&rows);
+    return count;
+}
+
+static void a_proof_that_comes_to_nothing_is_an_alert(void **state)
+{
+    struct jobs *j = *state;
+    make(j);
+    tick(j, 0);
+    assert_int_equal(alerts(j), 0);
+    script(j, "UPDATE backup_jobs SET status = 'running';");
+    tick(j, 899 * 1000);
+    expect(j, "running", true, "[][][][]");
+    tick(j, 2 * 1000);
+    expect(j, "lost", false, "[][][][]");
+    assert_int_equal(alerts(j), 1);
+}
+
 static void a_proof_is_not_made_twice(void **state)
 {
     struct jobs *j = *state;
@@ -269,6 +294,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_store_that_does_not_answer_is_asked_again, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_gone_ends_the_job, setup, teardown),
         cmocka_unit_test_setup_teardown(a_run_that_was_deleted_meanwhile_ends_the_job, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_proof_that_comes_to_nothing_is_an_alert, setup, teardown),
         cmocka_unit_test_setup_teardown(a_proof_is_not_made_twice, setup, teardown),
         cmocka_unit_test_setup_teardown(a_job_of_nobody_is_not_made, setup, teardown),
     };
