@@ -35,8 +35,8 @@ int job_create(struct db *db, const struct job_new *job, char ret_id[UUID_SIZE],
  * ends as failed. Does nothing for another. Blocks on the store; wakes the agent. */
 int jobs_hand_out(struct app *app, struct db *db, const char *id, struct err *err) MUSTER_NODISCARD;
 
-/* What has become due: ends jobs whose command was answered otherwise or whose agent fell silent, hands out those that
- * wait. Part of backup_tick. */
+/* What has become due: ends jobs whose command was answered otherwise or whose agent fell silent, forgets those that
+ * ended 90 days ago, hands out those that wait. Part of backup_tick. */
 int jobs_tick(struct app *app, struct db *db, int64_t now_ms, struct err *err) MUSTER_NODISCARD;
 
 struct job_end {

@@ -19,6 +19,9 @@ enum {
 /* A restore that nobody waits for any more must not surprise a host that comes back after days. */
 #define COMMAND_LIFE_MS (INT64_C(24) * 3600 * 1000)
 
+/* How long an ended job is shown; the audit trail knows of it for ever. */
+#define KEPT_MS (INT64_C(90) * 24 * 3600 * 1000)
+
 static int write_end(struct db *db, void *ctx, struct err *err)
 {
     return job_end(db, ctx, err);
@@ -232,10 +235,12 @@ static int end_silent(struct app *app, struct db *db, int64_t now_ms, struct err
     return rc;
 }
 
-static int write_thaw_over(struct db *db, void *ctx, struct err *err)
+/* What time alone changes. */
+static int write_aged(struct db *db, void *ctx, struct err *err)
 {
     const int64_t *now_ms = ctx;
-    return thaw_over(db, *now_ms, err);
+    int rc = db_exec(db, DB_JOB_FORGET, DB_ARGS(DB_INT("before", *now_ms - KEPT_MS)), NULL, err);
+    return rc == 0 ? thaw_over(db, *now_ms, err) : rc;
 }
 
 int jobs_tick(struct app *app, struct db *db, int64_t now_ms, struct err *err)
@@ -244,6 +249,6 @@ int jobs_tick(struct app *app, struct db *db, int64_t now_ms, struct err *err)
     if (rc == 0)
         rc = end_silent(app, db, now_ms, err);
     if (rc == 0)
-        rc = db_write(app->writer, write_thaw_over, &now_ms, err);
+        rc = db_write(app->writer, write_aged, &now_ms, err);
     return rc == 0 ? hand_out_waiting(app, db, now_ms, err) : rc;
 }

@@ -158,6 +158,7 @@ CREATE TABLE backup_jobs (
 );
 CREATE INDEX backup_jobs_by_config ON backup_jobs (config_id, created_ms);
 CREATE INDEX backup_jobs_by_status ON backup_jobs (status, created_ms);
+CREATE INDEX backup_jobs_by_end ON backup_jobs (finished_ms) WHERE finished_ms IS NOT NULL;
 
 CREATE INDEX backup_runs_unpurged ON backup_runs (deleted_ms, id) WHERE deleted_ms IS NOT NULL AND purged_ms IS NULL;
 

@@ -107,3 +107,6 @@ WHERE active_ms < :before
            AND NOT EXISTS (SELECT 1 FROM commands m WHERE m.id = command_id AND m.status = 'pending')))
 ORDER BY active_ms, id
 LIMIT 100;
+
+-- name: job_forget
+DELETE FROM backup_jobs WHERE finished_ms < :before;

@@ -267,6 +267,21 @@ static void a_proof_that_comes_to_nothing_is_an_alert(void **state)
     assert_int_equal(alerts(j), 1);
 }
 
+static void an_ended_job_is_forgotten_after_ninety_days(void **state)
+{
+    const int64_t days_ms = INT64_C(90) * 24 * 3600 * 1000;
+    struct jobs *j = *state;
+    struct db_rows rows;
+    struct err err = {0};
+    j->archive.head_rc = ERR_NOT_FOUND;
+    make(j);
+    tick(j, 0);
+    tick(j, days_ms);
+    expect(j, "failed", false, "[][][][]");
+    tick(j, 1);
+    assert_int_equal(db_query_one(j->f->db, DB_JOB_FACTS, DB_ARGS(DB_TEXT("id", j->job)), &rows, &err), DB_DONE);
+}
+
 static void a_proof_is_not_made_twice(void **state)
 {
     struct jobs *j = *state;
@@ -295,6 +310,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_gone_ends_the_job, setup, teardown),
         cmocka_unit_test_setup_teardown(a_run_that_was_deleted_meanwhile_ends_the_job, setup, teardown),
         cmocka_unit_test_setup_teardown(a_proof_that_comes_to_nothing_is_an_alert, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_ended_job_is_forgotten_after_ninety_days, setup, teardown),
         cmocka_unit_test_setup_teardown(a_proof_is_not_made_twice, setup, teardown),
         cmocka_unit_test_setup_teardown(a_job_of_nobody_is_not_made, setup, teardown),
     };
