@@ -161,7 +161,7 @@ def test_what_is_proven_or_in_use_stays(stack, kept):
     try:
         assert kept.verdicts() == {proven: "newest proven", used: "in use", between: None,
                                    last: "newest good, newest asked for, last 1"}
-        assert kept.operator.get(f"/api/configs/{kept.id}", judge=False).json()["provenRun"] == {
+        assert kept.operator.ok("GET", f"/api/configs/{kept.id}")["provenRun"] == {
             "runId": proven, "proven_ms": 5, "finished_ms": kept.row(proven, "finished_ms")[0]}
         kept.act()
         assert kept.is_given_up(between)
