@@ -22,6 +22,7 @@ struct judge {
     int64_t now_ms;
     struct arena *arena;
     struct retention_verdict *verdicts;
+    bool believe;         /* what was found damaged counts for nothing */
     struct point *points; /* newest first; those whose time has not come are not among them */
     size_t count;
 };
@@ -53,7 +54,8 @@ static int keep(struct judge *j, size_t chain, const char *text, struct err *err
 
 static int add_point(struct judge *j, size_t chain, const struct retention_run *run, bool proven, struct err *err)
 {
-    j->verdicts[chain].restorable = true;
+    if (j->believe)
+        j->verdicts[chain].restorable = true;
     if (run->received_ms > j->now_ms)
         return keep(j, chain, "ahead of the clock", err);
     j->points[j->count++] =
@@ -75,13 +77,13 @@ static int look_at_chain(struct judge *j, size_t chain, const struct retention_c
             rc = keep(j, chain, "in use", err);
         if (rc == 0 && run->pinned)
             rc = keep(j, chain, "pinned", err);
-        if (rc != 0 || !run->good || run->seq != next_seq)
+        if (rc != 0 || !run->good || run->seq != next_seq || (j->believe && run->damaged))
             continue;
         proven = proven && run->proven;
         next_seq++;
         rc = add_point(j, chain, run, proven, err);
     }
-    return rc;
+    return rc == 0 && next_seq == 0 && !j->believe ? keep(j, chain, "not whole", err) : rc;
 }
 
 static int newest_first(const void *a, const void *b)
@@ -92,21 +94,23 @@ static int newest_first(const void *a, const void *b)
     return p->chain < q->chain ? 1 : p->chain > q->chain ? -1 : 0;
 }
 
-static int collect(struct judge *j, const struct retention_chain *chains, size_t count, struct err *err)
+static int prepare(struct judge *j, const struct retention_chain *chains, size_t count, struct err *err)
 {
     size_t runs = 0;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         runs += chains[i].count;
-    j->points = arena_array(j->arena, runs + 1, sizeof *j->points);
-    if (j->points == NULL)
-        return err_set(err, ERR_NOMEM, "no memory for restore points");
-    int rc = 0;
-    for (size_t i = 0; rc == 0 && i < count; i++) {
         j->verdicts[i] = (struct retention_verdict){.newest_ms = INT64_MIN};
-        rc = look_at_chain(j, i, &chains[i], err);
-        if (rc == 0 && !j->verdicts[i].restorable)
-            rc = keep(j, i, "not whole", err);
     }
+    j->points = arena_array(j->arena, runs + 1, sizeof *j->points);
+    return j->points != NULL ? 0 : err_set(err, ERR_NOMEM, "no memory for restore points");
+}
+
+static int collect(struct judge *j, const struct retention_chain *chains, size_t count, struct err *err)
+{
+    int rc = 0;
+    j->count = 0;
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        rc = look_at_chain(j, i, &chains[i], err);
     qsort(j->points, j->count, sizeof *j->points, newest_first);
     return rc;
 }
@@ -256,11 +260,15 @@ int retention_judge(const struct retention_chain *chains, size_t count, const st
                     int64_t now_ms, struct arena *arena, struct retention_verdict *ret, struct err *err)
 {
     struct judge j = {.policy = policy, .now_ms = now_ms, .arena = arena, .verdicts = ret};
-    int rc = collect(&j, chains, count, err);
-    if (rc == 0)
-        rc = keep_last_resorts(&j, err);
-    if (rc == 0)
-        rc = apply_policy(&j, err);
+    int rc = prepare(&j, chains, count, err);
+    for (int pass = 0; rc == 0 && pass < 2; pass++) {
+        j.believe = pass == 1;
+        rc = collect(&j, chains, count, err);
+        if (rc == 0)
+            rc = keep_last_resorts(&j, err);
+        if (rc == 0)
+            rc = apply_policy(&j, err);
+    }
     for (size_t i = 0; rc == 0 && retention_policy_empty(policy) && i < count; i++)
         rc = keep(&j, i, "no rule", err);
     return rc;

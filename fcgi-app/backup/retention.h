@@ -11,6 +11,8 @@
  *     host pushes out nothing by backing up often;
  *   - never deleted: the chain of the newest point, that of the newest the server asked for, that of the newest proven
  *     one, what a person has pinned, what is in use, and what bears a time that has not come yet;
+ *   - a run that was found damaged pushes nothing out, but saying so, which its host may do, costs its chain nothing
+ *     either: kept is what would be kept if it were true and what would be kept if it were not;
  *   - chains without a restore point are left alone, and without any rule all of them are.
  * Rules about periods count those that have a point, so a pause or a clock ahead of its time empties no slot. */
 #ifndef MUSTER_BACKUP_RETENTION_H
@@ -44,6 +46,7 @@ struct retention_run {
     bool asked;          /* by the schedule or a person, not begun by the agent itself */
     bool pinned;
     bool proven;
+    bool damaged; /* whoever read it back last could not */
 };
 
 /* Runs in ascending order of seq. */
@@ -59,8 +62,8 @@ struct retention_reason {
 
 struct retention_verdict {
     bool keep;
-    bool restorable;                  /* it has a restore point, be its time to come */
-    bool newest;                      /* it has the newest one */
+    bool restorable;                  /* it has a restore point that is not damaged, be its time to come */
+    bool newest;                      /* it has the newest one, damaged or not, or the newest that is not */
     int64_t newest_ms;                /* when its newest run was received; INT64_MIN: it has no run */
     struct retention_reason *reasons; /* why it is kept; NULL: it is not */
 };

@@ -109,10 +109,11 @@ static int read_row(const struct db_rows *rows, struct arena *arena, struct row 
         .asked = db_rows_int(rows, 5, 0) != 0,
         .pinned = db_rows_int(rows, 6, 0) != 0,
         .proven = db_rows_int(rows, 7, 0) != 0,
+        .damaged = db_rows_int(rows, 8, 0) != 0,
     };
-    row->size = db_rows_int(rows, 8, 0);
-    row->encrypted = db_rows_int(rows, 9, 0) != 0;
-    row->run_id = arena_strdup(arena, db_rows_text(rows, 10));
+    row->size = db_rows_int(rows, 9, 0);
+    row->encrypted = db_rows_int(rows, 10, 0) != 0;
+    row->run_id = arena_strdup(arena, db_rows_text(rows, 11));
     if (row->chain_id == NULL || row->run_id == NULL)
         return nomem(err);
     **end = row;

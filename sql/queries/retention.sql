@@ -17,7 +17,8 @@ SELECT r.chain_id, r.chain_seq,
             THEN 1 ELSE 0 END,
        CASE WHEN r.origin IN ('schedule', 'person') THEN 1 ELSE 0 END,
        CASE WHEN r.pinned_ms IS NULL THEN 0 ELSE 1 END,
-       CASE WHEN r.proven_ms IS NULL THEN 0 ELSE 1 END,
+       CASE WHEN r.proven_ms IS NOT NULL AND r.verify_error = '' THEN 1 ELSE 0 END,
+       CASE WHEN r.verify_error <> '' THEN 1 ELSE 0 END,
        COALESCE(r.size_bytes, 0)
        + COALESCE((SELECT i.size_bytes FROM backup_objects i WHERE i.run_id = r.id AND i.number = 0), 0),
        r.encrypted, r.id
@@ -127,7 +128,7 @@ WHERE r.config_id = :config_id AND r.deleted_ms IS NULL AND r.proven_ms IS NOT N
   AND r.status IN ('completed', 'warning')
   AND (SELECT count(*) FROM backup_runs p
        WHERE p.chain_id = r.chain_id AND p.chain_seq <= r.chain_seq AND p.status IN ('completed', 'warning')
-         AND p.deleted_ms IS NULL AND p.proven_ms IS NOT NULL
+         AND p.deleted_ms IS NULL AND p.proven_ms IS NOT NULL AND p.verify_error = ''
          AND NOT EXISTS (SELECT 1 FROM backup_objects o WHERE o.run_id = p.id AND o.completed_ms IS NULL))
       = r.chain_seq + 1
 ORDER BY r.finished_ms DESC, r.id DESC

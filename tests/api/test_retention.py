@@ -183,6 +183,10 @@ def test_a_proof_is_one_of_the_whole_chain(stack, kept):
     assert (proof["runId"], proof["proven_ms"]) == (upon, 10)
     stack.change("UPDATE backup_runs SET proven_ms = 30 WHERE id = ?", later)
     assert kept.operator.ok("GET", f"/api/configs/{kept.id}")["provenRun"]["runId"] == later
+    assert [c["restorable"] for c in kept.chains()] == [True, True]
+    stack.change("UPDATE backup_runs SET verify_error = 'it is torn' WHERE id = ?", later)
+    assert kept.operator.ok("GET", f"/api/configs/{kept.id}")["provenRun"]["runId"] == upon
+    assert [c["restorable"] for c in kept.chains()] == [False, True]
 
 
 def test_deleted_backups_make_room_in_the_quota_and_the_usage(stack, kept):

@@ -9,7 +9,7 @@
 enum { RUNS_MAX = 24, CHAINS_MAX = 12 };
 
 /* "A 2026-11-20 02:00 s": a run of chain A, whole at that time (UTC). Then letters: s asked for by the server, a begun
- * by the agent itself; x not stored, b in use, p pinned, v proven, g a run before it is gone. */
+ * by the agent itself; x not stored, b in use, p pinned, v proven, d found damaged, g a run before it is gone. */
 struct retention_case {
     const char *name;
     struct retention_policy policy;
@@ -150,6 +150,29 @@ static const struct retention_case cases[] = {
      {"A 2020-01-01 02:00 sx", "B 2020-01-02 02:00 sx"},
      "A: not whole\nB: not whole\n"},
 
+    /* --- damaged ones --- */
+    {"a damaged chain pushes no good one out",
+     {.last = 1, .daily = 1},
+     NOW,
+     {"A 2026-11-24 02:00 s", "B 2026-11-25 02:00 s", "C 2026-11-26 02:00 sd"},
+     "A: -\nB: newest good, newest asked for, last 1, daily 2026-11-25\n"
+     "C: newest good, newest asked for, last 1, daily 2026-11-26\n"},
+    {"a damaged one that no rule would want goes",
+     {.last = 1},
+     NOW,
+     {"A 2026-11-24 02:00 sd", "B 2026-11-25 02:00 s"},
+     "A: -\nB: newest good, newest asked for, last 1\n"},
+    {"calling an incremental damaged does not cost its chain",
+     {.days = 7},
+     NOW,
+     {"A 2026-11-01 02:00 s", "A 2026-11-25 02:00 sd", "A 2026-11-26 02:00 s", "B 2026-11-27 02:00 a"},
+     "A: newest asked for, within 7 days\nB: newest good, within 7 days\n"},
+    {"what is proven and then damaged is not the newest proven one",
+     {.last = 1},
+     NOW,
+     {"A 2026-11-20 02:00 sv", "B 2026-11-21 02:00 svd", "C 2026-11-22 02:00 s"},
+     "A: newest proven\nB: newest proven\nC: newest good, newest asked for, last 1\n"},
+
     /* --- a compromised agent --- */
     {"an agent that backs up often pushes nothing out of the last ones",
      {.last = 2},
@@ -258,6 +281,7 @@ static void add_run(struct table *t, const char *text)
         .asked = strchr(flags, 's') != NULL,
         .pinned = strchr(flags, 'p') != NULL,
         .proven = strchr(flags, 'v') != NULL,
+        .damaged = strchr(flags, 'd') != NULL,
     };
     if (strchr(flags, 'g') != NULL)
         run.seq++;
