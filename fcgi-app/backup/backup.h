@@ -22,7 +22,9 @@ void backup_tick(struct app *app, struct backup_upkeep *upkeep);
 /* What retention has to do, about every ten seconds as well: chains that no rule wants are given up, their objects
  * removed, and once an hour it is noted how much is stored. Logs its own failures. Blocks on the store, for seconds. */
 struct backup_retention_schedule {
-    int64_t measure_next_ms; /* start with 0 */
+    int64_t measure_next_ms; /* start with zeros */
+    int64_t purge_after_ms;  /* the run that was tried last, so that one that cannot be removed keeps no other back */
+    char purge_after_id[40];
 };
 void backup_retention_tick(struct app *app, struct backup_retention_schedule *schedule);
 /* The scheduler: configs that are due get a run, runs are handed out to agents that are there, and what is late is

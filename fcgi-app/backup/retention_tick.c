@@ -193,15 +193,16 @@ static void complain(const struct round *r, const struct deleted_run *run, const
         log_error("alert: %s", err.msg);
 }
 
-static int list_unpurged(const struct round *r, const struct deleted_run *after, struct deleted_run page[RUNS_A_PAGE],
-                         size_t *ret_count, struct err *err)
+/* Those behind the one that was tried last. */
+static int list_unpurged(const struct round *r, const struct backup_retention_schedule *at,
+                         struct deleted_run page[RUNS_A_PAGE], size_t *ret_count, struct err *err)
 {
     struct db_rows rows;
     size_t count = 0;
-    int rc = db_query(
-        r->db, DB_RETENTION_UNPURGED,
-        DB_ARGS(DB_INT("after_ms", after->deleted_ms), DB_TEXT("after_id", after->id), DB_INT("limit", RUNS_A_PAGE)),
-        &rows, err);
+    int rc = db_query(r->db, DB_RETENTION_UNPURGED,
+                      DB_ARGS(DB_INT("after_ms", at->purge_after_ms), DB_TEXT("after_id", at->purge_after_id),
+                              DB_INT("limit", RUNS_A_PAGE)),
+                      &rows, err);
     while (rc == 0 && count < RUNS_A_PAGE && (rc = db_rows_next(&rows, err)) == DB_ROW) {
         (void)snprintf(page[count].id, UUID_SIZE, "%s", db_rows_text(&rows, 0));
         page[count++].deleted_ms = db_rows_int(&rows, 1, 0);
@@ -212,27 +213,34 @@ static int list_unpurged(const struct round *r, const struct deleted_run *after,
     return rc;
 }
 
-/* One object that cannot be removed keeps no other back; a store that does not answer ends the round. */
-static void purge(const struct round *r, struct err *err)
+static void begin_anew(struct backup_retention_schedule *at)
+{
+    at->purge_after_ms = 0;
+    at->purge_after_id[0] = '\0';
+}
+
+/* A store that does not answer, or refuses, ends the round; the next one goes on behind the run that was tried. */
+static void purge(const struct round *r, struct backup_retention_schedule *at, struct err *err)
 {
     int64_t deadline_ms = clock_monotonic_ms(r->app->clock) + PURGE_MS;
-    struct deleted_run page[RUNS_A_PAGE], last = {.id = "", .deleted_ms = INT64_MIN};
+    struct deleted_run page[RUNS_A_PAGE];
     size_t count = 0;
     do {
-        if (list_unpurged(r, &last, page, &count, err) != 0) {
+        if (list_unpurged(r, at, page, &count, err) != 0) {
             log_error("deleted runs: %s", err->msg);
             return;
         }
         for (size_t i = 0; i < count; i++) {
             int rc = purge_run(r, page[i].id, err);
+            at->purge_after_ms = page[i].deleted_ms;
+            (void)snprintf(at->purge_after_id, sizeof at->purge_after_id, "%.39s", page[i].id);
             if (rc != 0)
                 complain(r, &page[i], err);
             if (rc == ERR_UNAVAILABLE || clock_monotonic_ms(r->app->clock) > deadline_ms)
                 return;
         }
-        if (count > 0)
-            last = page[count - 1];
     } while (count == RUNS_A_PAGE);
+    begin_anew(at);
 }
 
 /* --- once an hour ---------------------------------------------------------------------------------------------------
@@ -286,7 +294,7 @@ void backup_retention_tick(struct app *app, struct backup_retention_schedule *sc
         bool clock_holds = hold_ms <= r.now_ms;
         if (clock_holds)
             give_up_due(&r, &err);
-        purge(&r, &err);
+        purge(&r, schedule, &err);
         note_usage(&r, schedule, clock_holds, &err);
     }
     db_close(r.db);

@@ -3,6 +3,7 @@ database; the rules themselves have a table of cases in tests/unit/test_retentio
 
 import json
 import secrets
+import shutil
 import time
 
 import pytest
@@ -453,6 +454,23 @@ def test_rows_that_stand_for_nothing_are_forgotten(own):
     assert own.stack.query("SELECT 1 FROM backup_runs WHERE id = ?", rows[1]) and own.is_there(last)
     today = int(time.time() * 1000) // DAY_MS * DAY_MS
     assert own.stack.query("SELECT bytes > 0 FROM storage_days WHERE day_ms = ?", today) == [(1,)]
+
+
+def test_an_object_that_cannot_be_removed_keeps_no_other_back(own):
+    stuck, old, last = own.backup(9), own.backup(8), own.backup()
+    own.rules(keepLast=1)
+    path = own.stack.var / "store/objects" / own.paths[stuck]
+    path.unlink()
+    path.mkdir()
+    (path / "in the way").touch()
+    own.act()
+    own.wait_gone(old)
+    assert own.row(stuck, "purged_ms") == (None,)
+    own.stack.change("UPDATE backup_runs SET deleted_ms = deleted_ms - ? WHERE id = ?", 2 * DAY_MS, stuck)
+    wait_until(lambda: own.stack.query("SELECT 1 FROM alerts WHERE kind = 'backup.purge'"), ROUND_S, "people were told")
+    shutil.rmtree(path)
+    own.wait_gone(stuck)
+    assert own.is_there(last)
 
 
 def test_what_is_given_up_makes_room_in_the_quota(own):
