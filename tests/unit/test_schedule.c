@@ -69,7 +69,7 @@ static void a_short_interval_is_spread_over_a_tenth_of_it(void **state)
     (void)state;
     struct schedule s;
     for (int i = 0; i < 50; i++) {
-        char id[8];
+        char id[12];
         (void)snprintf(id, sizeof id, "%d", i);
         read_schedule("{\"schedule\":{\"cron\":\"*/10 * * * *\",\"timeZone\":\"UTC\"}}", id, "2026-01-01T00:00:00Z",
                       &s);
@@ -206,7 +206,7 @@ static void a_turn_is_not_put_off_beyond_its_window(void **state)
     (void)state;
     for (int i = 0; i < 50; i++) {
         struct schedule s;
-        char id[8];
+        char id[12];
         (void)snprintf(id, sizeof id, "%d", i);
         read_schedule("{\"schedule\":{\"cron\":\"0 2 * * *\",\"timeZone\":\"UTC\"},"
                       "\"window\":{\"from\":\"02:00\",\"to\":\"02:05\",\"timeZone\":\"UTC\"}}",

@@ -243,8 +243,10 @@ static void a_server_that_was_down_does_not_catch_up_outside_of_the_window(void 
     struct test *t = *state;
     char id[UUID_SIZE];
     add(t, AT_NIGHT, id);
+    set_online(t->fleet, false);
     pass(t, 20 * HOUR); /* 11:06 */
     assert_int_equal(runs(t, "1"), 0);
+    set_online(t->fleet, true);
     pass(t, 12 * HOUR);
     assert_int_equal(runs(t, "1"), 1);
 }
@@ -314,8 +316,8 @@ static void many_processes_do_everything_once(void **state)
     pthread_t threads[4];
     char id[UUID_SIZE];
     for (int i = 0; i < 300; i++)
-        add(t, HOURLY, id);
-    clock_fake_advance(&t->fleet->clock, HOUR);
+        add(t, "{\"schedule\":{\"cron\":\"0 * * * *\",\"timeZone\":\"UTC\"},\"alertAfterHours\":1}", id);
+    clock_fake_advance(&t->fleet->clock, HOUR + MINUTE);
     for (int i = 0; i < 4; i++) {
         processes[i].fleet = t->fleet;
         assert_int_equal(pthread_create(&threads[i], NULL, run_process, &processes[i]), 0);
@@ -326,6 +328,7 @@ static void many_processes_do_everything_once(void **state)
     }
     assert_int_equal(runs(t, "status = 'queued' AND command_id IS NOT NULL"), 300);
     assert_int_equal(number(t->fleet, "SELECT count(*) FROM commands"), 300);
+    assert_int_equal(number(t->fleet, "SELECT count(*) FROM alerts WHERE kind = 'backup.late'"), 300);
 }
 
 /* --- changes of a config --- */
