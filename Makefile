@@ -418,6 +418,7 @@ $(BUILD)/www: $(NPM)/.done $(WWW_SRC)
 	cp -r nginx/www/. $@.new/
 	cp $(NPM)/node_modules/htm/preact/standalone.module.js $@.new/vendor/preact.js
 	cp $(NPM)/node_modules/@picocss/pico/css/pico.min.css $@.new/vendor/pico.css
+	cp $(NPM)/node_modules/uplot/dist/uPlot.esm.js $@.new/vendor/uplot.js
 	find $@.new -type f -exec gzip -9 --keep --no-name {} +
 	rm -rf $@ && mv $@.new $@
 	@touch $@

@@ -9,13 +9,17 @@ import { LoadError, Loading } from './components/notice.js';
 import { Toasts } from './components/toast.js';
 import { AddPage } from './pages/add.js';
 import { AgentsPage } from './pages/agents.js';
-import { BackupsPage } from './pages/backups.js';
 import { LoginPage } from './pages/login.js';
 import { MissingPage } from './pages/missing.js';
 import { OverviewPage } from './pages/overview.js';
-import { RunPage } from './pages/run.js';
 
 // The larger pages, seldom the first one that is seen, are fetched when they are gone to.
+const BackupsPage = later(() => import('./pages/backups.js'), 'BackupsPage');
+const ConfigPage = later(() => import('./pages/config.js'), 'ConfigPage');
+const ConfigEditPage = later(() => import('./pages/config-edit.js'), 'ConfigEditPage');
+const RunPage = later(() => import('./pages/run.js'), 'RunPage');
+const RestorePage = later(() => import('./pages/restore.js'), 'RestorePage');
+const JobPage = later(() => import('./pages/job.js'), 'JobPage');
 const AgentPage = later(() => import('./pages/agent.js'), 'AgentPage');
 const ReleasesPage = later(() => import('./pages/releases.js'), 'ReleasesPage');
 const ReleasePage = later(() => import('./pages/release.js'), 'ReleasePage');
@@ -31,6 +35,11 @@ const ROUTES = [
   { pattern: /^\/add$/, page: AddPage, title: 'Add an agent' },
   { pattern: /^\/backups$/, page: BackupsPage, title: 'Backups' },
   { pattern: /^\/backups\/([^/]+)$/, page: RunPage, title: 'Backup run' },
+  { pattern: /^\/backups\/([^/]+)\/restore$/, page: RestorePage, title: 'Restore' },
+  { pattern: /^\/configs\/new$/, page: ConfigEditPage, title: 'Add a backup' },
+  { pattern: /^\/configs\/([^/]+)$/, page: ConfigPage, title: 'Backup' },
+  { pattern: /^\/configs\/([^/]+)\/edit$/, page: ConfigEditPage, title: 'Edit a backup' },
+  { pattern: /^\/jobs\/([^/]+)$/, page: JobPage, title: 'Restore' },
   { pattern: /^\/releases$/, page: ReleasesPage, title: 'Releases' },
   { pattern: /^\/releases\/([^/]+)$/, page: ReleasePage, title: 'Release' },
   { pattern: /^\/rollouts$/, page: RolloutsPage, title: 'Rollouts' },

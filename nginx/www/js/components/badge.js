@@ -12,11 +12,13 @@ export const AGENT_STATES = {
 };
 
 export const RUN_STATES = {
+  queued: { label: 'Queued', icon: 'clock', tone: 'calm', hint: 'due, and waits for its host' },
   running: { label: 'Running', icon: 'clock', tone: 'busy' },
   completed: { label: 'Completed', icon: 'check', tone: 'good' },
   warning: { label: 'Warning', icon: 'warning', tone: 'warn' },
   failed: { label: 'Failed', icon: 'cross', tone: 'bad' },
   cancelled: { label: 'Cancelled', icon: 'pause', tone: 'calm' },
+  lost: { label: 'Lost', icon: 'cross', tone: 'bad', hint: 'nothing was heard of it for too long' },
 };
 
 const LEVELS = {

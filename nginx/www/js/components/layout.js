@@ -9,7 +9,7 @@ import { toast } from './toast.js';
 const LINKS = [
   { href: '/', label: 'Overview', own: (path) => path === '/' },
   { href: '/agents', label: 'Agents', own: (path) => path.startsWith('/agents') },
-  { href: '/backups', label: 'Backups', own: (path) => path.startsWith('/backups') },
+  { href: '/backups', label: 'Backups', own: (path) => /^\/(backups|configs|jobs)/.test(path) },
   { href: '/releases', label: 'Updates', own: (path) => /^\/(releases|rollouts|containers)/.test(path) },
 ];
 

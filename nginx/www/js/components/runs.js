@@ -7,7 +7,7 @@ import { Table } from './table.js';
 import { Time } from './time.js';
 
 // A running backup is worth a closer look than a finished one.
-export const runsEveryMs = (data) => (data?.items.some((run) => run.status === 'running') ? 2000 : 5000);
+export const runsEveryMs = (data) => (data?.items.some((run) => ['queued', 'running'].includes(run.status)) ? 2000 : 5000);
 
 // Configurations and agents can be deleted; their runs stay.
 export const configName = (run) => run.configName || 'deleted configuration';
@@ -21,15 +21,18 @@ const RunLink = ({ run }) => html`<a class="strong" href=${`/backups/${run.id}`}
 
 const tookMs = (run) => run.duration_ms ?? (run.status === 'running' ? now() - run.started_ms : null);
 
-// How far a backup is cannot be known (the end is where the tree ends), so this says what is done and how fast.
+// What is done and how fast; how far that is, when the host knows from the last time what its tree holds.
 export function RunProgress({ run }) {
+  if (run.status === 'queued') return html`<div class="progress"><small>Waits for its host.</small></div>`;
   const elapsedS = Math.max(1, (now() - run.started_ms) / 1000);
+  const known = run.percent !== null && run.percent !== undefined;
   const done = [
-    plural(run.filesProcessed, 'file'), `${formatBytes(run.bytesRead)} read`,
-    `${formatBytes(run.bytesTransferred)} stored`, `${formatBytes(run.bytesRead / elapsedS)}/s`,
-  ];
+    known && `${run.percent} %`, plural(run.filesProcessed, 'file'), `${formatBytes(run.bytesRead)} read`,
+    `${formatBytes(run.bytesTransferred)} stored`, `${formatBytes(run.bytesPerSecond ?? run.bytesRead / elapsedS)}/s`,
+    known && run.etaS > 0 && `${formatDuration(run.etaS * 1000)} left`,
+  ].filter(Boolean);
   return html`<div class="progress">
-    <progress aria-label=${`Backup ${configName(run)} is running`}></progress>
+    <progress aria-label=${`Backup ${configName(run)} is running`} ...${known ? { value: run.percent, max: 100 } : {}}></progress>
     <small>${done.join(' · ')}</small>
   </div>`;
 }
@@ -37,7 +40,9 @@ export function RunProgress({ run }) {
 const COLUMNS = [
   {
     name: 'config', head: 'Backup',
-    cell: (run) => html`<${RunLink} run=${run} />${run.status === 'running' && html`<${RunProgress} run=${run} />`}`,
+    cell: (run) => html`<${RunLink} run=${run} />
+      ${run.type === 'incremental' && html`<small class="muted">incremental</small>`}
+      ${run.status === 'running' && html`<${RunProgress} run=${run} />`}`,
   },
   { name: 'status', head: 'State', cell: (run) => html`<${RunState} value=${run.status} />` },
   { name: 'agent', head: 'Agent', cell: (run) => html`<${AgentLink} run=${run} />` },

@@ -1,0 +1,115 @@
+// What is inside a backup, a directory at a time, and what of it is chosen.
+import { html, useState } from '/vendor/preact.js';
+import { api } from '../api.js';
+import { formatBytes } from '../format.js';
+import { usePoll } from '../poll.js';
+import { withQuery } from '../router.js';
+import { Badge } from './badge.js';
+import { Button } from './button.js';
+import { Icon } from './icon.js';
+import { Empty } from './notice.js';
+import { Remote } from './panel.js';
+import { Table } from './table.js';
+import { Time } from './time.js';
+
+const PAGE = 200;
+
+const OUTCOMES = {
+  c: { label: 'Changed while it was read', icon: 'warning', tone: 'warn' },
+  u: { label: 'Unreadable', icon: 'cross', tone: 'bad' },
+  v: { label: 'Vanished', icon: 'warning', tone: 'warn' },
+  s: { label: 'Left out', icon: 'skip', tone: 'calm' },
+};
+
+const TYPES = { f: 'file', d: 'directory', l: 'symbolic link', p: 'pipe', c: 'device', b: 'device', s: 'socket' };
+
+const isDirectory = (entry) => entry.type === 'd';
+
+// chosen: a set of paths, with onChoose(path); without, nothing can be chosen.
+export function Browse({ runId, chosen, onChoose }) {
+  const [path, setPath] = useState('');
+  const [search, setSearch] = useState('');
+  const [after, setAfter] = useState([]); // the names that the pages before this one end with
+  const go = (to) => {
+    setPath(to);
+    setSearch('');
+    setAfter([]);
+  };
+  const query = search ? { search } : { path };
+  const url = withQuery(`/api/runs/${encodeURIComponent(runId)}/files`, { ...query, after: after.at(-1), limit: PAGE });
+  const poll = usePoll((signal) => api(url, { signal }), [url], 0);
+  if (poll.error && ['encrypted', 'not-found'].includes(poll.error.slug)) return html`<${Unreadable} error=${poll.error} runId=${runId} />`;
+  return html`<div class="browse">
+    <div class="filters">
+      <${Path} path=${path} onGo=${go} />
+      <div class="filter search"><input type="search" placeholder="Search the names" aria-label="Search the names"
+        value=${search} onChange=${(event) => { setSearch(event.target.value.trim()); setAfter([]); }} /></div>
+    </div>
+    <${Remote} poll=${poll} what="what is inside">${({ entries, next }) => html`
+      ${entries.length ? html`<${Entries} entries=${entries} full=${Boolean(search)} chosen=${chosen} onChoose=${onChoose} onGo=${go} />`
+        : html`<p class="muted">${search ? 'No name has that in it.' : 'This directory is empty.'}</p>`}
+      <p class="actions chain-acts">
+        ${after.length > 0 && html`<${Button} look="quiet" icon="back" onClick=${() => setAfter(after.slice(0, -1))}>Back</${Button}>`}
+        ${next && html`<${Button} look="quiet" icon="next" onClick=${() => setAfter([...after, next])}>More</${Button}>`}
+      </p>`}
+    </${Remote}>
+  </div>`;
+}
+
+function Unreadable({ error, runId }) {
+  if (error.slug !== 'encrypted') {
+    return html`<${Empty} icon="archive" title="There is no list of what is inside.">
+      The whole of it can be restored all the same.</${Empty}>`;
+  }
+  return html`<${Empty} icon="shield" title="It is encrypted, its list too.">
+    A host that holds the key shows it: <code>muster-agent restore --list --log-id ${runId}</code>
+  </${Empty}>`;
+}
+
+// Each directory on the way is a button: the path can be walked back up.
+function Path({ path, onGo }) {
+  const parts = path ? path.split('/') : [];
+  return html`<nav class="crumbs" aria-label="Directory">
+    <button type="button" class="linkish" onClick=${() => onGo('')}>/</button>
+    ${parts.map((part, n) => html`<${Icon} name="next" />
+      <button type="button" class="linkish" key=${n} onClick=${() => onGo(parts.slice(0, n + 1).join('/'))}>${part}</button>`)}
+  </nav>`;
+}
+
+function Entries({ entries, full, chosen, onChoose, onGo }) {
+  const isChosen = (entry) => chosen.has(entry.path) || [...chosen].some((path) => entry.path.startsWith(`${path}/`));
+  const pick = {
+    name: 'pick', head: 'Restore',
+    cell: (entry) => html`<input type="checkbox" aria-label=${`Restore ${entry.path}`} checked=${isChosen(entry)}
+      disabled=${isChosen(entry) && !chosen.has(entry.path)} onChange=${() => onChoose(entry.path)} />`,
+  };
+  const columns = [
+    {
+      name: 'path', head: 'Name',
+      cell: (entry) => (isDirectory(entry)
+        ? html`<button type="button" class="linkish" onClick=${() => onGo(entry.path)}>${full ? entry.path : entry.name}/</button>`
+        : html`<code>${full ? entry.path : entry.name}</code>`),
+    },
+    { name: 'type', head: 'Kind', cell: (entry) => TYPES[entry.type] ?? entry.type },
+    { name: 'size', head: 'Size', cell: (entry) => (entry.type === 'f' ? formatBytes(entry.size) : '') },
+    { name: 'when', head: 'Changed', cell: (entry) => html`<${Time} ms=${entry.mtime_ms} as="stamp" />` },
+    {
+      name: 'outcome', head: 'Remark',
+      cell: (entry) => entry.outcome !== '-' && html`<${Badge} states=${OUTCOMES} value=${entry.outcome} />`,
+    },
+  ];
+  return html`<${Table} label="What is inside" columns=${chosen ? [pick, ...columns] : columns} rows=${entries}
+    rowKey=${(entry) => entry.path} />`;
+}
+
+// Every file of a run that was not read whole, also those that the run itself had no room to name.
+export function ProblemFiles({ runId }) {
+  const [after, setAfter] = useState(null);
+  const url = withQuery(`/api/runs/${encodeURIComponent(runId)}/files`, { problems: 1, after, limit: PAGE });
+  const poll = usePoll((signal) => api(url, { signal }), [url], 0);
+  if (poll.error) return null; // there is no list, or it is encrypted: what the run itself says has to do
+  return html`<${Remote} poll=${poll} what="the files">${({ entries, next }) => html`
+    ${entries.length > 0 && html`<${Entries} entries=${entries} full onGo=${() => {}} />`}
+    ${next && html`<p class="actions chain-acts"><${Button} look="quiet" icon="next" onClick=${() => setAfter(next)}>More</${Button}></p>`}`}
+  </${Remote}>`;
+}

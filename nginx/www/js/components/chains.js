@@ -1,0 +1,73 @@
+// What can be restored: a full backup and the incremental ones after it are one unit, each of them a point in time.
+import { html, useState } from '/vendor/preact.js';
+import { api, may } from '../api.js';
+import { describeChain } from '../backup.js';
+import { formatBytes, formatCount } from '../format.js';
+import { usePoll } from '../poll.js';
+import { RunState } from './badge.js';
+import { Button } from './button.js';
+import { Confirm } from './dialog.js';
+import { Icon } from './icon.js';
+import { Empty } from './notice.js';
+import { Panel, Remote } from './panel.js';
+import { Proof } from './proof.js';
+import { Table } from './table.js';
+import { Time } from './time.js';
+import { toast } from './toast.js';
+
+const isGood = (run) => ['completed', 'warning'].includes(run.status);
+
+export function Chains({ config }) {
+  const url = `/api/configs/${encodeURIComponent(config.id)}/chains`;
+  const poll = usePoll((signal) => api(url, { signal }), [url, config.lastRun?.id, config.lastRun?.status]);
+  return html`<${Panel} id="chains" title="Restore points">
+    <${Remote} poll=${poll} what="the restore points">${({ items }) => (items.length
+      ? items.map((chain, n) => html`<${Chain} key=${chain.chainId} chain=${chain} open=${n === 0} onChange=${poll.refresh} />`)
+      : html`<${Empty} icon="archive" title="There is nothing to restore yet.">It comes with the first good run.</${Empty}>`)}
+    </${Remote}>
+  </${Panel}>`;
+}
+
+const COLUMNS = [
+  { name: 'when', head: 'As of', cell: (run) => html`<a href=${`/backups/${run.id}`}><${Time} ms=${run.started_ms} as="stamp" /></a>` },
+  { name: 'status', head: 'State', cell: (run) => html`<${RunState} value=${run.status} />` },
+  { name: 'type', head: 'Kind', cell: (run) => run.type },
+  { name: 'files', head: 'Files then', cell: (run) => formatCount(run.listedFiles ?? run.filesProcessed) },
+  { name: 'size', head: 'Stored', cell: (run) => formatBytes(run.size) },
+  { name: 'proof', head: 'Proof', cell: (run) => html`<${Proof} run=${run} />` },
+  {
+    name: 'act', head: 'Act', hidden: true,
+    cell: (run) => isGood(run) && html`<a role="button" class="secondary outline small" href=${`/backups/${run.id}/restore`}>
+      <${Icon} name="undo" />Restore</a>`,
+  },
+];
+
+function Chain({ chain, open, onChange }) {
+  const [asking, setAsking] = useState(false);
+  const newest = chain.runs[chain.runs.length - 1];
+  const pin = async () => {
+    await api(`/api/runs/${newest.id}/pin`, { method: chain.pinned ? 'DELETE' : 'PUT' }).catch((cause) => toast(cause.message, 'bad'));
+    onChange();
+  };
+  const remove = async () => {
+    await api(`/api/chains/${chain.chainId}`, { method: 'DELETE' });
+    toast('The restore points are deleted.');
+    onChange();
+  };
+  return html`<details class="chain" open=${open}>
+    <summary><${Time} ms=${chain.runs[0].started_ms} as="stamp" /> <span class="muted">${describeChain(chain)}</span>
+      ${chain.encrypted && html`<span class="badge calm"><${Icon} name="shield" />encrypted</span>`}
+      ${chain.pinned && html`<span class="badge busy"><${Icon} name="tag" />kept by hand</span>`}
+      ${!chain.restorable && html`<span class="badge warn"><${Icon} name="warning" />not whole</span>`}</summary>
+    <${Table} label="Restore points of this chain, newest first" columns=${COLUMNS} rows=${[...chain.runs].reverse()}
+      rowKey=${(run) => run.id} />
+    ${may('operator') && html`<p class="actions chain-acts">
+      <${Button} look="quiet" onClick=${pin}>${chain.pinned ? 'Leave it to retention' : 'Keep for good'}</${Button}>
+      ${may('admin') && html`<${Button} look="danger" onClick=${() => setAsking(true)}>Delete</${Button}>`}
+    </p>`}
+    ${asking && html`<${Confirm} title="Delete these restore points?" action="Delete" danger typed="delete"
+      onClose=${() => setAsking(false)} onConfirm=${remove}>
+      <p>${describeChain(chain)} will be gone from the store, for good. The last good ones of a backup cannot be deleted.</p>
+    </${Confirm}>`}
+  </details>`;
+}

@@ -1,0 +1,59 @@
+// Restores and proofs: what was asked of which host, and how far it is.
+import { html } from '/vendor/preact.js';
+import { api } from '../api.js';
+import { now } from '../clock.js';
+import { formatBytes, formatDuration, plural } from '../format.js';
+import { usePoll } from '../poll.js';
+import { withQuery } from '../router.js';
+import { Badge } from './badge.js';
+import { Panel, Remote } from './panel.js';
+import { Table } from './table.js';
+import { Time } from './time.js';
+
+export const JOB_STATES = {
+  thawing: { label: 'Thawing', icon: 'clock', tone: 'busy', hint: 'the store fetches it from its archive' },
+  queued: { label: 'Waiting for the host', icon: 'clock', tone: 'busy' },
+  running: { label: 'Running', icon: 'clock', tone: 'busy' },
+  completed: { label: 'Completed', icon: 'check', tone: 'good' },
+  warning: { label: 'Warning', icon: 'warning', tone: 'warn' },
+  failed: { label: 'Failed', icon: 'cross', tone: 'bad' },
+  refused: { label: 'Refused by the host', icon: 'shield', tone: 'bad' },
+  cancelled: { label: 'Cancelled', icon: 'pause', tone: 'calm' },
+  lost: { label: 'Lost', icon: 'cross', tone: 'bad', hint: 'nothing was heard of it for too long' },
+};
+
+export const jobMoves = (job) => ['thawing', 'queued', 'running'].includes(job.status);
+export const jobName = (job) => (job.kind === 'verify' ? 'Proof' : job.request?.dryRun ? 'Trial restore' : 'Restore');
+export const JobState = ({ value }) => html`<${Badge} states=${JOB_STATES} value=${value} />`;
+
+export function JobProgress({ job }) {
+  if (job.status !== 'running') return null;
+  const elapsedS = Math.max(1, (now() - job.started_ms) / 1000);
+  const words = [plural(job.files, 'file'), formatBytes(job.bytes), `${formatBytes(job.bytes / elapsedS)}/s`];
+  return html`<div class="progress">
+    <progress aria-label=${`${jobName(job)} is running`} ...${job.totalBytes ? { value: job.bytes, max: job.totalBytes } : {}}></progress>
+    <small>${words.join(' · ')}</small>
+  </div>`;
+}
+
+const COLUMNS = [
+  {
+    name: 'config', head: 'What',
+    cell: (job) => html`<a class="strong" href=${`/jobs/${job.id}`}>${jobName(job)}</a><${JobProgress} job=${job} />`,
+  },
+  { name: 'status', head: 'State', cell: (job) => html`<${JobState} value=${job.status} />` },
+  { name: 'agent', head: 'Host', cell: (job) => job.agentName || 'deleted agent' },
+  { name: 'started', head: 'Asked', cell: (job) => html`<${Time} ms=${job.created_ms} />` },
+  { name: 'duration', head: 'Took', cell: (job) => formatDuration(job.finished_ms && job.started_ms ? job.finished_ms - job.started_ms : null) },
+];
+
+export function JobList({ configId }) {
+  const url = withQuery('/api/jobs', { configId, limit: 20 });
+  const poll = usePoll((signal) => api(url, { signal }), [url], (data) => (data?.items.some(jobMoves) ? 2000 : 5000));
+  if (poll.data && !poll.data.items.length) return null;
+  return html`<${Panel} id="jobs" title="Restores and proofs">
+    <${Remote} poll=${poll} what="the restores">${({ items }) => html`
+      <${Table} label="Restores and proofs" columns=${COLUMNS} rows=${items} rowKey=${(job) => job.id} busy=${poll.loading} />`}
+    </${Remote}>
+  </${Panel}>`;
+}

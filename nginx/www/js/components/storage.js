@@ -1,0 +1,67 @@
+// What the backups of each agent take in the store, and how that has grown.
+import { html, useEffect, useRef } from '/vendor/preact.js';
+import { api } from '../api.js';
+import { formatBytes, formatCount } from '../format.js';
+import { usePoll } from '../poll.js';
+import { Panel, Remote } from './panel.js';
+
+const SHOWN = 12;
+
+export function Storage() {
+  const poll = usePoll((signal) => api('/api/storage', { signal }), [], 30000);
+  if (poll.data && !poll.data.agents.length) return null;
+  const total = poll.data?.agents.reduce((sum, agent) => sum + agent.bytes, 0);
+  const aside = poll.data && html`<span class="muted">${formatBytes(total)} in all</span>`;
+  return html`<${Panel} id="storage" title="Storage" aside=${aside}>
+    <${Remote} poll=${poll} what="the storage">${({ agents, history }) => html`<div class="storage">
+      <${Bars} agents=${agents} />
+      ${history.length > 1 && html`<${Curve} history=${history} />`}
+    </div>`}</${Remote}>
+  </${Panel}>`;
+}
+
+function Bars({ agents }) {
+  const rows = [...agents].sort((a, b) => b.bytes - a.bytes);
+  const most = Math.max(1, rows[0].bytes);
+  const rest = rows.slice(SHOWN);
+  return html`<ul class="bars" aria-label="Stored bytes by agent">${rows.slice(0, SHOWN).map((agent) => html`
+    <li key=${agent.id}><a href=${agent.id ? `/agents/${agent.id}` : '/backups'} class="bar-row">
+      <span class="bar-label">${agent.name || 'deleted agents'}</span>
+      <svg class="bar" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">
+        <rect class="part-ground" width="100" height="10" /><rect class="part-busy" width=${(agent.bytes / most) * 100} height="10" />
+      </svg>
+      <span class="bar-count">${formatBytes(agent.bytes)}</span>
+    </a></li>`)}
+    ${rest.length > 0 && html`<li class="muted">and ${formatCount(rest.length)} more with
+      ${formatBytes(rest.reduce((sum, agent) => sum + agent.bytes, 0))}</li>`}
+  </ul>`;
+}
+
+// The chart library comes with the first curve that is drawn.
+const library = () => import('/vendor/uplot.js').then((module) => module.default);
+
+const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+function Curve({ history }) {
+  const place = useRef();
+  const text = `From ${formatBytes(history[0].bytes)} to ${formatBytes(history.at(-1).bytes)} in ${history.length} days`;
+  useEffect(() => {
+    let chart = null;
+    let gone = false;
+    library().then((UPlot) => {
+      if (gone || !place.current) return;
+      const axis = { stroke: colour('--calm'), grid: { stroke: colour('--line-soft') }, ticks: { stroke: colour('--line') } };
+      chart = new UPlot({
+        width: place.current.clientWidth, height: 180, legend: { show: false }, cursor: { show: false },
+        axes: [axis, { ...axis, size: 70, values: (_, ticks) => ticks.map(formatBytes) }],
+        scales: { y: { range: (_, low, high) => [0, Math.max(1, high * 1.1)] } },
+        series: [{}, { stroke: colour('--busy'), width: 2, fill: colour('--busy-soft') }],
+      }, [history.map((day) => day.day_ms / 1000), history.map((day) => day.bytes)], place.current);
+    }).catch(() => {}); // the bars say what counts
+    return () => {
+      gone = true;
+      chart?.destroy();
+    };
+  }, [history]);
+  return html`<figure class="curve"><div ref=${place} role="img" aria-label=${text}></div><figcaption class="muted">${text}</figcaption></figure>`;
+}

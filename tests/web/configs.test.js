@@ -1,0 +1,165 @@
+// Backups as a person meets them: made, run, looked into, restored from, proven, and cleaned up by their rules.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { URL_BASE, assertAccessible, call, close, go, launch, liveAgent, open, registerAgent, screenshot, sideScroll, signIn, unique } from './browser.js';
+
+let browser;
+let page;
+before(async () => {
+  browser = await launch();
+  page = await open(browser);
+  await signIn(page);
+});
+after(async () => {
+  await close(page);
+  await browser.close();
+});
+
+const dialog = () => page.getByRole('dialog');
+const heading = (name) => page.getByRole('heading', { level: 1, name });
+
+// What the agent of the stack may read: a directory that its own first backup covers.
+async function liveSource(agent) {
+  const { items } = await call(page, 'GET', `/api/configs?agentId=${agent.id}`);
+  return items[0].sources[0].path;
+}
+
+async function ended(path, key) {
+  for (const until = Date.now() + 90000; Date.now() < until;) {
+    const { [key]: it } = await call(page, 'GET', path);
+    if (!['queued', 'running', 'thawing'].includes(it.status)) return it;
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+  throw new Error(`${path} did not end`);
+}
+
+test('a backup is added, changed, cloned and deleted', async () => {
+  const agent = await registerAgent(page, unique('configured'));
+  const name = unique('homes');
+  await go(page, `/configs/new?agent=${agent.id}`);
+  await page.getByLabel('Name').fill(name);
+  await page.getByLabel(/^Directories and files/).fill('home');
+  await assertAccessible(page, 'the form of a backup');
+  await screenshot(page, 'config-form');
+  await page.getByRole('button', { name: 'Add the backup' }).click();
+  await page.getByText('is not an absolute path').waitFor();
+  await page.getByLabel(/^Directories and files/).fill('/home\n/etc');
+  await page.getByLabel(/^Leave out, one/).fill('*.tmp');
+  await page.getByLabel('Runs').selectOption('weekly');
+  await page.getByLabel('At', { exact: true }).fill('03:30');
+  await page.getByLabel('Daily').fill('14');
+  await page.getByRole('button', { name: 'Add the backup' }).click();
+  await heading(name).waitFor();
+  const { items: [config] } = await call(page, 'GET', `/api/configs?agentId=${agent.id}`);
+  assert.deepEqual(config.sources.map((source) => source.path), ['/home', '/etc']);
+  assert.equal(config.options.method, 'zstd');
+  assert.equal(config.options.type, 'incremental');
+  assert.match(config.options.schedule.cron, /^30 3 \* \* [0-7]$/);
+  assert.equal(config.options.retention.keepDaily, 14);
+  assert.ok(config.nextRun_ms > Date.now(), 'the server knows when it runs next');
+
+  await page.getByRole('button', { name: 'Edit' }).or(page.getByRole('link', { name: 'Edit' })).first().click();
+  await page.getByLabel('Compression').selectOption('gzip');
+  await page.getByLabel('Level').fill('6');
+  await page.getByLabel('Runs').selectOption('cron');
+  await page.getByLabel('Expression').fill('61 * * * *');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await page.locator('#config-cron-error').waitFor();
+  await page.getByLabel('Expression').fill('15 4 1 * *');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByText('incremental, gzip 6').waitFor();
+
+  await page.locator('a[href*="clone="]').click();
+  await heading(`A backup like ${name}`).waitFor();
+  await page.getByRole('button', { name: 'Add the backup' }).click();
+  await heading(`${name} copy`).waitFor();
+
+  await page.getByRole('button', { name: 'Delete' }).click();
+  await dialog().getByRole('button', { name: 'Delete', exact: true }).click();
+  await page.waitForURL(`${URL_BASE}/backups`);
+  assert.equal((await call(page, 'GET', `/api/configs?agentId=${agent.id}`)).total, 1);
+});
+
+test('a person makes a backup, runs it, looks inside, restores a file and sees the proof', async () => {
+  const agent = await liveAgent(page);
+  const name = unique('whole');
+  await go(page, `/configs/new?agent=${agent.id}`);
+  await page.getByLabel('Name').fill(name);
+  await page.getByLabel(/^Directories and files/).fill(await liveSource(agent));
+  await page.getByLabel('Runs').selectOption('manual');
+  await page.getByRole('button', { name: 'Add the backup' }).click();
+  await heading(name).waitFor();
+  const { items } = await call(page, 'GET', `/api/configs?agentId=${agent.id}`);
+  const config = items.find((item) => item.name === name);
+
+  await page.getByRole('button', { name: 'Back up now' }).click();
+  await page.getByText(/is asked for/).waitFor();
+  await page.getByRole('table', { name: /^Restore points/ }).getByText(/Completed|Warning/).waitFor({ timeout: 90000 });
+  await screenshot(page, 'config');
+
+  await page.getByRole('button', { name: 'Restore' }).or(page.getByRole('link', { name: 'Restore' })).first().click();
+  await heading(`Restore ${name}`).waitFor();
+  const list = page.getByRole('table', { name: 'What is inside' });
+  await list.waitFor();
+  while (!(await list.getByText('file', { exact: true }).count())) await list.locator('button.linkish').first().click();
+  await list.locator('tr', { hasText: 'file' }).getByRole('checkbox').first().check();
+  await page.getByText('1 thing chosen').waitFor();
+  await assertAccessible(page, 'restoring');
+  await screenshot(page, 'restore');
+  await page.getByRole('button', { name: 'Try it first' }).click();
+  await heading(/^Trial restore of/).waitFor();
+  const trial = await ended(`/api/jobs/${page.url().split('/').pop()}`, 'job');
+  assert.equal(trial.status, 'completed', trial.detail);
+
+  await page.goBack();
+  await list.waitFor();
+  while (!(await list.getByText('file', { exact: true }).count())) await list.locator('button.linkish').first().click();
+  await list.locator('tr', { hasText: 'file' }).getByRole('checkbox').first().check();
+  await page.getByRole('button', { name: 'Restore', exact: true }).click();
+  await heading(/^Restore of/).waitFor();
+  const job = await ended(`/api/jobs/${page.url().split('/').pop()}`, 'job');
+  assert.equal(job.status, 'completed', job.detail);
+  assert.ok(job.files >= 1);
+  await page.getByText('Completed').first().waitFor();
+
+  await go(page, `/backups/${job.runId}`);
+  await page.getByRole('button', { name: 'Prove it now' }).click();
+  await heading(/^Proof of/).waitFor();
+  const proof = await ended(`/api/jobs/${page.url().split('/').pop()}`, 'job');
+  assert.equal(proof.status, 'completed', proof.detail);
+  await go(page, `/configs/${config.id}`);
+  await page.getByText('Proven').first().waitFor();
+  await go(page, '/backups');
+  await page.getByRole('table', { name: 'Backups' }).locator('tr', { hasText: name }).locator('.badge.good .icon').first().waitFor();
+  await assertAccessible(page, 'backups');
+  await screenshot(page, 'backups');
+});
+
+test('the rules for keeping say what they would do before they do it', async () => {
+  const agent = await liveAgent(page);
+  const { items } = await call(page, 'GET', `/api/configs?agentId=${agent.id}`);
+  const config = items.find((item) => item.lastRun?.status === 'completed') ?? items[0];
+  await go(page, `/configs/${config.id}`);
+  await page.getByRole('button', { name: 'What would be deleted now?' }).click();
+  await page.getByText('Nothing would be deleted.').waitFor();
+  await page.getByRole('table', { name: 'What retention would do' }).getByText('Stays').first().waitFor();
+});
+
+test('what is stored is drawn, by agent', async () => {
+  await go(page, '/backups');
+  const bars = page.getByRole('list', { name: 'Stored bytes by agent' });
+  await bars.waitFor();
+  assert.match(await bars.innerText(), /[KMG]iB/);
+});
+
+test('backups fit a phone', async () => {
+  const small = await open(browser, { viewport: { width: 390, height: 800 } });
+  await signIn(small);
+  for (const path of ['/backups', '/configs/new']) {
+    await go(small, path);
+    await small.getByRole('heading', { level: 1 }).waitFor();
+    await small.waitForLoadState('networkidle');
+    assert.equal(await sideScroll(small), 0, path);
+  }
+  await close(small);
+});
