@@ -306,7 +306,7 @@ fuzz_OBJ := $(patsubst %.c,$(BUILD)/fuzz/%.o,$(filter-out fcgi-app/main.c,$(COMM
 $(eval $(call variant,fuzz))
 $(BUILD)/fuzz/%: CC := clang
 # Those of the agent's parsers include what they feed, which has no place among the server's objects.
-AGENT_FUZZ := fuzz_age fuzz_eventlog fuzz_http_reply fuzz_patch fuzz_url fuzz_window fuzz_workload
+AGENT_FUZZ := fuzz_age fuzz_eventlog fuzz_exclude fuzz_http_reply fuzz_patch fuzz_url fuzz_window fuzz_workload
 $(AGENT_FUZZ:%=$(BUILD)/fuzz/tests/fuzz/%.o): APP_CPPFLAGS += -Iagent-static
 $(BUILD)/fuzz/libmuster.a: $(fuzz_OBJ)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^

@@ -31,9 +31,8 @@ static int pack(struct list_writer *w, ZSTD_EndDirective end, struct err *err)
         left = ZSTD_compressStream2(w->zstd, &out, &in, end);
         if (ZSTD_isError(left))
             return err_set(err, ERR_INTERNAL, "zstd: %s", ZSTD_getErrorName(left));
-        int rc = file_write_all(w->fd, w->packed, out.pos, err);
-        if (rc != 0)
-            return rc;
+        if (file_write_all(w->fd, w->packed, out.pos, err) != 0)
+            return err_prefix(err, "the list of files");
     } while (end == ZSTD_e_end ? left != 0 : in.pos < in.size);
     w->used = 0;
     return 0;

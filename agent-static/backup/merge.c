@@ -178,7 +178,7 @@ static int store(struct merge *m, const struct list_entry *base, struct walk_ent
     list_entry_stat(e, &entry->st);
     if (added.outcome != LIST_FINE)
         e->outcome = added.outcome;
-    e->doubt = added.doubt;
+    e->doubt = e->doubt || added.doubt;
     return added.stored ? add_stored(m, base, e, err) : add_missed(m, base, e, err);
 }
 
@@ -188,6 +188,21 @@ static int keep(struct merge *m, const struct list_entry *base, struct list_entr
     return add(m, e, err);
 }
 
+/* A directory that is stored without all that is in it. */
+static int note_incomplete(struct merge *m, const struct walk_entry *entry, struct list_entry *e, struct err *err)
+{
+    if (entry->left_out != NULL) {
+        e->outcome = LIST_SKIPPED;
+        report_outcome(m->options.report, entry->path, REPORT_SKIPPED, "%s", entry->left_out);
+    }
+    if (entry->incomplete == NULL)
+        return 0;
+    e->outcome = LIST_UNREADABLE;
+    e->doubt = true;
+    report_outcome(m->options.report, entry->path, REPORT_UNREADABLE, "%s", entry->incomplete);
+    return set_mark(&m->unknown, e->path, err);
+}
+
 static int on_entry(void *ctx, struct walk_entry *entry, struct err *err)
 {
     struct merge *m = ctx;
@@ -195,12 +210,10 @@ static int on_entry(void *ctx, struct walk_entry *entry, struct err *err)
     struct list_entry e = {.path = stored_path(entry->path), .outcome = LIST_FINE};
     m->visited++;
     int rc = advance(m, e.path, &base, err);
+    if (rc == 0)
+        rc = note_incomplete(m, entry, &e, err);
     if (rc != 0)
         return rc;
-    if (entry->left_out != NULL) {
-        e.outcome = LIST_SKIPPED;
-        report_outcome(m->options.report, entry->path, REPORT_SKIPPED, "%s", entry->left_out);
-    }
     list_entry_stat(&e, &entry->st);
     rc = unchanged(m, base, &e) ? keep(m, base, &e, err) : store(m, base, entry, &e, err);
     return rc == 0 && base != NULL ? consume(m, err) : rc;

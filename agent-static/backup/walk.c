@@ -164,31 +164,33 @@ static struct level *level_room(struct walk *w)
     return &w->levels[w->depth];
 }
 
-/* Takes fd over and steps into it. */
-static int level_push(struct walk *w, int fd, const struct stat *st, bool tags_only, struct err *err)
+/* Reads what is in the directory, or what of it is not left out. */
+static int read_names(struct walk *w, const struct walk_entry *entry, bool tagged, struct names *ret, struct err *err)
 {
     if (w->depth > 0)
         names_rest(w->names, &w->levels[w->depth - 1].names);
+    if (tagged)
+        return read_tags(w, entry->fd, ret, err);
+    if (entry->left_out != NULL)
+        return names_fixed(w->names, NULL, 0, ret, err);
+    return names_read(w->names, entry->fd, ret, err);
+}
+
+/* Steps into the directory; its descriptor and names now belong to the level. */
+static int level_push(struct walk *w, const struct walk_entry *entry, const struct names *names, struct err *err)
+{
     struct level *level = level_room(w);
-    struct names names;
-    int rc = level == NULL ? err_set(err, ERR_NOMEM, "out of memory")
-             : tags_only   ? read_tags(w, fd, &names, err)
-                           : names_read(w->names, fd, &names, err);
-    if (rc != 0) {
-        (void)close(fd);
-        return rc;
-    }
+    if (level == NULL)
+        return err_set(err, ERR_NOMEM, "out of memory");
     w->depth++;
-    *level =
-        (struct level){.fd = fd, .dev = st->st_dev, .ino = st->st_ino, .path_len = strlen(w->path), .names = names};
+    *level = (struct level){.fd = entry->fd,
+                            .dev = entry->st.st_dev,
+                            .ino = entry->st.st_ino,
+                            .path_len = strlen(w->path),
+                            .names = *names};
     if (w->depth > KEEP_SHALLOW + KEEP_DEEP)
         level_close(&w->levels[w->depth - 1 - KEEP_DEEP]);
-    if (names.trouble == 0)
-        return 0;
-    struct err why;
-    errno = names.trouble;
-    (void)err_sys(&why, ERR_IO, "read directory");
-    return w->visitor->incomplete(w->visitor->ctx, w->path, why.msg, err);
+    return 0;
 }
 
 /* Opens the parent again from below. A level that has moved away meanwhile is given up, and those above it up to the
@@ -312,9 +314,20 @@ static int visit_directory(struct walk *w, struct walk_entry *entry, struct err 
     bool tagged = entry->left_out == NULL && is_tagged(w, entry->fd);
     if (tagged)
         entry->left_out = "tagged as not to be backed up";
-    rc = w->visitor->visit(w->visitor->ctx, entry, err);
-    if (rc == 0 && (entry->left_out == NULL || tagged))
-        return level_push(w, entry->fd, &entry->st, tagged, err);
+    struct names names;
+    rc = read_names(w, entry, tagged, &names, err);
+    if (rc == 0) {
+        errno = names.trouble;
+        if (names.trouble != 0)
+            (void)err_sys(&why, ERR_IO, "read directory");
+        entry->incomplete = names.trouble == 0 ? NULL : why.msg;
+        rc = w->visitor->visit(w->visitor->ctx, entry, err);
+        if (rc == 0)
+            rc = level_push(w, entry, &names, err);
+        if (rc == 0)
+            return 0;
+        names_free(w->names, &names);
+    }
     (void)close(entry->fd);
     return rc;
 }

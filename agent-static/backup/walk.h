@@ -26,9 +26,10 @@ struct walk_entry {
     const char *path; /* the source's path and what is below it; raw bytes */
     int dir_fd;       /* the directory it lies in, and its name there; AT_EMPTY_PATH ("") for the source itself */
     const char *name;
-    int fd;               /* of a directory: open for reading; of a file: -1 until walk_open. Closed by the walk. */
-    struct stat st;       /* of fd where there is one */
-    const char *left_out; /* of a directory whose content is left out: why; else NULL */
+    int fd;                 /* of a directory: open for reading; of a file: -1 until walk_open. Closed by the walk. */
+    struct stat st;         /* of fd where there is one */
+    const char *left_out;   /* of a directory whose content is left out: why; else NULL */
+    const char *incomplete; /* of one whose names could not all be read: why; else NULL */
 };
 
 struct walk_visitor {
@@ -38,7 +39,7 @@ struct walk_visitor {
      * when nobody could look at it. In its place in the order. */
     int (*missed)(void *ctx, const char *path, const struct stat *st, enum report_kind kind, const char *why,
                   struct err *err);
-    /* Below this directory, which was visited, there may be more than the walk comes to from here on. */
+    /* Of a directory that was visited: there may be more in it than the walk comes to from here on. */
     int (*incomplete)(void *ctx, const char *path, const char *why, struct err *err);
     /* Asked at every entry; true ends the walk with ERR_CONFLICT. May be NULL. */
     bool (*stopped)(void *ctx);
