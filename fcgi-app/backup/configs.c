@@ -15,6 +15,23 @@
 
 enum { LIST_MAX = 200 };
 
+/* The name of the agent that makes it, for people. */
+static int show_agent(struct req *r, const struct backup_config *c, json_t *json, struct err *err)
+{
+    struct db_rows rows;
+    json_t *name = json_null();
+    int rc = c->runner_id == NULL ? DB_DONE
+                                  : db_query_one(r->db, DB_BACKUP_AGENT_FACTS, DB_ARGS(DB_TEXT("id", c->runner_id)),
+                                                 &rows, err);
+    if (rc == DB_ROW) {
+        name = json_string(db_rows_text(&rows, 1));
+        db_rows_done(&rows);
+    } else if (rc != DB_DONE) {
+        return rc;
+    }
+    return json_object_set_new(json, "agentName", name) == 0 ? 0 : err_set(err, ERR_NOMEM, "no memory for a config");
+}
+
 /* The shape of the contract: the config, and how its newest run went. */
 static json_t *shown(struct req *r, const struct backup_config *c, struct err *err)
 {
@@ -25,6 +42,8 @@ static json_t *shown(struct req *r, const struct backup_config *c, struct err *e
         rc = err_set(err, ERR_NOMEM, "no memory for a config");
     if (rc == 0)
         rc = config_times_json(r->db, c, json, err);
+    if (rc == 0)
+        rc = show_agent(r, c, json, err);
     if (rc != 0) {
         json_decref(json);
         json = NULL;

@@ -20,6 +20,7 @@ static bool walks_up(const char *path)
     return false;
 }
 
+/* With neither, the host makes a directory of its own. */
 static void read_target(struct jsonread *body, json_t *out)
 {
     const char *target = jsonread_text_or(body, "target", 1, PATH_BYTES, NULL);
@@ -28,8 +29,6 @@ static void read_target(struct jsonread *body, json_t *out)
         jsonread_fail(body, "target", "must be an absolute path without ..");
     if (original && target != NULL)
         jsonread_fail(body, "target", "must not be given with original");
-    if (!original && target == NULL)
-        jsonread_fail(body, "target", "must say where to, unless original is true");
     if (original)
         (void)json_object_set_new(out, "original", json_true());
     else if (target != NULL)

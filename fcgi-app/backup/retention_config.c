@@ -211,8 +211,10 @@ static json_t *kept_json(const struct retention_kept *k)
     json_t *reasons = json_array();
     for (const struct retention_reason *r = k->verdict.reasons; r != NULL; r = r->next)
         (void)json_array_append_new(reasons, json_string(r->text));
-    return json_pack("{s:s, s:s, s:o, s:I, s:I}", "chainId", k->chain_id, "action", k->verdict.keep ? "keep" : "delete",
-                     "reasons", reasons, "size", (json_int_t)k->size, "runs", (json_int_t)k->runs.count);
+    json_t *newest = k->runs.count > 0 ? json_integer((json_int_t)k->verdict.newest_ms) : json_null();
+    return json_pack("{s:s, s:o, s:s, s:o, s:I, s:I}", "chainId", k->chain_id, "newest_ms", newest, "action",
+                     k->verdict.keep ? "keep" : "delete", "reasons", reasons, "size", (json_int_t)k->size, "runs",
+                     (json_int_t)k->runs.count);
 }
 
 json_t *retention_view_json(const struct retention_view *view)

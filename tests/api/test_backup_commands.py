@@ -56,7 +56,7 @@ def test_a_restore_is_asked_for(stack, agent, run):
 
 
 @pytest.mark.parametrize("arguments, code", [
-    ([], 2), (["--target", "relative"], 2), (["--target", "/x", "--original"], 2),
+    (["--target", "relative"], 2), (["--target", "/x", "--original"], 2),
     (["--original", "--policy", "sometimes"], 2), (["--original", "--path", "../x"], 2),
     (["--original", "--timeout", "soon"], 2), (["--original", "--agent", "nobody"], 1)])
 def test_a_restore_that_makes_no_sense_is_not_asked_for(stack, run, arguments, code):

@@ -15,15 +15,15 @@ import { Time } from './time.js';
 const PAGE = 200;
 
 const OUTCOMES = {
-  c: { label: 'Changed while it was read', icon: 'warning', tone: 'warn' },
-  u: { label: 'Unreadable', icon: 'cross', tone: 'bad' },
-  v: { label: 'Vanished', icon: 'warning', tone: 'warn' },
-  s: { label: 'Left out', icon: 'skip', tone: 'calm' },
+  changed: { label: 'Changed while it was read', icon: 'warning', tone: 'warn' },
+  unreadable: { label: 'Unreadable', icon: 'cross', tone: 'bad' },
+  vanished: { label: 'Vanished', icon: 'warning', tone: 'warn' },
+  skipped: { label: 'Left out', icon: 'skip', tone: 'calm' },
 };
 
-const TYPES = { f: 'file', d: 'directory', l: 'symbolic link', p: 'pipe', c: 'device', b: 'device', s: 'socket' };
+const TYPES = { symlink: 'symbolic link', fifo: 'pipe', character: 'device', block: 'device' };
 
-const isDirectory = (entry) => entry.type === 'd';
+const isDirectory = (entry) => entry.type === 'directory';
 
 // chosen: a set of paths, with onChoose(path); without, nothing can be chosen.
 export function Browse({ runId, chosen, onChoose }) {
@@ -91,11 +91,11 @@ function Entries({ entries, full, chosen, onChoose, onGo }) {
         : html`<code>${full ? entry.path : entry.name}</code>`),
     },
     { name: 'type', head: 'Kind', cell: (entry) => TYPES[entry.type] ?? entry.type },
-    { name: 'size', head: 'Size', cell: (entry) => (entry.type === 'f' ? formatBytes(entry.size) : '') },
-    { name: 'when', head: 'Changed', cell: (entry) => html`<${Time} ms=${entry.mtime_ms} as="stamp" />` },
+    { name: 'size', head: 'Size', cell: (entry) => (entry.type === 'file' ? formatBytes(entry.size) : '') },
+    { name: 'when', head: 'Changed', cell: (entry) => html`<${Time} ms=${entry.mtime_ms} as="stamp" none="" />` },
     {
       name: 'outcome', head: 'Remark',
-      cell: (entry) => entry.outcome !== '-' && html`<${Badge} states=${OUTCOMES} value=${entry.outcome} />`,
+      cell: (entry) => entry.outcome !== 'ok' && html`<${Badge} states=${OUTCOMES} value=${entry.outcome} />`,
     },
   ];
   return html`<${Table} label="What is inside" columns=${chosen ? [pick, ...columns] : columns} rows=${entries}

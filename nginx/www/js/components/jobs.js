@@ -31,7 +31,7 @@ export function JobProgress({ job }) {
   const elapsedS = Math.max(1, (now() - job.started_ms) / 1000);
   const words = [plural(job.files, 'file'), formatBytes(job.bytes), `${formatBytes(job.bytes / elapsedS)}/s`];
   return html`<div class="progress">
-    <progress aria-label=${`${jobName(job)} is running`} ...${job.totalBytes ? { value: job.bytes, max: job.totalBytes } : {}}></progress>
+    <progress aria-label=${`${jobName(job)} is running`} ...${job.percent === null ? {} : { value: job.percent, max: 100 }}></progress>
     <small>${words.join(' · ')}</small>
   </div>`;
 }

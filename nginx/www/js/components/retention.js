@@ -17,7 +17,7 @@ const ACTIONS = {
 };
 
 const COLUMNS = [
-  { name: 'when', head: 'Begun', cell: (chain) => html`<${Time} ms=${chain.started_ms} as="stamp" />` },
+  { name: 'when', head: 'Up to', cell: (chain) => html`<${Time} ms=${chain.newest_ms} as="stamp" none="–" />` },
   { name: 'action', head: 'What happens', cell: (chain) => html`<${Badge} states=${ACTIONS} value=${chain.action} />` },
   { name: 'reasons', head: 'Because', cell: (chain) => chain.reasons.join(', ') || 'no rule wants it' },
   { name: 'size', head: 'Stored', cell: (chain) => formatBytes(chain.size) },

@@ -10,8 +10,7 @@ const SHOWN = 12;
 export function Storage() {
   const poll = usePoll((signal) => api('/api/storage', { signal }), [], 30000);
   if (poll.data && !poll.data.agents.length) return null;
-  const total = poll.data?.agents.reduce((sum, agent) => sum + agent.bytes, 0);
-  const aside = poll.data && html`<span class="muted">${formatBytes(total)} in all</span>`;
+  const aside = poll.data && html`<span class="muted">${formatBytes(poll.data.bytes)} in all</span>`;
   return html`<${Panel} id="storage" title="Storage" aside=${aside}>
     <${Remote} poll=${poll} what="the storage">${({ agents, history }) => html`<div class="storage">
       <${Bars} agents=${agents} />
@@ -25,8 +24,8 @@ function Bars({ agents }) {
   const most = Math.max(1, rows[0].bytes);
   const rest = rows.slice(SHOWN);
   return html`<ul class="bars" aria-label="Stored bytes by agent">${rows.slice(0, SHOWN).map((agent) => html`
-    <li key=${agent.id}><a href=${agent.id ? `/agents/${agent.id}` : '/backups'} class="bar-row">
-      <span class="bar-label">${agent.name || 'deleted agents'}</span>
+    <li key=${agent.agentId}><a href=${agent.agentId ? `/agents/${agent.agentId}` : '/backups'} class="bar-row">
+      <span class="bar-label">${agent.agentName || 'deleted agents'}</span>
       <svg class="bar" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">
         <rect class="part-ground" width="100" height="10" /><rect class="part-busy" width=${(agent.bytes / most) * 100} height="10" />
       </svg>

@@ -41,7 +41,7 @@ export function JobPage({ id, title }) {
         <${Fact} label="Bytes">${formatBytes(job.bytes)}</${Fact}>
         <${Fact} label="From"><a href=${`/backups/${job.runId}`}>the run</a></${Fact}>
         ${job.kind === 'restore' && html`<${Fact} label="Into" wide>
-          <code>${job.request.original ? 'where it came from' : job.request.target}</code></${Fact}>`}
+          ${job.request.original ? 'where it came from' : html`<code>${job.request.target ?? 'a directory of its own'}</code>`}</${Fact}>`}
       </${Facts}>
     </section>
     <${Problems} job=${job} />

@@ -58,7 +58,7 @@ function Wizard({ run }) {
     const { job } = await api(`/api/runs/${run.id}/restore`, {
       method: 'POST',
       body: {
-        ...(form.agentId ? { agentId: form.agentId } : {}), paths: [...chosen].map((path) => `/${path}`), patterns: lines(form.patterns),
+        ...(form.agentId ? { agentId: form.agentId } : {}), paths: [...chosen], patterns: lines(form.patterns),
         policy: form.where === 'aside' ? 'never' : form.policy, dryRun,
         ...(form.where === 'original' ? { original: true } : form.target.trim() ? { target: form.target.trim() } : {}),
       },
