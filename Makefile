@@ -306,7 +306,7 @@ fuzz_OBJ := $(patsubst %.c,$(BUILD)/fuzz/%.o,$(filter-out fcgi-app/main.c,$(COMM
 $(eval $(call variant,fuzz))
 $(BUILD)/fuzz/%: CC := clang
 # Those of the agent's parsers include what they feed, which has no place among the server's objects.
-AGENT_FUZZ := fuzz_age fuzz_eventlog fuzz_exclude fuzz_http_reply fuzz_patch fuzz_url fuzz_window fuzz_workload
+AGENT_FUZZ := fuzz_age fuzz_eventlog fuzz_exclude fuzz_http_reply fuzz_listing fuzz_patch fuzz_url fuzz_window fuzz_workload
 $(AGENT_FUZZ:%=$(BUILD)/fuzz/tests/fuzz/%.o): APP_CPPFLAGS += -Iagent-static
 $(BUILD)/fuzz/libmuster.a: $(fuzz_OBJ)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
@@ -315,10 +315,11 @@ FUZZ_TUF := fuzz_tuf_meta fuzz_tuf_trust
 $(filter-out %/fuzz_list %/fuzz_restore %/fuzz_trial $(FUZZ_TUF:%=$(BUILD)/fuzz/%),$(FUZZ_PROGRAMS)): $(BUILD)/fuzz/%: $(BUILD)/fuzz/tests/fuzz/%.o $(BUILD)/fuzz/libmuster.a
 	$(call step,LINK,$@)
 	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(APP_LIBS) $(FUZZ_LIBS)
-$(BUILD)/fuzz/fuzz_patch: FUZZ_LIBS := -lzstd # this machine's
+$(BUILD)/fuzz/fuzz_patch $(BUILD)/fuzz/fuzz_listing: FUZZ_LIBS := -lzstd # this machine's
 # The agent's restore, with this machine's libarchive.
 FUZZ_RESTORE := $(patsubst %.c,$(BUILD)/fuzz/%.o,tests/fuzz/fuzz_restore.c $(COMMON_SRC) \
-                $(addprefix agent-static/backup/,extract.c disk.c place.c attrs.c report.c progress.c))
+                $(addprefix agent-static/backup/,extract.c disk.c place.c attrs.c report.c progress.c tree.c deleted.c \
+                choice.c links.c overlay.c))
 FUZZ_TUF_CORE := $(patsubst %.c,$(BUILD)/fuzz/%.o,tests/fuzz/tuf_standin.c $(COMMON_SRC) \
                  $(filter-out %/tuf_crypto.c,$(wildcard agent-static/tuf/tuf_*.c)))
 $(BUILD)/fuzz/agent-static/%.o $(addprefix $(BUILD)/fuzz/tests/fuzz/,fuzz_list.o fuzz_restore.o fuzz_trial.o tuf_standin.o $(FUZZ_TUF:%=%.o)): \

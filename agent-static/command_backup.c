@@ -18,22 +18,6 @@ const char command_backup_details[] =
     "Reads only below BACKUP_ROOTS of the configuration. Exit codes: 0 completed, 3 completed but for files\n"
     "that are named in the report, 1 failed or cancelled, 2 misuse or bad configuration.";
 
-const struct cli_option command_restore_options[] = {
-    {"log-id", "ID", "the backup run to restore"},
-    {"config-name", "NAME", "or the newest run of this config"},
-    {"config-id", "ID", "the same by id"},
-    {"target", "DIR", "where to, below RESTORE_ROOTS [STATE_DIR/restore/RUN]"},
-    {"overwrite", NULL, "replace files that are there"},
-    {"list", NULL, "only print what is inside"},
-    COMMAND_OPTION_CONFIG,
-    COMMAND_OPTION_JSON,
-    {0},
-};
-
-const char command_restore_details[] =
-    "Without --log-id, --config-name or --config-id, the newest backup of this host is taken.\n"
-    "Writes only below RESTORE_ROOTS of the configuration, and never outside of the target.";
-
 static int exit_code(enum backup_outcome outcome)
 {
     switch (outcome) {
@@ -85,26 +69,4 @@ int command_backup(const struct cli_args *args, void *ctx)
         code = cli_fail(args, CLI_FAILED, &err);
     agent_close(agent);
     return code;
-}
-
-int command_restore(const struct cli_args *args, void *ctx)
-{
-    struct agent *agent = NULL;
-    struct err err = {0};
-    (void)ctx;
-    int code = command_open_agent(args, true, &agent);
-    if (code != CLI_OK)
-        return code;
-    struct restore_options options = {
-        .log_id = cli_option(args, "log-id"),
-        .config_id = cli_option(args, "config-id"),
-        .config_name = cli_option(args, "config-name"),
-        .target = cli_option(args, "target"),
-        .overwrite = cli_switch(args, "overwrite"),
-        .list_only = cli_switch(args, "list"),
-        .json = cli_switch(args, "json"),
-    };
-    int rc = restore_run(agent, &options, &err);
-    agent_close(agent);
-    return rc == 0 ? CLI_OK : cli_fail(args, CLI_FAILED, &err);
 }

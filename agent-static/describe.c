@@ -2,13 +2,24 @@
 
 #include "version.h"
 
+static bool given(const struct agent *agent, const char *key)
+{
+    const char *text = config_text(agent->config, key);
+    return text != NULL && text[0] != '\0';
+}
+
+static bool add_if(json_t *list, bool can, const char *what)
+{
+    return !can || json_array_append_new(list, json_string(what)) == 0;
+}
+
 static json_t *capabilities(const struct agent *agent)
 {
-    json_t *can = json_pack("[s, s, s, s]", "backup", "restore", "events", "commands");
-    bool whole = can != NULL;
-    const char *workload = config_text(agent->config, "UPDATE_K8S_WORKLOAD");
-    if (whole && workload != NULL && workload[0] != '\0')
-        whole = json_array_append_new(can, json_string("k8s-rollout")) == 0;
+    json_t *can = json_pack("[s, s, s, s, s]", "backup", "backup-2", "restore", "events", "commands");
+    const char *at = NULL;
+    bool whole = can != NULL && add_if(can, given(agent, "UPDATE_K8S_WORKLOAD"), "k8s-rollout") &&
+                 add_if(can, config_word(agent->config, "AGE_RECIPIENTS", &at) != NULL, "encrypt") &&
+                 add_if(can, given(agent, "AGE_IDENTITY"), "verify");
     if (whole)
         return can;
     json_decref(can);

@@ -15,6 +15,7 @@ static const struct cli_command commands[] = {
     {"status",  NULL, 0, 0, "who this host is, and how the polling goes",                  NULL,                  command_status_options, command_status},
     {"backup",  NULL, 0, 0, "run a backup now",                                            command_backup_details, command_backup_options, command_backup},
     {"restore", NULL, 0, 0, "put a backup back",                                           command_restore_details, command_restore_options, command_restore},
+    {"verify",  NULL, 0, 0, "read a backup to its end, for the proof that it can be restored", command_verify_details, command_verify_options, command_verify},
     {"events",  NULL, 0, 0, "what this host has said and is still on its disk",            NULL,                  CONFIG_AND_JSON,        command_events},
     {"selftest", NULL, 0, 0, "whether this binary works on this host",                      command_selftest_details, CONFIG_AND_JSON,       command_selftest},
     {"update status", NULL, 0, 0, "how an update goes, and which versions this host skips", NULL,                    CONFIG_AND_JSON,        command_update_status},

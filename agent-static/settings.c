@@ -29,6 +29,7 @@ static const struct config_key keys[] = {
     {.name = "AGE_RECIPIENTS", .type = CONFIG_LIST, .help = "who can decrypt this host's backups; without any they are not encrypted"},
     {.name = "HOOKS", .help = "file of the commands that may run before and after backups [none]"},
     {.name = "BACKUP_RATE_KBPS", .type = CONFIG_INT, .fallback = "0", .max = MEBI, .help = "most KiB a second of a backup; 0: no limit"},
+    {.name = "AGE_IDENTITY", .help = "file of the age identities that restores and proofs on this host decrypt with; mode 0600"},
     {.name = "UPDATE_SERVER", .fallback = "", .help = "[from SERVER_URL]"},
     {.name = "UPDATE_INTERVAL", .type = CONFIG_DURATION, .fallback = "1h", .min = 60, .max = MONTH_S, .help = "time between checks for updates"},
     {.name = "UPDATE_MODE", .type = CONFIG_ENUM, .fallback = "auto", .choices = "auto|vm-only|signal-only|disabled", .help = "what to do about updates"},

@@ -1,4 +1,5 @@
-/* backup.h: the backup area's one face: a backup and a restore, each a process of its own.
+/* backup.h: the backup area's face for those who start backups; restore.h is that of the way back. Each is a process of
+ * its own.
  *
  * The poller starts backups as children (`muster-agent backup --config-id ID --command-id ID`), so that its own memory
  * stays small and nothing a hostile tree does to the walk can stop the polling. */
@@ -33,16 +34,5 @@ const char *backup_outcome_name(enum backup_outcome outcome);
 /* Runs that a killed backup process left behind: each is reported to the server as failed and its file removed. Called
  * at start and after a backup child ended. Runs that are alive are left alone. */
 int backup_reap(struct agent *agent, struct err *err) MUSTER_NODISCARD;
-
-struct restore_options {
-    const char *log_id; /* or the newest of config_id / config_name */
-    const char *config_id;
-    const char *config_name;
-    const char *target; /* a directory under RESTORE_ROOTS, made when missing; NULL: STATE_DIR/restore/<log id> */
-    bool overwrite;     /* replace files that are there */
-    bool list_only;     /* print what is inside */
-    bool json;
-};
-int restore_run(struct agent *agent, const struct restore_options *options, struct err *err) MUSTER_NODISCARD;
 
 #endif

@@ -13,6 +13,7 @@
 
 #include "backup/attrs.h"
 #include "backup/place.h"
+#include "backup/tree.h"
 
 struct disk {
     struct report *report;
@@ -82,7 +83,7 @@ static void finish_directory(void *ctx, const char *path, void *kept, bool lost)
     archive_entry_free(entry);
 }
 
-int disk_new(struct report *report, struct disk **ret, struct err *err)
+int disk_new(struct report *report, bool mark_ways, struct disk **ret, struct err *err)
 {
     struct disk *d = calloc(1, sizeof *d);
     if (d == NULL)
@@ -96,6 +97,8 @@ int disk_new(struct report *report, struct disk **ret, struct err *err)
         disk_free(d);
         return rc;
     }
+    if (mark_ways)
+        place_mark_ways(d->place);
     *ret = d;
     return 0;
 }
@@ -146,13 +149,23 @@ static int make_hardlink(struct disk *d, const char *name, const char *target, s
         return rc == ERR_NOMEM ? rc : err_prefix(err, "its other name");
     int to = place_fd(d->place);
     bool done = linkat(fd, target_name, to, name, 0) == 0;
-    if (!done && errno == EEXIST && unlinkat(to, name, 0) == 0)
+    if (!done && errno == EEXIST && tree_remove(to, name, err) == 0)
         done = linkat(fd, target_name, to, name, 0) == 0;
     if (!done)
         rc = err_sys(err, ERR_IO, "link to its other name");
     (void)close(fd);
     free(target_name);
     return rc;
+}
+
+/* A directory of an earlier archive, where now something else is. The writer removes everything but these. */
+static int clear_directory(struct disk *d, const char *name, struct err *err)
+{
+    struct stat st;
+    int fd = place_fd(d->place);
+    if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISDIR(st.st_mode))
+        return 0;
+    return tree_remove(fd, name, err);
 }
 
 static int write_header(struct disk *d, const char *name, struct archive_entry *entry, bool *ret_content,
@@ -183,7 +196,8 @@ static int make(struct disk *d, struct archive_entry *entry, bool *ret_content, 
         return make_directory(d, name, entry, err);
     if (target != NULL)
         return make_hardlink(d, name, target, err);
-    return write_header(d, name, entry, ret_content, err);
+    rc = clear_directory(d, name, err);
+    return rc == 0 ? write_header(d, name, entry, ret_content, err) : rc;
 }
 
 int disk_begin(struct disk *d, struct archive_entry *entry, bool *ret_content, struct err *err)
@@ -225,4 +239,15 @@ int disk_end(struct disk *d, struct err *err)
     if (d->plain)
         (void)lremovexattr(d->name, "system.posix_acl_access");
     return rc == ARCHIVE_OK || d->broken ? 0 : judge(d, archive_errno(d->archive), err);
+}
+
+int disk_remove(struct disk *d, const char *path, struct err *err)
+{
+    const char *name;
+    int rc = place_visit(d->place, path, &name, err);
+    if (rc == ERR_NOT_FOUND)
+        return 0;
+    if (rc == 0 && *name == '\0')
+        rc = err_set(err, ERR_DENIED, "names the whole tree");
+    return rc == 0 ? tree_remove(place_fd(d->place), name, err) : rc;
 }

@@ -3,11 +3,12 @@
  * libarchive writes the files, with its secure flags; but it knows files by their path from one directory, fails beyond
  * PATH_MAX, keeps all directories in memory until the end, and then ignores what goes wrong with them. So we walk along
  * (place.h), hand it bare names, and give each directory its owner, mode, time and attributes when we leave it. Entries
- * come in an order where a directory is followed by what is in it; others work too, but give times of directories that
- * are later than they should be.
+ * come in any order, and several archives may go onto one tree: later entries replace earlier ones of any type, and
+ * directories that are only passed through keep their times.
  *
  * What cannot be restored goes into the report. Owners are restored when we are root, as numbers. Holes come back as
- * holes and zeros as zeros. What is in the way is removed before it is replaced, never written through. */
+ * holes and zeros as zeros. What is in the way, even a directory with all in it, is removed before it is replaced,
+ * never written through: so the tree must be one that was made for this. */
 #ifndef MUSTER_AGENT_BACKUP_DISK_H
 #define MUSTER_AGENT_BACKUP_DISK_H
 
@@ -21,7 +22,8 @@
 
 struct disk;
 
-int disk_new(struct report *report, struct disk **ret, struct err *err) MUSTER_NODISCARD;
+/* mark_ways: see place_mark_ways. */
+int disk_new(struct report *report, bool mark_ways, struct disk **ret, struct err *err) MUSTER_NODISCARD;
 
 /* Finishes the directories that are still open. NULL does nothing. */
 void disk_free(struct disk *d);
@@ -34,5 +36,9 @@ int disk_begin(struct disk *d, struct archive_entry *entry, bool *ret_content, s
 /* The bytes at offset; offsets ascend. After trouble with the file, the rest of its content is ignored. */
 int disk_write(struct disk *d, const void *data, size_t len, int64_t offset, struct err *err) MUSTER_NODISCARD;
 int disk_end(struct disk *d, struct err *err) MUSTER_NODISCARD;
+
+/* Takes away what an earlier archive put at path, and all below it. That it is not there is fine. ERR_DENIED: path
+ * leads out of the tree, or names it as a whole. Others as disk_begin. */
+int disk_remove(struct disk *d, const char *path, struct err *err) MUSTER_NODISCARD;
 
 #endif

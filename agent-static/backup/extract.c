@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backup/deleted.h"
 #include "backup/disk.h"
 #include "common/clock.h"
 #include "common/encode.h"
@@ -13,7 +14,7 @@
 struct extract {
     const struct extract_options *options;
     struct archive *in;
-    struct disk *disk; /* NULL: list */
+    struct disk *disk; /* NULL: nothing is written */
     uint64_t listed;
 };
 
@@ -146,21 +147,108 @@ static int extract_entry(struct extract *x, struct archive_entry *entry, struct 
     return rc == 0 && content ? copy_content(x, err) : rc;
 }
 
-static int handle_entry(struct extract *x, struct archive_entry *entry, struct err *err)
+static int extract_chosen(struct extract *x, struct archive_entry *entry, const char *path, struct err *err)
 {
-    const char *path = archive_entry_pathname(entry);
-    if (path == NULL || *path == '\0') {
-        report_problem(x->options->report, NULL, "an entry without a usable name was left out");
+    const struct extract_options *options = x->options;
+    const char *target = archive_entry_hardlink(entry);
+    if (!choice_has(options->choice, path))
         return 0;
-    }
-    if (x->disk != NULL)
+    if (target == NULL || options->links == NULL || choice_has(options->choice, target))
         return extract_entry(x, entry, err);
-    if (x->options->list != NULL && x->options->json)
+    if (!links_add(options->links, target, path))
+        report_problem(options->report, path, "too many hard links to names that were not chosen");
+    return 0;
+}
+
+/* The content goes to the first of the chosen names, and the others become links to that. */
+static int extract_linked(struct extract *x, struct archive_entry *entry, struct err *err)
+{
+    struct links *links = x->options->links;
+    char *target = strdup(archive_entry_pathname(entry));
+    if (target == NULL)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    const char *first = links_of(links, target, 0);
+    int rc = 0;
+    if (first != NULL && archive_entry_hardlink(entry) == NULL) {
+        archive_entry_copy_pathname(entry, first);
+        rc = extract_entry(x, entry, err);
+        for (size_t i = 1; rc == 0 && links_of(links, target, i) != NULL; i++) {
+            archive_entry_copy_pathname(entry, links_of(links, target, i));
+            archive_entry_copy_hardlink(entry, first);
+            archive_entry_set_size(entry, 0);
+            rc = extract_entry(x, entry, err);
+        }
+    }
+    free(target);
+    return rc;
+}
+
+/* --- deletions --------------------------------------------------------------------------------------------------- */
+
+static int delete_one(void *ctx, const char *path, struct err *err)
+{
+    struct extract *x = ctx;
+    if (x->disk == NULL || x->options->mode != EXTRACT_DISK)
+        return 0;
+    int rc = disk_remove(x->disk, path, err);
+    if (rc != ERR_DENIED && rc != ERR_IO)
+        return rc;
+    report_problem(x->options->report, path, "is not deleted: %s", err->msg);
+    return 0;
+}
+
+static int read_deletions(struct extract *x, struct err *err)
+{
+    struct deleted *deleted = NULL;
+    int rc = deleted_new(delete_one, x, &deleted, err);
+    while (rc == 0) {
+        const void *data;
+        size_t len;
+        la_int64_t offset;
+        int got = archive_read_data_block(x->in, &data, &len, &offset);
+        if (got == ARCHIVE_EOF) {
+            rc = deleted_finish(deleted, err);
+            break;
+        }
+        rc = got == ARCHIVE_OK ? deleted_push(deleted, data, len, offset, err) : corrupt(x->in, err);
+    }
+    deleted_free(deleted);
+    return rc;
+}
+
+/* --- all of it --------------------------------------------------------------------------------------------------- */
+
+static void list_entry(struct extract *x, struct archive_entry *entry, const char *path)
+{
+    if (!choice_has(x->options->choice, path))
+        return;
+    if (x->options->json)
         list_json(x, entry, path);
-    else if (x->options->list != NULL)
+    else
         list_text(x, entry, path);
     x->listed++;
-    atomic_fetch_add(&x->options->report->files, 1);
+}
+
+static int handle_entry(struct extract *x, struct archive_entry *entry, struct err *err)
+{
+    const struct extract_options *options = x->options;
+    const char *path = archive_entry_pathname(entry);
+    if (path == NULL || *path == '\0') {
+        report_problem(options->report, NULL, "an entry without a usable name was left out");
+        return 0;
+    }
+    if (strcmp(path, DELETED_MEMBER) == 0 && archive_entry_filetype(entry) == AE_IFREG)
+        return read_deletions(x, err);
+    switch (options->mode) {
+    case EXTRACT_DISK: return extract_chosen(x, entry, path, err);
+    case EXTRACT_LINKS: return extract_linked(x, entry, err);
+    case EXTRACT_LIST: list_entry(x, entry, path); break;
+    case EXTRACT_VISIT: return choice_has(options->choice, path) ? options->visit(options->visit_ctx, entry, err) : 0;
+    case EXTRACT_READ: break;
+    }
+    atomic_fetch_add(&options->report->files, 1);
+    if (options->progress != NULL)
+        progress_show(options->progress, options->report);
     return 0;
 }
 
@@ -186,7 +274,8 @@ static int handle_all(struct extract *x, struct err *err)
 int extract_archive(const struct extract_options *options, struct err *err)
 {
     struct extract x = {.options = options};
-    int rc = options->list == NULL ? disk_new(options->report, &x.disk, err) : 0;
+    bool writes = options->mode == EXTRACT_DISK || options->mode == EXTRACT_LINKS;
+    int rc = writes ? disk_new(options->report, options->mark_ways, &x.disk, err) : 0;
     if (rc == 0)
         rc = open_input(&x, err);
     if (rc == 0)

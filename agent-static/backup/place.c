@@ -12,11 +12,16 @@
 
 #include "common/cursor.h"
 
+enum { WAY_NEW = -1 }; /* the mode that mkdir gave it */
+
 struct step {
     dev_t dev;
     ino_t ino;
     size_t path_len; /* of the path up to here */
     void *kept;
+    bool way;              /* nothing is kept for it: it is left as it was found … */
+    int mode;              /* … with this mode */
+    struct timespec mtime; /* … and this time; nsec UTIME_OMIT: it is new */
 };
 
 struct place {
@@ -29,6 +34,7 @@ struct place {
     char *path; /* of where we stand, "a/b" */
     size_t path_size;
     char *wanted; /* the cleaned path of the last place_go */
+    bool mark_ways;
 };
 
 int place_new(place_leave_fn *leave, void *ctx, struct place **ret, struct err *err)
@@ -64,6 +70,11 @@ int place_new(place_leave_fn *leave, void *ctx, struct place **ret, struct err *
 int place_fd(const struct place *p)
 {
     return p->fd;
+}
+
+void place_mark_ways(struct place *p)
+{
+    p->mark_ways = true;
 }
 
 /* --- paths ------------------------------------------------------------------------------------------------------- */
@@ -126,11 +137,21 @@ static int stand_in(struct place *p, int fd, struct err *err)
     return 0;
 }
 
+static void leave_as_found(int fd, const struct step *step)
+{
+    const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, step->mtime};
+    if (step->mode != WAY_NEW)
+        (void)fchmod(fd, (mode_t)step->mode);
+    (void)futimens(fd, times);
+}
+
 static void leave_step(struct place *p, bool lost)
 {
     struct step *step = &p->steps[p->depth - 1];
     if (step->kept != NULL)
         p->leave(p->ctx, p->path, step->kept, lost);
+    else if (step->way && !lost)
+        leave_as_found(p->fd, step);
     step->kept = NULL;
 }
 
@@ -231,7 +252,35 @@ static bool on_the_way(const struct place *p, const char *way, size_t way_len)
     return len == 0 || (len <= way_len && memcmp(p->path, way, len) == 0 && (len == way_len || way[len] == '/'));
 }
 
-int place_go(struct place *p, const char *path, const char **ret_name, struct err *err)
+/* Enters the directory name on the way to something else. Another user than root may need rights first. */
+static int enter_way(struct place *p, const char *name, bool make, struct err *err)
+{
+    struct step way = {.way = true, .mode = p->mark_ways ? PLACE_WAY : WAY_NEW, .mtime = {.tv_nsec = UTIME_OMIT}};
+    struct stat st;
+    int fd = -1;
+    if (fstatat(p->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+        if (!S_ISDIR(st.st_mode))
+            return err_set(err, make ? ERR_DENIED : ERR_NOT_FOUND, "leads through something that is no directory");
+        way.mode = (int)(st.st_mode & 07777);
+        way.mtime = st.st_mtim;
+        if (geteuid() != 0 && (st.st_mode & 0700) != 0700)
+            (void)fchmodat(p->fd, name, (mode_t)way.mode | 0700, 0);
+    } else if (!make || mkdirat(p->fd, name, 0755) != 0) {
+        return make ? err_sys(err, ERR_IO, "make a directory on the way") : err_set(err, ERR_NOT_FOUND, "is not there");
+    }
+    int rc = open_directory(p->fd, name, O_RDONLY, &fd, err);
+    if (rc == 0)
+        rc = step_into(p, fd, name, NULL, err);
+    if (rc != 0)
+        return rc;
+    struct step *step = &p->steps[p->depth - 1];
+    step->way = true;
+    step->mode = way.mode;
+    step->mtime = way.mtime;
+    return 0;
+}
+
+static int go(struct place *p, const char *path, bool make, const char **ret_name, struct err *err)
 {
     char *wanted = NULL;
     int rc = clean_path(path, &wanted, err);
@@ -250,17 +299,35 @@ int place_go(struct place *p, const char *path, const char **ret_name, struct er
     while (at < wanted + way_len && next_component(&at, &part)) {
         char name[NAME_MAX + 1];
         copy_name(part, name);
-        if (mkdirat(p->fd, name, 0755) != 0 && errno != EEXIST)
-            return err_sys(err, ERR_IO, "make a directory on the way");
-        int fd = -1;
-        rc = open_directory(p->fd, name, O_RDONLY, &fd, err);
-        if (rc == 0)
-            rc = step_into(p, fd, name, NULL, err);
+        rc = enter_way(p, name, make, err);
         if (rc != 0)
             return rc;
     }
     *ret_name = slash == NULL ? wanted : slash + 1;
     return 0;
+}
+
+int place_go(struct place *p, const char *path, const char **ret_name, struct err *err)
+{
+    return go(p, path, true, ret_name, err);
+}
+
+int place_visit(struct place *p, const char *path, const char **ret_name, struct err *err)
+{
+    return go(p, path, false, ret_name, err);
+}
+
+/* Attributes and ACLs that a directory has from before, or has inherited: the ones of the archive replace them, and the
+ * latter would be inherited by all that is made in it. */
+static void strip_attributes(int fd)
+{
+    char names[4096];
+    ssize_t len = flistxattr(fd, names, sizeof names);
+    for (const char *name = names; len > 0 && name < names + len; name += strlen(name) + 1)
+        if (strncmp(name, "security.", 9) != 0)
+            (void)fremovexattr(fd, name);
+    (void)fremovexattr(fd, "system.posix_acl_default");
+    (void)fremovexattr(fd, "system.posix_acl_access");
 }
 
 int place_enter(struct place *p, const char *name, void *kept, struct err *err)
@@ -271,17 +338,18 @@ int place_enter(struct place *p, const char *name, void *kept, struct err *err)
         return 0;
     }
     struct stat st;
-    if (fstatat(p->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(st.st_mode))
+    bool there = fstatat(p->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+    if (there && !S_ISDIR(st.st_mode))
         (void)unlinkat(p->fd, name, 0);
+    else if (there && geteuid() != 0)
+        (void)fchmodat(p->fd, name, 0700, 0);
     if (mkdirat(p->fd, name, 0700) != 0 && errno != EEXIST)
         return err_sys(err, ERR_IO, "make directory");
     int fd = -1;
     int rc = open_directory(p->fd, name, O_RDONLY, &fd, err);
     if (rc != 0)
         return rc;
-    /* What it has, or has inherited, would be inherited by all that is made in it. */
-    (void)fremovexattr(fd, "system.posix_acl_default");
-    (void)fremovexattr(fd, "system.posix_acl_access");
+    strip_attributes(fd);
     return step_into(p, fd, name, kept, err);
 }
 

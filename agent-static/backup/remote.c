@@ -167,34 +167,3 @@ int remote_complete(struct api *api, const char *log_id, const struct remote_out
     }
     return api_call(api, "POST", "/api/agent/backup/complete", body, 0, NULL, ret_result, err);
 }
-
-/* --- restore ----------------------------------------------------------------------------------------------------- */
-
-int remote_restore(struct api *api, const char *log_id, const char *config_id, const char *config_name,
-                   struct arena *arena, struct remote_stored_run *ret, struct err *err)
-{
-    enum { SHA256_HEX = 64 };
-    json_t *reply = NULL;
-    json_t *body = json_pack("{s:s*, s:s*, s:s*}", "logId", log_id, "configId", config_id, "configName", config_name);
-    int rc = api_call(api, "POST", "/api/agent/restore", body, 0, &reply, NULL, err);
-    if (rc != 0)
-        return rc;
-    struct jsonread_error wrong = {0};
-    struct jsonread r;
-    jsonread_init(&r, reply, &wrong);
-    struct remote_stored_run run = {
-        .log_id = arena_strdup(arena, remote_read_id(&r, "logId")),
-        .config_name = arena_strdup(arena, jsonread_str_or(&r, "configName", 0, NAME_BYTES, "")),
-        .filename = arena_strdup(arena, jsonread_str_or(&r, "filename", 0, NAME_BYTES, "")),
-        .size = jsonread_int_or(&r, "size", 0, INT64_MAX, -1),
-        .sha256 = arena_strdup(arena, jsonread_str_or(&r, "sha256", SHA256_HEX, SHA256_HEX, NULL)),
-        .url = arena_strdup(arena, jsonread_str(&r, "url", 1, URL_BYTES)),
-    };
-    json_decref(reply);
-    if (wrong.failed)
-        return remote_bad_reply(&wrong, err);
-    if (run.log_id == NULL || run.config_name == NULL || run.filename == NULL || run.url == NULL)
-        return err_set(err, ERR_NOMEM, "out of memory");
-    *ret = run;
-    return 0;
-}

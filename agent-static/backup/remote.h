@@ -118,19 +118,6 @@ struct remote_outcome {
 int remote_complete(struct api *api, const char *log_id, const struct remote_outcome *outcome,
                     struct api_result *ret_result, struct err *err) MUSTER_NODISCARD;
 
-/* A stored backup, to be read back. Everything lives in the arena. */
-struct remote_stored_run {
-    const char *log_id;
-    const char *config_name;
-    const char *filename;
-    int64_t size;       /* -1: unknown */
-    const char *sha256; /* hex; NULL: unknown */
-    const char *url;
-};
-
-int remote_restore(struct api *api, const char *log_id, const char *config_id, const char *config_name,
-                   struct arena *arena, struct remote_stored_run *ret, struct err *err) MUSTER_NODISCARD;
-
 /* ERR_INVALID with what was wrong with a reply. */
 struct jsonread;
 struct jsonread_error;

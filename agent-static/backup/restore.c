@@ -1,279 +1,121 @@
-#include "backup/backup.h"
+#include "backup/restore.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/xattr.h>
-#include <unistd.h>
 
-#include <mbedtls/sha256.h>
+#include "backup/plan.h"
+#include "backup/result.h"
+#include "backup/session.h"
+#include "backup/staging.h"
 
-#include "backup/extract.h"
-#include "backup/remote.h"
-#include "backup/retry.h"
-#include "backup/roots.h"
-#include "backup/stream.h"
-#include "common/encode.h"
+enum { LINKS_MEMORY = 4 * 1024 * 1024, ORIGINAL_MAX = 1000 };
 
-enum { STREAM_SIZE = 1024 * 1024, STACK_SIZE = 256 * 1024, RUN_MEMORY = 64 * 1024, RETRY_MS = 2 * 60 * 1000 };
-
-/* --- the archive, coming in -------------------------------------------------------------------------------------- */
-
-struct download {
-    struct api *api;
-    const struct agent *agent;
-    const struct remote_stored_run *run;
-    struct stream *stream;
-    int64_t received;
-    unsigned char sha256[32];
-    mbedtls_sha256_context hash;
-    int rc;
-    struct err err;
+struct restore {
+    const struct restore_options *options;
+    struct session session;
+    struct choice choice; /* the options', or for an original place the sources */
+    struct staging staging;
+    struct overlay overlay;
+    struct links *links;
 };
 
-static int take_bytes(void *ctx, const void *data, size_t len, struct err *err)
-{
-    struct download *d = ctx;
-    d->received += (int64_t)len;
-    if (mbedtls_sha256_update(&d->hash, data, len) != 0)
-        return err_set(err, ERR_INTERNAL, "hashing failed");
-    return stream_write(d->stream, data, len, err);
-}
+/* --- where to ---------------------------------------------------------------------------------------------------- */
 
-/* The archive from where we are on. A store that knows no ranges and sends it from the start again is found out by the
- * size and the hash. */
-static int fetch_rest(struct download *d, const char *url)
-{
-    char range[48];
-    (void)snprintf(range, sizeof range, "bytes=%lld-", (long long)d->received);
-    const struct http_header headers[] = {{"Range", range}};
-    const struct http_request request = {
-        .method = "GET",
-        .url = url,
-        .headers = headers,
-        .header_count = d->received > 0 ? 1 : 0,
-        .timeouts = {.connect_ms = 15000, .io_ms = 60000, .total_ms = 0},
-        .sink = take_bytes,
-        .sink_ctx = d,
-    };
-    struct http_reply reply = {0};
-    int rc = api_store(d->api, &request, &reply, &d->err);
-    if (rc != 0)
-        return rc;
-    int wanted = request.header_count > 0 ? 206 : 200;
-    if (reply.status != wanted)
-        rc = err_set(&d->err, reply.status >= 500 ? ERR_UNAVAILABLE : ERR_DENIED, "the store answered with status %d",
-                     reply.status);
-    buf_done(&reply.body);
-    return rc;
-}
-
-/* The same with a URL that has not run out. */
-static int fetch_rest_afresh(struct download *d)
-{
-    struct remote_stored_run again;
-    struct arena *arena = arena_new(RUN_MEMORY);
-    int rc = arena == NULL ? err_set(&d->err, ERR_NOMEM, "out of memory") : 0;
-    if (rc == 0)
-        rc = remote_restore(d->api, d->run->log_id, NULL, NULL, arena, &again, &d->err);
-    if (rc == 0)
-        rc = fetch_rest(d, again.url);
-    arena_free(arena);
-    return rc;
-}
-
-/* A connection that breaks is taken up again where it broke, as long as something comes in between. */
-static int fetch(struct download *d)
-{
-    struct retry retry;
-    int64_t before = 0;
-    retry_init(&retry, d->agent->clock, RETRY_MS);
-    int rc = fetch_rest(d, d->run->url);
-    while (retry_worth(rc)) {
-        if (d->received > before)
-            retry_init(&retry, d->agent->clock, RETRY_MS);
-        before = d->received;
-        int wait = retry_next_ms(&retry, NULL);
-        if (wait < 0)
-            break;
-        retry_sleep(wait);
-        rc = fetch_rest_afresh(d);
-    }
-    if (rc == 0 && mbedtls_sha256_finish(&d->hash, d->sha256) != 0)
-        rc = err_set(&d->err, ERR_INTERNAL, "hashing failed");
-    return rc;
-}
-
-static void *download_main(void *arg)
-{
-    struct download *d = arg;
-    d->rc = fetch(d);
-    stream_end(d->stream);
-    return NULL;
-}
-
-static void read_stream(void *ctx, const void **ret, size_t *ret_len)
-{
-    stream_read(ctx, ret, ret_len);
-}
-
-/* Whether what came in is what was stored. */
-static int verify(const struct download *d, const struct remote_stored_run *run, struct err *err)
-{
-    char hex[HEX_SIZE(32)];
-    hex_encode(d->sha256, sizeof d->sha256, hex);
-    if (run->size >= 0 && d->received != run->size)
-        return err_set(err, ERR_CORRUPT, "the archive has %lld bytes instead of %lld", (long long)d->received,
-                       (long long)run->size);
-    if (run->sha256 == NULL) /* of an upload that was not ours */
-        (void)fputs("note: the server knows no SHA-256 of this archive, so its content could not be verified\n",
-                    stderr);
-    else if (strcmp(hex, run->sha256) != 0)
-        return err_set(err, ERR_CORRUPT, "the archive is not the one that was stored: its SHA-256 differs");
-    return 0;
-}
-
-/* Downloads and extracts at once. The verdict on the whole archive comes last. */
-static int run_archive(const struct agent *agent, struct api *api, const struct remote_stored_run *run,
-                       const struct extract_options *options, struct err *err)
-{
-    struct download d = {.agent = agent, .api = api, .run = run};
-    struct extract_options extract = *options;
-    pthread_t thread;
-    pthread_attr_t attr;
-    mbedtls_sha256_init(&d.hash);
-    d.stream = stream_new(STREAM_SIZE);
-    if (d.stream == NULL)
-        return err_set(err, ERR_NOMEM, "out of memory");
-    extract.read = read_stream;
-    extract.ctx = d.stream;
-    (void)pthread_attr_init(&attr);
-    (void)pthread_attr_setstacksize(&attr, STACK_SIZE);
-    int rc = mbedtls_sha256_starts(&d.hash, 0) != 0 || pthread_create(&thread, &attr, download_main, &d) != 0
-                 ? err_set(err, ERR_NOMEM, "cannot start the download")
-                 : 0;
-    (void)pthread_attr_destroy(&attr);
-    if (rc == 0) {
-        rc = extract_archive(&extract, err);
-        const void *rest = NULL;
-        for (size_t len = 1; rc == 0 && len > 0;) /* what follows the archive counts for the hash */
-            stream_read(d.stream, &rest, &len);
-        stream_leave(d.stream);
-        (void)pthread_join(thread, NULL);
-        if (d.rc != 0 && d.rc != ERR_CONFLICT) { /* then the extraction failed only because bytes were missing */
-            *err = d.err;
-            rc = d.rc;
-        } else if (rc == 0) {
-            rc = verify(&d, run, err);
-        }
-    }
-    mbedtls_sha256_free(&d.hash);
-    stream_free(d.stream);
-    return rc;
-}
-
-/* --- the target -------------------------------------------------------------------------------------------------- */
-
-/* Where files go. Without overwrite that is "<name>.partial" beside the target, which gets its name when all is well;
- * so a target is whole or not there. */
-struct target {
-    char path[PATH_MAX];
-    int dir_fd; /* holds it */
-    const char *name;
-    char partial[NAME_MAX + 16];
-    bool in_place;
+/* What the backup was made of: entries that are inside no other. */
+struct sources {
+    struct arena *arena;
+    const char *paths[ORIGINAL_MAX];
+    size_t count;
 };
 
-static bool is_empty_directory(int dir_fd, const char *name)
+static int note_source(void *ctx, const struct listing_entry *e, struct err *err)
 {
-    int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    if (dir == NULL) {
-        if (fd >= 0)
-            (void)close(fd);
-        return false;
-    }
-    size_t count = 0;
-    while (readdir(dir) != NULL)
-        count++;
-    (void)closedir(dir);
-    return count <= 2;
-}
-
-static int make_directory(struct target *t, const char *name, struct err *err)
-{
-    if (mkdirat(t->dir_fd, name, 0700) != 0 && !(t->in_place && errno == EEXIST)) {
-        if (errno == EEXIST)
-            return err_set(err, ERR_CONFLICT,
-                           "%.200s.partial is left from a restore that did not finish: look at it, "
-                           "then remove it",
-                           t->path);
-        return err_sys(err, ERR_IO, "make directory for %.200s", t->path);
-    }
-    int fd = openat(t->dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
-        return err_sys(err, ERR_IO, "%.200s", t->path);
-    if (!t->in_place) { /* what it inherited would be passed on to all that is restored */
-        (void)fremovexattr(fd, "system.posix_acl_default");
-        (void)fremovexattr(fd, "system.posix_acl_access");
-    }
-    int rc = fchdir(fd) == 0 ? 0 : err_sys(err, ERR_IO, "%.200s", t->path);
-    (void)close(fd);
-    return rc;
-}
-
-/* Checks the target against RESTORE_ROOTS and steps into the directory to extract in. */
-static int enter_target(const struct agent *agent, const struct restore_options *options, const char *log_id,
-                        struct target *t, struct err *err)
-{
-    char wanted[PATH_MAX];
-    char below[REMOTE_ID_SIZE + 16];
-    (void)snprintf(below, sizeof below, "restore/%s", log_id);
-    int rc = options->target == NULL ? agent_state_path(agent, below, wanted, err) : 0;
-    if (rc == 0)
-        rc = roots_clean_path(options->target == NULL ? wanted : options->target, t->path, err);
-    if (rc == 0)
-        rc = roots_open_target(agent, t->path, &t->dir_fd, &t->name, err);
-    if (rc != 0)
-        return rc;
-    struct stat st;
-    bool exists = fstatat(t->dir_fd, t->name, &st, AT_SYMLINK_NOFOLLOW) == 0;
-    t->in_place = options->overwrite && exists;
-    if (t->in_place)
-        return make_directory(t, t->name, err);
-    if (exists && !is_empty_directory(t->dir_fd, t->name))
-        return err_set(err, ERR_CONFLICT, "%.200s is there already: choose another target or give --overwrite",
-                       t->path);
-    if (strcmp(t->name, ".") == 0)
-        return err_set(err, ERR_CONFLICT, "%.200s is a root itself: choose a target below it or give --overwrite",
-                       t->path);
-    if (snprintf(t->partial, sizeof t->partial, "%s.partial", t->name) > NAME_MAX)
-        return err_set(err, ERR_TOO_BIG, "the name of the target is too long");
-    return make_directory(t, t->partial, err);
-}
-
-static int settle_target(struct target *t, struct err *err)
-{
-    int fd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool synced = fd >= 0 && syncfs(fd) == 0;
-    if (fd >= 0)
-        (void)close(fd);
-    if (!synced)
-        return err_sys(err, ERR_IO, "write %.200s to disk", t->path);
-    if (t->in_place)
+    struct sources *s = ctx;
+    const char *last = s->count == 0 ? NULL : s->paths[s->count - 1];
+    size_t len = last == NULL ? 0 : strlen(last);
+    if (last != NULL && strncmp(last, e->path, len) == 0 && (e->path[len] == '/' || e->path[len] == '\0'))
         return 0;
-    if (renameat(t->dir_fd, t->partial, t->dir_fd, t->name) != 0 || fsync(t->dir_fd) != 0)
-        return err_sys(err, ERR_IO, "rename %.100s to %.100s", t->partial, t->name);
-    return 0;
+    if (s->count == ORIGINAL_MAX)
+        return err_set(err, ERR_TOO_BIG, "the backup has too many sources: name what is to be restored with --path");
+    s->paths[s->count] = arena_strdup(s->arena, e->path);
+    return s->paths[s->count++] != NULL ? 0 : err_set(err, ERR_NOMEM, "out of memory");
 }
 
-/* --- the command ------------------------------------------------------------------------------------------------- */
+/* Everything to where it came from: then the sources are what is wanted. */
+static int choose_sources(struct restore *r, struct err *err)
+{
+    struct sources *s = arena_alloc(r->session.arena, sizeof *s);
+    if (s == NULL)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    s->arena = r->session.arena;
+    int rc = session_list(&r->session, note_source, s, err);
+    if (rc == ERR_NOT_FOUND)
+        return err_set(err, ERR_INVALID, "name what is to be restored with --path");
+    r->choice.paths = s->paths;
+    r->choice.path_count = s->count;
+    return rc;
+}
+
+static int find_place(struct restore *r, struct err *err)
+{
+    const struct staging_options options = {
+        .agent = r->session.agent,
+        .target = r->options->target,
+        .log_id = r->session.chain.log_id,
+        .merge = r->options->has_policy,
+        .look = r->options->dry_run,
+    };
+    if (!r->options->original)
+        return staging_find(&options, &r->staging, err);
+    int rc = r->choice.path_count == 0 ? choose_sources(r, err) : 0;
+    return rc == 0 ? staging_find_original(&options, r->choice.paths, r->choice.path_count, &r->staging, err) : rc;
+}
+
+/* --- putting it together ----------------------------------------------------------------------------------------- */
+
+static int replay_archive(struct restore *r, const struct remote_archive *archive, struct err *err)
+{
+    struct extract_options extract = {
+        .mode = EXTRACT_DISK, .choice = &r->choice, .links = r->links, .mark_ways = r->staging.merging};
+    links_clear(r->links);
+    int rc = session_extract(&r->session, archive, &extract, err);
+    if (rc != 0 || links_count(r->links) == 0)
+        return rc;
+    links_sort(r->links);
+    extract.mode = EXTRACT_LINKS;
+    return session_extract(&r->session, archive, &extract, err);
+}
+
+static int replay(struct restore *r, struct err *err)
+{
+    int rc = staging_make(&r->staging, r->session.chain.log_id, err);
+    if (rc != 0)
+        return rc;
+    r->links = links_new(LINKS_MEMORY);
+    if (r->links == NULL)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    for (size_t i = 0; rc == 0 && i < r->session.chain.count; i++)
+        rc = replay_archive(r, &r->session.chain.archives[i], err);
+    if (rc == 0)
+        rc = staging_settle(&r->staging, &r->overlay, err);
+    return rc;
+}
+
+/* What a person asked for on this host is left to be looked at; nobody looks at the rest. */
+static int clean_up(struct restore *r, int rc, struct err *err)
+{
+    bool look = rc != 0 && rc != ERR_CONFLICT && !r->staging.merging && r->options->job_id == NULL;
+    if (!look || r->staging.fd < 0)
+        staging_remove(&r->staging);
+    if (rc != 0 && look && r->staging.fd >= 0)
+        (void)err_prefix(err, "nothing restored; what could be read is in %.80s.partial", r->staging.path);
+    else if (rc != 0)
+        (void)err_prefix(err, "nothing restored");
+    return rc;
+}
+
+/* --- the end ----------------------------------------------------------------------------------------------------- */
 
 static void print_problems(struct report *report)
 {
@@ -287,18 +129,26 @@ static void print_problems(struct report *report)
     json_decref(errors);
 }
 
-static void print_summary(const struct remote_stored_run *run, const struct target *t, struct report *report, bool json)
+static void print_summary(struct restore *r)
 {
+    struct report *report = &r->session.report;
+    const struct remote_chain *chain = &r->session.chain;
     uint64_t files = atomic_load(&report->files);
     uint64_t bytes = atomic_load(&report->bytes);
-    if (!json) {
+    const struct overlay *m = &r->overlay;
+    if (!r->options->json) {
         (void)printf("restored %llu files, %.1f MB, of %s (%s) into %s\n", (unsigned long long)files,
-                     (double)bytes / 1e6, run->config_name, run->filename, t->path);
+                     (double)bytes / 1e6, chain->config_name, chain->filename, r->staging.path);
+        if (r->staging.merging)
+            (void)printf("%llu entries written, %llu replaced, %llu kept\n", (unsigned long long)m->written,
+                         (unsigned long long)m->replaced, (unsigned long long)m->kept);
         return;
     }
-    json_t *value = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:o*}", "logId", run->log_id, "filename", run->filename,
-                              "target", t->path, "files", (json_int_t)files, "bytes", (json_int_t)bytes, "errorCount",
-                              (json_int_t)report_problems(report), "errors", report_errors_json(report));
+    json_t *value =
+        json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:o*}", "logId", chain->log_id, "filename",
+                  chain->filename, "target", r->staging.path, "files", (json_int_t)files, "bytes", (json_int_t)bytes,
+                  "written", (json_int_t)m->written, "replaced", (json_int_t)m->replaced, "kept", (json_int_t)m->kept,
+                  "errorCount", (json_int_t)report_problems(report), "errors", report_errors_json(report));
     char *text = value == NULL ? NULL : json_dumps(value, JSON_INDENT(2));
     if (text != NULL)
         (void)printf("%s\n", text);
@@ -306,68 +156,101 @@ static void print_summary(const struct remote_stored_run *run, const struct targ
     json_decref(value);
 }
 
-static int list_archive(const struct agent *agent, struct api *api, const struct remote_stored_run *run, bool json,
-                        struct report *report, struct err *err)
+/* What the server's people see of one that went well. */
+static void summarize(const struct restore *r, char *ret, size_t size)
 {
-    const struct extract_options options = {.report = report, .list = stdout, .json = json};
-    if (json)
-        (void)printf("{\"logId\":\"%s\",\"entries\":[", run->log_id);
-    int rc = run_archive(agent, api, run, &options, err);
-    if (json)
-        (void)printf("],\"complete\":%s}\n", rc == 0 ? "true" : "false");
-    return rc;
+    const struct overlay *m = &r->overlay;
+    if (r->options->dry_run || r->staging.merging)
+        (void)snprintf(ret, size, "%s%llu written, %llu replaced, %llu kept", r->options->dry_run ? "would be: " : "",
+                       (unsigned long long)m->written, (unsigned long long)m->replaced, (unsigned long long)m->kept);
+    else
+        (void)snprintf(ret, size, "restored into a new place");
 }
 
-static int restore_to(struct agent *agent, const struct restore_options *options, struct api *api,
-                      const struct remote_stored_run *run, struct report *report, struct err *err)
+/* A refusal is for the server's people to see, whoever asked. */
+static void note_refusal(struct restore *r, const struct err *why)
 {
-    struct target t = {.dir_fd = -1};
-    struct progress progress;
-    progress_init(&progress, agent->clock, !options->json);
-    int rc = enter_target(agent, options, run->log_id, &t, err);
-    if (rc == 0) {
-        const struct extract_options extract = {.report = report, .progress = &progress};
-        rc = run_archive(agent, api, run, &extract, err);
-        progress_end(&progress);
-        if (rc == 0)
-            rc = settle_target(&t, err);
-        else if (t.in_place)
-            (void)err_prefix(err, "%.100s is restored in part only", t.path);
-        else
-            (void)err_prefix(err, "nothing restored; what could be read is in %.80s.partial", t.path);
+    struct eventlog *log = NULL;
+    struct err err;
+    const struct session *s = &r->session;
+    json_t *metadata =
+        json_pack("{s:s*, s:s*, s:s*}", "logId", s->chain.log_id, "jobId", s->job_id, "target", r->options->target);
+    if (result_open_log(s->agent, &log, &err) == 0) {
+        if (eventlog_append(log, LOG_WARNING, "restore_refused", why->msg, metadata, &err) != 0)
+            (void)fprintf(stderr, "the refusal is not recorded: %s\n", err.msg);
+        eventlog_close(log);
+    } else {
+        json_decref(metadata);
     }
+}
+
+static enum restore_outcome judge(struct restore *r, int rc, bool placed, struct err *err)
+{
+    uint64_t problems = report_problems(&r->session.report);
+    if (rc == 0 && problems > 0)
+        (void)err_set(err, ERR_IO, "%llu entries could not be restored as they were", (unsigned long long)problems);
     if (rc == 0)
-        print_summary(run, &t, report, options->json);
-    if (t.dir_fd >= 0)
-        (void)close(t.dir_fd);
+        return problems > 0 ? RESTORE_WARNING : RESTORE_COMPLETED;
+    if (r->session.watch != NULL && watch_stopped(r->session.watch))
+        return RESTORE_CANCELLED;
+    if (!placed && rc == ERR_DENIED && r->session.chain.archives != NULL) {
+        note_refusal(r, err);
+        return RESTORE_REFUSED;
+    }
+    return RESTORE_FAILED;
+}
+
+static int work(struct restore *r, bool *ret_placed, struct err *err)
+{
+    if (r->options->list_only)
+        return plan_list(&r->session, r->options, err);
+    int rc = find_place(r, err);
+    if (rc != 0)
+        return rc;
+    *ret_placed = true;
+    rc = session_can_read(&r->session, err);
+    if (rc != 0)
+        return rc;
+    if (r->options->dry_run) {
+        struct restore_options options = *r->options;
+        options.choice = r->choice;
+        return plan_restore(&r->session, &r->staging, &options, &r->overlay, err);
+    }
+    rc = clean_up(r, replay(r, err), err);
+    if (rc == 0)
+        print_summary(r);
     return rc;
 }
 
-int restore_run(struct agent *agent, const struct restore_options *options, struct err *err)
+int restore_run(struct agent *agent, const struct restore_options *options, enum restore_outcome *ret, bool *ret_told,
+                struct err *err)
 {
-    if (!agent_enrolled(agent))
-        return err_set(err, ERR_DENIED, "this host is not enrolled: run muster-agent enroll first");
-    struct api *api = NULL;
-    struct remote_stored_run run;
-    struct report report;
-    report_init(&report);
-    struct arena *arena = arena_new(RUN_MEMORY);
-    int rc = arena == NULL ? err_set(err, ERR_NOMEM, "out of memory") : 0;
+    struct restore r = {
+        .options = options,
+        .choice = options->choice,
+        .staging = {.holder_fd = -1, .target_fd = -1, .fd = -1},
+        .overlay = {.policy = options->policy},
+    };
+    const struct session_options session = {
+        .agent = agent,
+        .which = &options->which,
+        .identity = options->identity,
+        .job_id = options->job_id,
+        .progress = !options->json && options->job_id == NULL,
+    };
+    bool placed = options->list_only;
+    int rc = session_open(&r.session, &session, err);
+    r.overlay.report = &r.session.report;
     if (rc == 0)
-        rc = api_open(agent, &api, err);
-    if (rc == 0)
-        rc = remote_restore(api, options->log_id, options->config_id, options->config_name, arena, &run, err);
-    if (rc == 0 && options->list_only)
-        rc = list_archive(agent, api, &run, options->json, &report, err);
-    else if (rc == 0)
-        rc = restore_to(agent, options, api, &run, &report, err);
-    uint64_t problems = report_problems(&report);
-    if (problems > 0)
-        print_problems(&report);
-    if (rc == 0 && problems > 0)
-        rc = err_set(err, ERR_IO, "%llu entries could not be restored as they were", (unsigned long long)problems);
-    api_close(api);
-    arena_free(arena);
-    report_done(&report);
+        rc = work(&r, &placed, err);
+    *ret = judge(&r, rc, placed, err);
+    if (report_problems(&r.session.report) > 0)
+        print_problems(&r.session.report);
+    char done[100];
+    summarize(&r, done, sizeof done);
+    *ret_told = session_tell(&r.session, *ret, *ret == RESTORE_COMPLETED ? done : err->msg);
+    links_free(r.links);
+    staging_done(&r.staging);
+    session_done(&r.session);
     return rc;
 }

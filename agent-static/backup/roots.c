@@ -115,7 +115,7 @@ int roots_open_source(const struct agent *agent, const char *path, int *ret_fd, 
 }
 
 /* From an open root down to the directory that holds the last component. No symlink is followed on the way. */
-static int descend(int root_fd, const char *below, int *ret_fd, const char **ret_name, struct err *err)
+static int descend(int root_fd, const char *below, bool make, int *ret_fd, const char **ret_name, struct err *err)
 {
     int fd = root_fd;
     struct span part;
@@ -132,10 +132,10 @@ static int descend(int root_fd, const char *below, int *ret_fd, const char **ret
         memcpy(name, part.ptr, part.len);
         name[part.len] = '\0';
         int next = -1;
-        if (mkdirat(fd, name, 0700) == 0 || errno == EEXIST)
+        if (!make || mkdirat(fd, name, 0700) == 0 || errno == EEXIST)
             next = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (next < 0) {
-            int code = errno == ELOOP || errno == ENOTDIR ? ERR_DENIED : ERR_IO;
+            int code = errno == ELOOP || errno == ENOTDIR ? ERR_DENIED : errno == ENOENT ? ERR_NOT_FOUND : ERR_IO;
             (void)err_sys(err, code, "directory %.200s below the root", name);
             (void)close(fd);
             return code;
@@ -148,32 +148,73 @@ static int descend(int root_fd, const char *below, int *ret_fd, const char **ret
     return 0;
 }
 
-static int open_below(const char *root, const char *path, int *ret_dir_fd, const char **ret_name, struct err *err)
+static int open_below(const char *root, const char *path, bool make, int *ret_dir_fd, const char **ret_name,
+                      struct err *err)
 {
     int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
-        return err_sys(err, ERR_IO, "%.200s of RESTORE_ROOTS", root);
+        return err_sys(err, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "%.200s of RESTORE_ROOTS", root);
     const char *below = path + (strcmp(root, "/") == 0 ? 0 : strlen(root));
-    return descend(fd, below, ret_dir_fd, ret_name, err);
+    return descend(fd, below, make, ret_dir_fd, ret_name, err);
+}
+
+/* The next root of RESTORE_ROOTS, clean, or the default one, by itself; false after the last. */
+static bool next_root(const struct agent *agent, const char **at, bool *ret_default, char ret[PATH_MAX])
+{
+    const char *before = *at;
+    const char *word = config_word(agent->config, "RESTORE_ROOTS", at);
+    for (; word != NULL; word = config_word(agent->config, "RESTORE_ROOTS", at)) {
+        if (roots_clean_path(word, ret, NULL) == 0)
+            return true;
+        before = *at;
+    }
+    bool none = before == NULL && !*ret_default;
+    *ret_default = true;
+    return none && agent_state_path(agent, "restore", ret, NULL) == 0;
+}
+
+static int find_target(const struct agent *agent, const char *path, bool make, int *ret_dir_fd, const char **ret_name,
+                       struct err *err)
+{
+    char root[PATH_MAX];
+    const char *at = NULL;
+    bool is_default = false;
+    while (next_root(agent, &at, &is_default, root)) {
+        if (!roots_contain(root, path))
+            continue;
+        int rc = is_default && make ? file_mkdirs(root, 0700, err) : 0;
+        return rc == 0 ? open_below(root, path, make, ret_dir_fd, ret_name, err) : rc;
+    }
+    return refuse(agent, path, "RESTORE_ROOTS", err);
 }
 
 int roots_open_target(const struct agent *agent, const char *path, int *ret_dir_fd, const char **ret_name,
                       struct err *err)
 {
+    return find_target(agent, path, true, ret_dir_fd, ret_name, err);
+}
+
+int roots_find_target(const struct agent *agent, const char *path, int *ret_dir_fd, const char **ret_name,
+                      struct err *err)
+{
+    return find_target(agent, path, false, ret_dir_fd, ret_name, err);
+}
+
+int roots_common(const struct agent *agent, const char *const *paths, size_t count, char ret[PATH_MAX], struct err *err)
+{
     char root[PATH_MAX];
     const char *at = NULL;
-    const char *word = config_word(agent->config, "RESTORE_ROOTS", &at);
-    if (word == NULL) {
-        int rc = agent_state_path(agent, "restore", root, err);
-        if (rc == 0 && roots_contain(root, path))
-            rc = file_mkdirs(root, 0700, err);
-        if (rc != 0)
-            return rc;
-        if (roots_contain(root, path))
-            return open_below(root, path, ret_dir_fd, ret_name, err);
+    const char *outside = "";
+    bool is_default = false;
+    while (next_root(agent, &at, &is_default, root)) {
+        size_t inside = 0;
+        while (inside < count && roots_contain(root, paths[inside]))
+            inside++;
+        if (inside == count) {
+            memcpy(ret, root, strlen(root) + 1);
+            return 0;
+        }
+        outside = paths[inside];
     }
-    for (; word != NULL; word = config_word(agent->config, "RESTORE_ROOTS", &at))
-        if (roots_clean_path(word, root, NULL) == 0 && roots_contain(root, path))
-            return open_below(root, path, ret_dir_fd, ret_name, err);
-    return refuse(agent, path, "RESTORE_ROOTS", err);
+    return refuse(agent, outside, "RESTORE_ROOTS", err);
 }

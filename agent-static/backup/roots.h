@@ -30,4 +30,13 @@ int roots_open_source(const struct agent *agent, const char *path, int *ret_fd, 
 int roots_open_target(const struct agent *agent, const char *path, int *ret_dir_fd, const char **ret_name,
                       struct err *err) MUSTER_NODISCARD;
 
+/* The same for one who only looks: nothing is made. ERR_NOT_FOUND when the directory is not there, though its spelling
+ * lies inside. */
+int roots_find_target(const struct agent *agent, const char *path, int *ret_dir_fd, const char **ret_name,
+                      struct err *err) MUSTER_NODISCARD;
+
+/* The root of RESTORE_ROOTS, clean, that all of these paths, clean, lie in or are. ERR_DENIED: there is none. */
+int roots_common(const struct agent *agent, const char *const *paths, size_t count, char ret[PATH_MAX],
+                 struct err *err) MUSTER_NODISCARD;
+
 #endif

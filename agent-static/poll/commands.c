@@ -127,6 +127,7 @@ bool commands_collect(struct poller *p)
             backup_ended(p, &job, status);
             died = died || WIFSIGNALED(status);
             break;
+        case JOB_READ_BACK: readback_ended(p, &job, status); break;
         case JOB_UPDATE: updates_child_ended(p, status); break;
         case JOB_K8S_ROLLOUT: k8s_ended(p, &job, status); break;
         case JOB_REAP: break;
@@ -182,6 +183,8 @@ static void take_new(struct poller *p, const char *id, const char *kind, const j
 {
     if (strcmp(kind, "backup") == 0)
         take_backup(p, id, args);
+    else if (strcmp(kind, "restore") == 0 || strcmp(kind, "verify") == 0)
+        readback_take(p, id, strcmp(kind, "verify") == 0, args);
     else if (strcmp(kind, "k8s-rollout") == 0)
         k8s_take(p, id, args);
     else

@@ -100,6 +100,18 @@ int jobs_start_backup(struct jobs *jobs, const char *config_path, const char *co
     return start_in_free_place(jobs, args, config_path, &job, err);
 }
 
+int jobs_start_read_back(struct jobs *jobs, const char *config_path, bool verify, const char *job_id,
+                         const char *command_id, struct err *err)
+{
+    if (jobs_run(jobs, JOB_READ_BACK))
+        return err_set(err, ERR_CONFLICT, "a restore or a proof is under way");
+    const char *args[ARGS_MAX] = {"muster-agent", verify ? "verify" : "restore", "--job", job_id};
+    struct job job = {.kind = JOB_READ_BACK};
+    (void)snprintf(job.config_id, sizeof job.config_id, "%s", job_id);
+    (void)snprintf(job.command_id, sizeof job.command_id, "%s", command_id);
+    return start_in_free_place(jobs, args, config_path, &job, err);
+}
+
 int jobs_start_reap(struct jobs *jobs, const char *config_path, struct err *err)
 {
     if (jobs_run(jobs, JOB_REAP))

@@ -268,6 +268,7 @@ static int begin(struct agent *agent, int watchdog_fd, struct loop *ret, struct 
     ret->backoff = (struct backoff){.base_ms = BACKOFF_BASE_MS, .cap_ms = BACKOFF_CAP_MS};
     watchdog_tick(&ret->p->watchdog);
     poller_save_status(ret->p); /* what a process before us last said is no longer true */
+    readback_begin(ret->p);
     k8s_resume(ret->p);
     commands_settle(ret->p);
     updates_open(ret->p);

@@ -91,6 +91,11 @@ void k8s_ended(struct poller *p, const struct job *job, int status);
 void k8s_resume(struct poller *p); /* at start, before commands_settle: a roll-out that ended our own pod goes on */
 bool k8s_report(struct poller *p, json_t *update); /* adds to a heartbeat's "update"; false: no memory */
 
+/* readback.c: the commands "restore" and "verify" {"jobId","logId",…}. */
+void readback_begin(struct poller *p); /* at start */
+void readback_take(struct poller *p, const char *id, bool verify, const json_t *args);
+void readback_ended(struct poller *p, const struct job *job, int status);
+
 /* renew.c */
 int renew_certificate_if_due(struct poller *p, struct err *err) MUSTER_NODISCARD;
 int renew_ca_bundle(struct poller *p, int64_t rev, struct err *err) MUSTER_NODISCARD;

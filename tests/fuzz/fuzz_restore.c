@@ -1,8 +1,9 @@
 /* Archives that nobody honest wrote, restored: whatever they say, nothing outside the target changes.
  *
  * The first byte chooses: raw bytes as an archive, listed; or a script of entries out of a few names, among them "..",
- * "/" and each other's symlinks, made into a well-formed archive and extracted. Raw bytes alone would hardly ever get
- * past the checksum of a tar header. */
+ * "/" and each other's symlinks, and of deletions, made into a chain of two well-formed archives that are extracted one
+ * after the other and then put over a tree that has symlinks of its own. Raw bytes alone would hardly ever get past the
+ * checksum of a tar header. */
 #include <archive.h>
 #include <archive_entry.h>
 #include <assert.h>
@@ -14,7 +15,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "backup/deleted.h"
 #include "backup/extract.h"
+#include "backup/overlay.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -39,7 +42,14 @@ static void extract(struct bytes archive, FILE *list, bool json)
     struct err err = {0};
     report_init(&report);
     const struct extract_options options = {
-        .read = read_all, .ctx = &archive, .report = &report, .list = list, .json = json};
+        .mode = list == NULL ? EXTRACT_DISK : EXTRACT_LIST,
+        .read = read_all,
+        .ctx = &archive,
+        .report = &report,
+        .list = list,
+        .json = json,
+        .mark_ways = true,
+    };
     int rc = extract_archive(&options, &err);
     assert(rc == 0 || err.msg[0] != '\0');
     report_done(&report);
@@ -67,6 +77,23 @@ static void take_path(struct bytes *script, char ret[64])
     }
 }
 
+static void add_deletions(struct archive *writer, struct bytes *script)
+{
+    char list[200] = "";
+    size_t len = 0;
+    for (unsigned left = take(script) % 3; left > 0; left--) {
+        take_path(script, list + len);
+        len += strlen(list + len) + 1;
+    }
+    struct archive_entry *entry = archive_entry_new();
+    archive_entry_copy_pathname(entry, DELETED_MEMBER);
+    archive_entry_set_filetype(entry, AE_IFREG);
+    archive_entry_set_size(entry, (la_int64_t)len);
+    if (archive_write_header(writer, entry) == ARCHIVE_OK)
+        (void)archive_write_data(writer, list, len);
+    archive_entry_free(entry);
+}
+
 static void add_entry(struct archive *writer, struct bytes *script)
 {
     static const mode_t types[] = {S_IFREG, S_IFDIR, S_IFLNK, S_IFREG, S_IFIFO, S_IFDIR, S_IFLNK, S_IFREG};
@@ -74,6 +101,11 @@ static void add_entry(struct archive *writer, struct bytes *script)
     char path[64];
     char target[64];
     unsigned what = take(script);
+    if (what == 0x7f) {
+        archive_entry_free(entry);
+        add_deletions(writer, script);
+        return;
+    }
     take_path(script, path);
     archive_entry_copy_pathname(entry, path);
     archive_entry_set_filetype(entry, types[what % 8]);
@@ -156,12 +188,35 @@ static int count_names(int fd, const char *name)
 static void expect_untouched(int fd)
 {
     struct stat st;
-    assert(count_names(fd, ".") == 4);       /* ., .., outside, target */
+    assert(count_names(fd, ".") == 5);       /* ., .., outside, target, there */
     assert(count_names(fd, "outside") == 3); /* ., .., victim */
     assert(fstatat(fd, "outside/victim", &st, AT_SYMLINK_NOFOLLOW) == 0);
     assert(st.st_size == 9 && st.st_nlink == 1 && (st.st_mode & 07777) == 0644);
     assert(fstatat(fd, "outside", &st, AT_SYMLINK_NOFOLLOW) == 0);
     assert((st.st_mode & 07777) == 0755);
+}
+
+/* What is there already: a directory, a file, and a way out. */
+static void make_there(int fd)
+{
+    (void)mkdirat(fd, "there", 0755);
+    (void)mkdirat(fd, "there/a", 0755);
+    (void)symlinkat("../outside", fd, "there/b");
+    (void)symlinkat("../../outside", fd, "there/a/b");
+}
+
+static void put_over(int fd, enum overlay_policy policy)
+{
+    struct report report;
+    struct err err;
+    report_init(&report);
+    struct overlay overlay = {.policy = policy, .report = &report, .skip = "c"};
+    int from = openat(fd, "target", O_RDONLY | O_DIRECTORY);
+    int to = openat(fd, "there", O_RDONLY | O_DIRECTORY);
+    assert(overlay_tree(&overlay, from, to, "", &err) == 0);
+    (void)close(from);
+    (void)close(to);
+    report_done(&report);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -176,15 +231,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         (void)fclose(list);
         return 0;
     }
-    struct bytes archive = make_archive(rest, room, sizeof room);
+    struct bytes first = {.data = rest.data, .len = rest.len / 2};
+    struct bytes second = {.data = rest.data + first.len, .len = rest.len - first.len};
     int fd = open_top();
     int before = open(".", O_RDONLY | O_DIRECTORY); /* the fuzzer's corpus is relative to it */
     (void)mkdirat(fd, "target", 0755);
     if (fchdir(fd) != 0 || chdir("target") != 0)
         abort();
-    extract(archive, NULL, false);
+    make_there(fd);
+    extract(make_archive(first, room, sizeof room), NULL, false);
+    extract(make_archive(second, room, sizeof room), NULL, false);
+    expect_untouched(fd);
+    put_over(fd, (enum overlay_policy)(data[0] >> 1 & 3));
     expect_untouched(fd);
     remove_tree(fd, "target");
+    remove_tree(fd, "there");
     if (fchdir(before) != 0)
         abort();
     (void)close(before);

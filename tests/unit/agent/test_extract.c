@@ -253,7 +253,7 @@ static void list_to(struct fixture *f, bool json, char **ret_text)
     size_t len;
     FILE *list = open_memstream(ret_text, &len);
     const struct extract_options options = {
-        .read = packed_read, .ctx = &f->packed, .report = &f->report, .list = list, .json = json};
+        .mode = EXTRACT_LIST, .read = packed_read, .ctx = &f->packed, .report = &f->report, .list = list, .json = json};
     struct err err;
     f->packed.given = 0;
     assert_int_equal(extract_archive(&options, &err), 0);

@@ -1,0 +1,60 @@
+#include "backup/choice.h"
+
+#include <fnmatch.h>
+#include <limits.h>
+#include <string.h>
+
+static const char *without_slashes(const char *path)
+{
+    while (path[0] == '/' || (path[0] == '.' && path[1] == '/'))
+        path++;
+    return path;
+}
+
+static bool is_below(const char *top, const char *path)
+{
+    top = without_slashes(top);
+    size_t len = strlen(top);
+    while (len > 0 && top[len - 1] == '/')
+        len--;
+    if (len == 0 || (len == 1 && top[0] == '.'))
+        return true;
+    return strncmp(path, top, len) == 0 && (path[len] == '\0' || path[len] == '/');
+}
+
+static bool name_matches(const char *pattern, const char *path)
+{
+    char name[NAME_MAX + 1];
+    while (*path != '\0') {
+        size_t len = strcspn(path, "/");
+        if (len > 0 && len <= NAME_MAX) {
+            memcpy(name, path, len);
+            name[len] = '\0';
+            if (fnmatch(pattern, name, 0) == 0)
+                return true;
+        }
+        path += len + strspn(path + len, "/");
+    }
+    return false;
+}
+
+static bool matches(const char *pattern, const char *path)
+{
+    if (strchr(pattern, '/') == NULL)
+        return name_matches(pattern, path);
+    return fnmatch(without_slashes(pattern), path, FNM_PATHNAME | FNM_LEADING_DIR) == 0;
+}
+
+bool choice_has(const struct choice *choice, const char *path)
+{
+    if (choice == NULL)
+        return true;
+    path = without_slashes(path);
+    bool below = choice->path_count == 0;
+    for (size_t i = 0; i < choice->path_count && !below; i++)
+        below = is_below(choice->paths[i], path);
+    bool match = choice->pattern_count == 0;
+    for (size_t i = 0; i < choice->pattern_count && below && !match; i++)
+        match = matches(choice->patterns[i], path);
+    return below && match;
+}
