@@ -1,8 +1,10 @@
 #include "backup/choice.h"
 
-#include <fnmatch.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
+
+#include "backup/exclude.h"
 
 static const char *without_slashes(const char *path)
 {
@@ -30,7 +32,7 @@ static bool name_matches(const char *pattern, const char *path)
         if (len > 0 && len <= NAME_MAX) {
             memcpy(name, path, len);
             name[len] = '\0';
-            if (fnmatch(pattern, name, 0) == 0)
+            if (exclude_glob(pattern, name))
                 return true;
         }
         path += len + strspn(path + len, "/");
@@ -38,11 +40,22 @@ static bool name_matches(const char *pattern, const char *path)
     return false;
 }
 
+/* A directory's path ends with a slash in some archives. */
+static bool path_matches(const char *pattern, const char *path)
+{
+    char more[PATH_MAX + 8];
+    for (int inside = 0; inside < 3; inside++) {
+        static const char *const ends[] = {"", "/", "/**"};
+        int len = snprintf(more, sizeof more, "%s%s", pattern, ends[inside]);
+        if (len > 0 && (size_t)len < sizeof more && exclude_glob(more, path))
+            return true;
+    }
+    return false;
+}
+
 static bool matches(const char *pattern, const char *path)
 {
-    if (strchr(pattern, '/') == NULL)
-        return name_matches(pattern, path);
-    return fnmatch(without_slashes(pattern), path, FNM_PATHNAME | FNM_LEADING_DIR) == 0;
+    return strchr(pattern, '/') == NULL ? name_matches(pattern, path) : path_matches(without_slashes(pattern), path);
 }
 
 bool choice_has(const struct choice *choice, const char *path)

@@ -1,6 +1,6 @@
 /* choice.h: which entries of a backup are wanted: those at or below a path, and of these the ones that match a pattern.
  *
- * A pattern (fnmatch(3)) without a slash is matched against each name on the way, one with a slash against the path
+ * A pattern (exclude_glob) without a slash is matched against each name on the way, one with a slash against the path
  * from its start; what is inside a directory that matches is wanted too. */
 #ifndef MUSTER_AGENT_BACKUP_CHOICE_H
 #define MUSTER_AGENT_BACKUP_CHOICE_H

@@ -206,13 +206,14 @@ static char *join(const char *path, const char *name)
     return joined;
 }
 
-/* Directories are held open down to where we are. */
+/* Directories are held open down to where we are. The system call itself: the library's function brings along what
+ * tells all threads, which Linux does not need. */
 static void raise_limit(void)
 {
     struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+    if (syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
         limit.rlim_cur = limit.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &limit);
+        (void)syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, &limit, NULL);
     }
 }
 

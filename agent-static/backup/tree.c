@@ -32,9 +32,10 @@ static int open_directory(int dir_fd, const char *name)
 static int move_up(struct removal *r, int dir_fd, const char *name, struct err *err)
 {
     char up[32];
+    struct stat st;
     do {
         (void)snprintf(up, sizeof up, ".muster-deep-%u", r->moved++);
-    } while (faccessat(r->top_fd, up, F_OK, AT_SYMLINK_NOFOLLOW) == 0);
+    } while (fstatat(r->top_fd, up, &st, AT_SYMLINK_NOFOLLOW) == 0);
     return renameat(dir_fd, name, r->top_fd, up) == 0 ? 0 : err_sys(err, ERR_IO, "move a directory");
 }
 

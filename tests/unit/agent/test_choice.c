@@ -46,6 +46,9 @@ static void a_pattern_with_a_slash_is_of_the_path_from_its_start(void **state)
     (void)state;
     assert_true(has("home/a.txt", NULL, "/home/*.txt"));
     assert_true(has("home/a.txt/inside", NULL, "home/*.txt"));
+    assert_true(has("home/a.txt/", NULL, "home/*.txt"));
+    assert_true(has("home/a.txt/in/side", NULL, "home/*.txt"));
+    assert_true(has("home/sub/deep/a.txt", NULL, "home/**/*.txt"));
     assert_false(has("home/sub/a.txt", NULL, "home/*.txt"));
     assert_false(has("x/home/a.txt", NULL, "home/*.txt"));
 }
