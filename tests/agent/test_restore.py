@@ -248,6 +248,17 @@ def test_merging_never_follows_a_symlink(depot, tmp_path):
     assert everything_inside(depot) == {"way": None, "way/evil": b"evil", "file": b"new"}
 
 
+def test_what_lies_on_another_file_system_is_told_and_the_rest_restored(depot):
+    depot.add(*chain([member("disk"), member("disk/a", b"a"), member("b", b"b")]))
+    there = depot.roots / "here/disk"
+    there.mkdir(parents=True)
+    restore = depot.command("restore", "--target", depot.roots / "here", "--policy", "always")
+    done = subprocess.run(["unshare", "-m", "sh", "-c", f'mount -t tmpfs none "{there}" && "$@"; code=$?; ls "{there}"; exit $code',
+                           "sh", *restore], capture_output=True, text=True)
+    assert done.returncode == 3 and "disk/a: cannot be put in place: another file system" in done.stderr, done.stderr
+    assert everything_inside(depot) == {"disk": None, "b": b"b"}
+
+
 def test_a_symlink_in_place_of_a_directory_on_the_way_is_not_followed(depot, tmp_path):
     """The archive has no entry for "way": it is no restored directory, only one that is passed through."""
     outside = tmp_path / "outside"
