@@ -106,9 +106,24 @@ static int rename_new(const struct entry *e)
     return (int)rc;
 }
 
+/* A directory that another user than root may not write in cannot be moved to another parent. */
+static int move_new(const struct entry *e)
+{
+    int rc = rename_new(e);
+    if (rc == 0 || errno != EACCES || !S_ISDIR(e->from.st_mode) || geteuid() == 0)
+        return rc;
+    if (fchmodat(e->from_fd, e->name, (e->from.st_mode & 07777) | 0200, AT_SYMLINK_NOFOLLOW) != 0)
+        return -1;
+    rc = rename_new(e);
+    int why = errno;
+    (void)fchmodat(rc == 0 ? e->to_fd : e->from_fd, e->name, e->from.st_mode & 07777, AT_SYMLINK_NOFOLLOW);
+    errno = why;
+    return rc;
+}
+
 static void put_new(struct overlay *m, const struct entry *e)
 {
-    if (rename_new(e) == 0)
+    if (move_new(e) == 0)
         m->written++;
     else
         tell(m, e, "cannot be put in place");
