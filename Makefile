@@ -254,6 +254,7 @@ $(AGENT_UNIT_PROGRAMS): $(BUILD)/unit/agent/%: $(BUILD)/$(NATIVE)/tests/unit/age
 	$(call step,LINK,$@)
 	$(Q)$(DEPS)/$(NATIVE)/bin/muster-cc $(AGENT_LDFLAGS) $(LDFLAGS_COMMON) $(AGENT_TEST_LDFLAGS) -o $@ $^ -L$(CMOCKA)/lib -lcmocka $(AGENT_LIBS)
 
+$(BUILD)/unit/agent/test_overlay: AGENT_TEST_LDFLAGS := -Wl,--wrap=openat
 $(BUILD)/unit/agent/test_powercut: AGENT_TEST_LDFLAGS := -Wl,--wrap=open,--wrap=write,--wrap=fsync,--wrap=fchmod \
     -Wl,--wrap=link,--wrap=rename,--wrap=unlink
 

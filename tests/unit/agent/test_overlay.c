@@ -9,6 +9,28 @@
 #include "backup/place.h"
 #include "tempdir.h"
 
+/* Somebody who may write in "to" puts a symlink in the place of the directory "d" just before it is opened there. */
+static const char *racing; /* the directory that holds "to"; NULL: nobody does */
+int __real_openat(int dir_fd, const char *name, int flags, ...);
+int __wrap_openat(int dir_fd, const char *name, int flags, ...);
+
+int __wrap_openat(int dir_fd, const char *name, int flags, ...)
+{
+    struct stat here;
+    struct stat to;
+    char path[PATH_MAX];
+    if (racing != NULL && strcmp(name, "d") == 0) {
+        (void)snprintf(path, sizeof path, "%s/to", racing);
+        assert_int_equal(fstat(dir_fd, &here) | stat(path, &to), 0);
+        if (here.st_ino == to.st_ino) {
+            racing = NULL;
+            assert_int_equal(renameat(dir_fd, "d", dir_fd, "was"), 0);
+            assert_int_equal(symlinkat("../outside", dir_fd, "d"), 0);
+        }
+    }
+    return __real_openat(dir_fd, name, flags, 0600);
+}
+
 /* "from" is what was restored, "to" what is there, "outside" neither. */
 struct fixture {
     struct tempdir dir;
@@ -135,6 +157,19 @@ static void a_symlink_to_a_directory_is_replaced_not_entered(void **state)
     assert_string_equal(content(f, "to/d/evil"), "evil");
 }
 
+static void a_symlink_that_comes_up_while_it_is_entered_is_not_followed(void **state)
+{
+    struct fixture *f = *state;
+    make_dir(f, "from/d", 0755);
+    make_file(f, "from/d/evil", "evil", 5);
+    make_dir(f, "to/d", 0755);
+    racing = f->dir.path;
+    merge(f);
+    assert_null(racing);
+    assert_null(content(f, "outside/evil"));
+    assert_int_equal(report_problems(&f->report), 1);
+}
+
 static void a_directory_that_is_only_passed_through_changes_nothing_of_the_one_there(void **state)
 {
     struct fixture *f = *state;
@@ -213,6 +248,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_kept_stays_aside_and_is_counted, setup, teardown),
         cmocka_unit_test_setup_teardown(a_file_with_other_names_is_replaced_not_written_to, setup, teardown),
         cmocka_unit_test_setup_teardown(a_symlink_to_a_directory_is_replaced_not_entered, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_symlink_that_comes_up_while_it_is_entered_is_not_followed, setup, teardown),
         cmocka_unit_test_setup_teardown(a_directory_that_is_only_passed_through_changes_nothing_of_the_one_there, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_directory_takes_mode_and_time_when_the_policy_says_so, setup, teardown),
