@@ -320,7 +320,7 @@ $(BUILD)/fuzz/fuzz_patch $(BUILD)/fuzz/fuzz_listing: FUZZ_LIBS := -lzstd # this 
 # The agent's restore, with this machine's libarchive.
 FUZZ_RESTORE := $(patsubst %.c,$(BUILD)/fuzz/%.o,tests/fuzz/fuzz_restore.c $(COMMON_SRC) \
                 $(addprefix agent-static/backup/,extract.c disk.c place.c attrs.c report.c progress.c tree.c deleted.c \
-                choice.c links.c overlay.c))
+                choice.c exclude.c links.c overlay.c))
 FUZZ_TUF_CORE := $(patsubst %.c,$(BUILD)/fuzz/%.o,tests/fuzz/tuf_standin.c $(COMMON_SRC) \
                  $(filter-out %/tuf_crypto.c,$(wildcard agent-static/tuf/tuf_*.c)))
 $(BUILD)/fuzz/agent-static/%.o $(addprefix $(BUILD)/fuzz/tests/fuzz/,fuzz_list.o fuzz_restore.o fuzz_trial.o tuf_standin.o $(FUZZ_TUF:%=%.o)): \
