@@ -12,6 +12,7 @@
  *   events/           the write-ahead log of events
  *   lists/            what the tree held at the last run of each backup config
  *   run/              a file per backup under way, locked while it runs
+ *   jobs/             what the server asks to be restored or verified, for the child that does it
  *   update/           the pinned TUF root, and how far updates and roll-outs are
  *   restore/          the default RESTORE_ROOTS */
 #ifndef MUSTER_AGENT_AGENT_H

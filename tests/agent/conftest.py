@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import pathlib
+import subprocess
 import sys
 
 import pytest
@@ -10,6 +11,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
 import tokens  # noqa: E402
 from backupserver import BackupServer, context_of  # noqa: E402
+import depot as stored  # noqa: E402
 from client import Person  # noqa: E402
 from host import Host  # noqa: E402
 from spec import Spec  # noqa: E402
@@ -67,3 +69,34 @@ def together():
             return list(pool.map(function, arguments))
 
     return run
+
+
+@pytest.fixture
+def depot(tmp_path):
+    """A stand-in for server and store, for what is read back."""
+    with stored.Depot(tmp_path) as depot:
+        yield depot
+
+
+@pytest.fixture
+def keys(tmp_path):
+    """(path of an age identity, its recipient), twice."""
+    made = []
+    for name in ("one", "other"):
+        subprocess.run(["age-keygen", "-o", tmp_path / name], check=True, capture_output=True)
+        recipient = subprocess.run(["age-keygen", "-y", tmp_path / name], capture_output=True, text=True).stdout.strip()
+        made.append((tmp_path / name, recipient))
+    return made
+
+
+@pytest.fixture
+def secret(depot, keys):
+    """The depot with a chain of two that the first key decrypts."""
+    def encrypted(data):
+        return subprocess.run(["age", "-r", keys[0][1]], input=data, capture_output=True, check=True).stdout
+
+    for seq, members in enumerate([[stored.member("a", stored.NOISE)], [stored.member("b", b"b")]]):
+        index = stored.index(("f", "a", len(stored.NOISE), stored.OLD, 0))
+        depot.add(stored.Run(f"run-{seq}", encrypted(stored.zstd(stored.tar(*members))), seq, volume=90_000,
+                              encrypted=True, index=encrypted(index)))
+    return depot

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import pathlib
+import random
 import ssl
 import subprocess
 import tarfile
@@ -21,6 +22,7 @@ import tokens
 AGENT_ID = "01900000-eeee-7000-8000-000000000001"
 DELETED = ".muster/deleted"
 OLD = 1_700_000_000
+NOISE = random.Random(7).randbytes(300_000)  # nothing makes it smaller
 
 
 def zstd(data):
@@ -169,9 +171,10 @@ class Depot(http.server.ThreadingHTTPServer):
 
     def described(self, run):
         volumes = [{"number": n, **self.url(run, n)} for n in sorted(run.objects) if n > 0]
-        return {"logId": run.id, "type": "full" if run.seq == 0 else "incremental", "seq": run.seq, "filename": "b.tar.zst",
-                "size": run.size, "sha256": run.sha256, "encrypted": run.encrypted, "finished_ms": 1, "files": 1,
-                "volumes": volumes, "index": self.url(run, 0) if 0 in run.objects else None}
+        kind = "full" if run.seq == 0 else "incremental"
+        return {"logId": run.id, "type": kind, "seq": run.seq, "filename": "b.tar.zst", "size": run.size,
+                "sha256": run.sha256, "encrypted": run.encrypted, "finished_ms": 1, "files": 1, "volumes": volumes,
+                "index": self.url(run, 0) if 0 in run.objects else None}
 
     def answer(self, path, body):
         self.tickets += 1
@@ -258,6 +261,21 @@ def listing(top):
             else:
                 found[key] = path.read_bytes() if path.is_file() else None
     return found
+
+
+def chain(*archives, **more):
+    """The runs run-0, run-1, … of these members."""
+    return [Run(f"run-{seq}", zstd(tar(*members)), seq, **more) for seq, members in enumerate(archives)]
+
+
+FULL = [member("d"), member("d/kept", b"kept"), member("d/goes", b"goes"), member("d/changes", b"before"),
+        member("e"), member("e/f"), member("e/f/deep", b"deep"), symlink("l", "d/kept"), member("x", b"file")]
+
+
+def two(depot):
+    """A full archive, and one of what changed and what is gone."""
+    gone = deletions("d/goes", "e", "e/f", "e/f/deep")
+    depot.add(*chain(FULL, [member("d/changes", b"after"), member("new", b"new"), gone]))
 
 
 def set_time(path, seconds):
