@@ -50,6 +50,23 @@ def test_a_tree_goes_to_the_store_and_comes_back(elsewhere, host):
     assert not list((elsewhere.var / "store").rglob("users"))
 
 
+def test_a_chain_is_browsed_and_deleted_where_it_is(elsewhere, host):
+    """What the server itself reads and removes there: the lists of what is inside, and in the end everything."""
+    boss, swift = elsewhere.boss, elsewhere.store
+    (host.source / "first").write_bytes(os.urandom(MIB))
+    full = back_up(host, type="incremental")
+    (host.source / "second").write_bytes(os.urandom(MIB))
+    upon = back_up(host)
+    folder = str(host.source).lstrip("/")
+    listed = boss.ok("GET", f"/api/runs/{upon['id']}/files?path={folder}")["entries"]
+    assert [e["name"] for e in listed] == ["first", "second"] and listed[1]["seq"] == 1
+    objects = [path for (path,) in elsewhere.query("SELECT s3_path FROM backup_objects WHERE run_id IN (?, ?)",
+                                                   full["id"], upon["id"])]
+    assert len(objects) == 4 and set(objects) <= set(swift.keys())
+    boss.ok("DELETE", f"/api/chains/{full['id']}?force=1")
+    wait_until(lambda: not set(objects) & set(swift.keys()), 60, "nothing of the chain is in the store")
+
+
 def test_an_agent_does_not_send_to_a_store_that_strangers_certify(elsewhere):
     with Host(elsewhere) as host:
         host.enrol()
