@@ -73,7 +73,7 @@ class Spec:
         """Raises AssertionError or jsonschema.ValidationError when the reply is not as documented."""
         status = reply.status_code
         template, operation = self.find(method, path)
-        where = f"{method} {path} gave {status}: {reply.text[:500]}"
+        where = f"{method} {path} gave {status}: {reply.content[:500]!r}"  # not .text, which would guess for minutes
         assert status != 500, where
         if status >= 400:
             self.judge_problem(method, reply, where)
