@@ -1,4 +1,4 @@
-"""A server whose objects are in an S3 store: that it says so when the store is away or full, and that nothing is lost."""
+"""A server whose objects are in an S3 store: it says so when the store is away or full, and nothing is lost."""
 
 import hashlib
 import json

@@ -376,7 +376,8 @@ def test_an_object_that_comes_short_is_an_error(odd, asking, path):
 
 
 @pytest.mark.parametrize("headers, state", [
-    ({}, "online"), ({"x-amz-storage-class": "STANDARD_IA"}, "online"), ({"x-amz-storage-class": "GLACIER_IR"}, "online"),
+    ({}, "online"), ({"x-amz-storage-class": "STANDARD_IA"}, "online"),
+    ({"x-amz-storage-class": "GLACIER_IR"}, "online"),
     ({"x-amz-storage-class": "GLACIER"}, "archived"), ({"x-amz-storage-class": "DEEP_ARCHIVE"}, "archived"),
     ({"x-amz-storage-class": "INTELLIGENT_TIERING", "x-amz-archive-status": "ARCHIVE_ACCESS"}, "archived"),
     ({"x-amz-storage-class": "GLACIER", "x-amz-restore": 'ongoing-request="true"'}, "thawing"),

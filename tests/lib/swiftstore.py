@@ -6,21 +6,22 @@ import os
 import pathlib
 import secrets
 import shutil
-import signal
 import subprocess
 import tempfile
 
 import requests
 
 from files import self_signed
-from stack import alive, is_free
+from stack import is_free
 from wait import wait_until
 
 HERE = pathlib.Path(__file__).resolve().parent
 PYTHON = "/usr/bin/python3"  # Debian's own, which has Swift
+WITH_US = ["setpriv", "--pdeathsig", "TERM"]  # what a killed test program has started ends with it
 ALL_OF_IT = 1 << 60  # bytes to keep free: no disk has them
 
 FRONT = """
+daemon off;
 {user}
 pid {dir}/nginx.pid;
 error_log {dir}/nginx.log warn;
@@ -63,7 +64,7 @@ class Swift:
         self.pem = self_signed(self.dir)
         self.ca = self.dir / "ca.pem"
         self.behind, self.port = free_port(), free_port()
-        self.process = None
+        self.process = self.front = None
 
     # --- life ---
 
@@ -78,9 +79,9 @@ class Swift:
 
     def __exit__(self, *exc):
         self.kill()
-        if self.front_pid():
-            os.kill(self.front_pid(), signal.SIGTERM)
-            wait_until(lambda: not (self.dir / "nginx.pid").exists(), 30, "the nginx in front of Swift ended")
+        if self.front is not None:
+            self.front.terminate()
+            self.front.wait(timeout=30)
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def start(self, full=False):
@@ -90,8 +91,8 @@ class Swift:
                 "region": self.region, "reserve": ALL_OF_IT if full else 0}
         with open(self.dir / "swift.log", "ab") as log:
             self.process = subprocess.Popen(
-                [PYTHON, "-W", "ignore", HERE / "swiftstore_server.py", self.dir, str(self.behind)], stdout=log, stderr=log,
-                stdin=subprocess.DEVNULL, start_new_session=True, env={**os.environ, "MUSTER_SWIFT": json.dumps(told)})
+                [*WITH_US, PYTHON, "-W", "ignore", HERE / "swiftstore_server.py", self.dir, str(self.behind)],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, "MUSTER_SWIFT": json.dumps(told)})
         wait_until(lambda: (self.dir / "ready").exists() or self.process.poll() is not None, 90, "Swift is ready")
         assert self.process.poll() is None, (self.dir / "swift.log").read_text()[-2000:]
 
@@ -108,16 +109,10 @@ class Swift:
         user = f"user {getpass.getuser()};" if os.getuid() == 0 else ""  # else nginx's workers are nobody
         conf.write_text(FRONT.format(dir=self.dir, user=user, port=self.port, pem=self.pem, behind=self.behind))
         env = {**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin"}
-        done = subprocess.run(["nginx", "-p", self.dir, "-c", conf], env=env, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        wait_until(self.front_pid, 30, "the nginx in front of Swift runs")
-
-    def front_pid(self):
-        try:
-            pid = int((self.dir / "nginx.pid").read_text())
-        except (OSError, ValueError):
-            return None
-        return pid if alive(pid) else None
+        self.front = subprocess.Popen([*WITH_US, "nginx", "-p", self.dir, "-c", conf], env=env,
+                                      stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_until(lambda: not is_free(self.port) or self.front.poll() is not None, 30, "nginx listens for Swift")
+        assert self.front.poll() is None, (self.dir / "nginx.log").read_text()
 
     # --- places ---
 
@@ -155,7 +150,7 @@ class Swift:
 
 
 class Given:
-    """A store that somebody runs, by its settings; with the same face as Swift as far as the tests of stores need it."""
+    """A store that somebody runs, by its settings; with the face of Swift as far as the tests of stores need it."""
 
     def __init__(self, settings):
         self.settings = settings
