@@ -36,7 +36,6 @@ static void make_patch(struct fixture *f, bool content_size)
 {
     ZSTD_CCtx *cctx = ZSTD_createCCtx();
     assert_false(ZSTD_isError(ZSTD_CCtx_setParameter(cctx, ZSTD_c_windowLog, 21)));
-    assert_false(ZSTD_isError(ZSTD_CCtx_setParameter(cctx, ZSTD_c_enableLongDistanceMatching, 1)));
     assert_false(ZSTD_isError(ZSTD_CCtx_setParameter(cctx, ZSTD_c_contentSizeFlag, content_size)));
     assert_false(ZSTD_isError(ZSTD_CCtx_refPrefix(cctx, f->old, SIZE)));
     f->len = ZSTD_compress2(cctx, f->bytes, sizeof f->bytes, f->new, SIZE);
