@@ -1,7 +1,10 @@
 #include "backup/age_keys.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/file.h"
 #include "common/wipe.h"
@@ -121,17 +124,31 @@ int age_identities_parse(const char *text, struct age_identities **ret, struct e
     return 0;
 }
 
+/* Into one piece of memory, so that no copy is left where a buffer grew. */
+static int read_file(const char *path, char *text, size_t *ret_len, struct err *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return err_sys(err, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "%s", path);
+    int rc = file_read_all(fd, text, FILE_MAX + 1, ret_len, err);
+    (void)close(fd);
+    if (rc == 0 && *ret_len > FILE_MAX)
+        rc = err_set(err, ERR_INVALID, "more than %d bytes", FILE_MAX);
+    if (rc == 0 && memchr(text, '\0', *ret_len) != NULL)
+        rc = err_set(err, ERR_INVALID, "not a text");
+    return rc == 0 ? 0 : err_prefix(err, "%s", path);
+}
+
 int age_identities_load(const char *path, struct age_identities **ret, struct err *err)
 {
-    char *text = NULL;
+    char *text = calloc(1, FILE_MAX + 2);
     size_t len = 0;
-    int rc = file_read(path, FILE_MAX, &text, &len, err);
-    if (rc != 0)
-        return rc;
-    rc = age_identities_parse(text, ret, err);
-    if (rc != 0)
+    if (text == NULL)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    int rc = read_file(path, text, &len, err);
+    if (rc == 0 && (rc = age_identities_parse(text, ret, err)) != 0)
         (void)err_prefix(err, "%s", path);
-    wipe(text, len);
+    wipe(text, FILE_MAX + 2);
     free(text);
     return rc;
 }
