@@ -125,7 +125,7 @@ int age_identities_parse(const char *text, struct age_identities **ret, struct e
 }
 
 /* Into one piece of memory, so that no copy is left where a buffer grew. */
-static int read_file(const char *path, char *text, size_t *ret_len, struct err *err)
+static int read_text(const char *path, char *text, size_t *ret_len, struct err *err)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
@@ -145,7 +145,7 @@ int age_identities_load(const char *path, struct age_identities **ret, struct er
     size_t len = 0;
     if (text == NULL)
         return err_set(err, ERR_NOMEM, "out of memory");
-    int rc = read_file(path, text, &len, err);
+    int rc = read_text(path, text, &len, err);
     if (rc == 0 && (rc = age_identities_parse(text, ret, err)) != 0)
         (void)err_prefix(err, "%s", path);
     wipe(text, FILE_MAX + 2);
