@@ -8,11 +8,11 @@
 #include "backup/restorable.h"
 #include "backup/store.h"
 #include "backup/thaw.h"
+#include "backup/verified.h"
 #include "common/clock.h"
 #include "common/uuid.h"
 #include "db/writer.h"
 #include "http/request.h"
-#include "ops/alert.h"
 
 enum { GET_EXPIRES_S = 3600, CONFIG_NAME_BYTES = 120, DETAIL_BYTES = 1000 };
 
@@ -151,50 +151,6 @@ void backup_restore(struct req *r)
 /* --- what reading has shown -----------------------------------------------------------------------------------------
  */
 
-enum verdict { VERDICT_PROVEN, VERDICT_INTACT, VERDICT_FAILED };
-
-struct verified {
-    const char *run_id;
-    const char *agent_id;
-    const char *owner_id; /* of the run */
-    const char *config_name;
-    const char *detail;
-    int verdict;
-    int64_t now_ms;
-};
-
-static int alert_of_failure(struct db *db, const struct verified *v, struct err *err)
-{
-    char message[400];
-    (void)snprintf(message, sizeof message, "The backup \"%.120s\" could not be read back: %.*s", v->config_name,
-                   (int)pathtext_fit(v->detail, 200), v->detail);
-    const struct alert alert = {
-        .kind = "backup.verify",
-        .message = message,
-        .user_id = v->owner_id,
-        .agent_id = v->agent_id,
-        .time_ms = v->now_ms,
-    };
-    return v->verdict == VERDICT_FAILED ? alert_raise(db, &alert, err) : 0;
-}
-
-/* What was decrypted and read to its end is also what was stored. */
-static int write_verified(struct db *db, void *ctx, struct err *err)
-{
-    const struct verified *v = ctx;
-    int64_t changed = 0;
-    bool intact = v->verdict != VERDICT_FAILED;
-    const char *why = v->detail[0] != '\0' ? v->detail : "it could not be read";
-    int rc = db_exec(db, DB_RESTORE_VERIFIED,
-                     DB_ARGS(DB_TEXT("id", v->run_id), DB_INT("now", v->now_ms), DB_TEXT("error", intact ? "" : why),
-                             intact ? DB_INT("intact", v->now_ms) : DB_NULL("intact"),
-                             v->verdict == VERDICT_PROVEN ? DB_INT("proven", v->now_ms) : DB_NULL("proven")),
-                     &changed, err);
-    if (rc == 0 && changed == 0)
-        return err_set(err, ERR_NOT_FOUND, "There is no such backup that this agent may read.");
-    return rc == 0 ? alert_of_failure(db, v, err) : rc;
-}
-
 static bool read_verified(struct req *r, struct verified *v)
 {
     static const char *const verdicts[] = {"proven", "intact", "failed", NULL};
@@ -205,7 +161,8 @@ static bool read_verified(struct req *r, struct verified *v)
     v->run_id = jsonread_str(&body, "logId", 1, UUID_SIZE);
     if (v->run_id != NULL && !uuid_valid(v->run_id))
         jsonread_fail(&body, "logId", "must be a UUID in lower case");
-    v->verdict = jsonread_enum(&body, "result", verdicts);
+    int verdict = jsonread_enum(&body, "result", verdicts);
+    v->verdict = verdict >= 0 ? (enum verdict)verdict : VERDICT_FAILED;
     v->detail = jsonread_text_or(&body, "detail", 0, DETAIL_BYTES, "");
     (void)jsonread_int_or(&body, "entries", 0, INT64_MAX, 0);
     (void)jsonread_int_or(&body, "bytes", 0, INT64_MAX, 0);
@@ -232,7 +189,7 @@ void backup_verified(struct req *r)
     }
     db_rows_done(&rows);
     if (rc == 0)
-        rc = db_write(r->app->writer, write_verified, &v, &err);
+        rc = db_write(r->app->writer, verified_write, &v, &err);
     if (rc != 0)
         reply_error(r, &err);
     else

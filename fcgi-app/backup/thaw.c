@@ -4,7 +4,9 @@
 
 #include "app.h"
 #include "backup/store.h"
+#include "backup/verified.h"
 #include "common/blocking.h"
+#include "common/log.h"
 #include "db/writer.h"
 
 struct note {
@@ -18,6 +20,7 @@ struct looking {
     struct note *notes; /* what differs from what was noted */
     size_t note_count;
     struct thaw seen;
+    const char *damaged; /* the run whose object is gone or is another; NULL: none */
     int64_t now_ms;
 };
 
@@ -60,6 +63,8 @@ static int look_at_all(struct looking *l, const struct restorable *r, struct err
         for (size_t k = 0; k < link->object_count; k++) {
             const char *state = "";
             int rc = look(l, &link->objects[k], &state, err);
+            if (rc == ERR_CONFLICT)
+                l->damaged = link->run_id;
             if (rc != 0)
                 return rc;
             if (strcmp(state, link->objects[k].thaw) != 0)
@@ -67,6 +72,21 @@ static int look_at_all(struct looking *l, const struct restorable *r, struct err
         }
     }
     return 0;
+}
+
+/* Found out by looking, as reading it back would have: nobody shall think that it is there. */
+static void tell_damage(const struct looking *l, const struct restorable *r, const char *why)
+{
+    struct err err = {0};
+    struct verified v = {.run_id = l->damaged,
+                         .agent_id = r->agent_id,
+                         .owner_id = r->user_id,
+                         .config_name = r->config_name,
+                         .detail = why,
+                         .verdict = VERDICT_FAILED,
+                         .now_ms = l->now_ms};
+    if (db_write(l->app->writer, verified_write, &v, &err) != 0)
+        log_error("run %s: %s: %s", l->damaged, why, err.msg);
 }
 
 int thaw_chain(struct app *app, const struct restorable *r, int64_t now_ms, struct arena *arena, struct thaw *ret,
@@ -82,6 +102,8 @@ int thaw_chain(struct app *app, const struct restorable *r, int64_t now_ms, stru
     blocking_begin();
     int rc = look_at_all(&l, r, err);
     blocking_end();
+    if (l.damaged != NULL)
+        tell_damage(&l, r, err->msg);
     /* What was asked for is noted even when a later object failed. */
     struct err note_err = {0};
     int noted = l.note_count > 0 ? db_write(app->writer, note_all, &l, rc == 0 ? err : &note_err) : 0;

@@ -138,7 +138,9 @@ def test_a_killed_server_costs_no_run(polling, victim):
     config = config_of(polling)
     run_id = run_now(polling, config)
     pid = stopped_in_the_middle(polling, run_id)
-    os.kill(polling.stack.pid(victim), signal.SIGKILL)
+    master = polling.stack.pid(victim)
+    for process in [*polling.children(master), master]:  # nginx's workers would go on by themselves
+        os.kill(process, signal.SIGKILL)
     os.kill(pid, signal.SIGCONT)
     back = threading.Timer(2, polling.stack.up)
     back.start()
@@ -153,7 +155,7 @@ def test_files_come_back_by_the_page(polling):
     ended(polling, run_id)
     top = str(polling.source).lstrip("/")
     listed = boss(polling).ok("GET", f"/api/runs/{run_id}/files?path={top}")["entries"]
-    assert [(e["name"], e["type"], e["size"]) for e in listed] == [("other", "f", 5), ("wanted", "f", 6)]
+    assert [(e["name"], e["type"], e["size"]) for e in listed] == [("other", "file", 5), ("wanted", "file", 6)]
     found = boss(polling).ok("GET", f"/api/runs/{run_id}/files?search=wante")["entries"]
     assert [e["path"] for e in found] == [f"{top}/wanted"]
     asked = {"target": str(polling.restores / "back"), "paths": [f"/{top}/wanted"], "patterns": [], "policy": "never", "dryRun": False}
