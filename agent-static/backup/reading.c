@@ -91,9 +91,9 @@ static int fetch_rest(struct reading *r, const char *url)
     int rc = api_store(r->options->api, &request, &reply, &r->err);
     if (rc == 0)
         buf_done(&reply.body);
-    if (rc == 0 && r->volume->size >= 0 && r->received < r->volume->size)
-        rc = err_set(&r->err, ERR_UNAVAILABLE, "the store ended after %lld of %lld bytes", (long long)r->received,
-                     (long long)r->volume->size);
+    if (rc == 0 && r->volume->size >= 0 && r->received < r->volume->size) /* a reply that was whole: it has no more */
+        rc = err_set(&r->err, reply.content_length >= 0 ? ERR_CORRUPT : ERR_UNAVAILABLE,
+                     "the store has %lld of %lld bytes", (long long)r->received, (long long)r->volume->size);
     return rc;
 }
 
