@@ -57,7 +57,7 @@ test('“back up now” starts a run that is seen to complete', async () => {
       await page.waitForResponse((reply) => reply.url().includes(`/api/agents/${agent.id}/runs`), { timeout: 30000 });
       const runs = await call(page, 'GET', `/api/agents/${agent.id}/runs?limit=1`);
       newest = runs.total > total ? runs.items[0] : null;
-    } while ((!newest || newest.status === 'running') && Date.now() < until);
+    } while ((!newest || ['queued', 'running'].includes(newest.status)) && Date.now() < until);
   });
   assert.ok(newest, 'no run began');
   assert.match(newest.status, /^(completed|warning)$/);
@@ -68,10 +68,10 @@ test('a host without a backup leads to the form, which knows the host', async ()
   const agent = await registerAgent(page, unique('bare'));
   await visit(agent);
   await page.getByText('Nothing is backed up from this host.').waitFor();
-  await page.getByRole('button', { name: 'Add a backup' }).or(page.getByRole('link', { name: 'Add a backup' })).first().click();
+  await page.locator('a[href^="/configs/new"]').first().click();
   await page.getByRole('heading', { level: 1, name: 'Add a backup' }).waitFor();
-  await page.getByLabel('Host').waitFor();
-  assert.equal(await page.getByLabel('Host').inputValue(), agent.id);
+  await page.getByLabel('Host', { exact: true }).waitFor();
+  assert.equal(await page.getByLabel('Host', { exact: true }).inputValue(), agent.id);
 });
 
 test('renaming keeps the agent and its address', async () => {

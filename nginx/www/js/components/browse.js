@@ -28,11 +28,18 @@ const isDirectory = (entry) => entry.type === 'directory';
 // chosen: a set of paths, with onChoose(path); without, nothing can be chosen.
 export function Browse({ runId, chosen, onChoose }) {
   const [path, setPath] = useState('');
+  const [typed, setTyped] = useState('');
   const [search, setSearch] = useState('');
   const [after, setAfter] = useState([]); // the names that the pages before this one end with
   const go = (to) => {
     setPath(to);
+    setTyped('');
     setSearch('');
+    setAfter([]);
+  };
+  const find = (event) => {
+    event.preventDefault(); // the return key must not send the form around it
+    setSearch(typed.trim());
     setAfter([]);
   };
   const query = search ? { search } : { path };
@@ -43,7 +50,8 @@ export function Browse({ runId, chosen, onChoose }) {
     <div class="filters">
       <${Path} path=${path} onGo=${go} />
       <div class="filter search"><input type="search" placeholder="Search the names" aria-label="Search the names"
-        value=${search} onChange=${(event) => { setSearch(event.target.value.trim()); setAfter([]); }} /></div>
+        value=${typed} onInput=${(event) => setTyped(event.target.value)} onChange=${find}
+        onKeyDown=${(event) => event.key === 'Enter' && find(event)} /></div>
     </div>
     <${Remote} poll=${poll} what="what is inside">${({ entries, next }) => html`
       ${entries.length ? html`<${Entries} entries=${entries} full=${Boolean(search)} chosen=${chosen} onChoose=${onChoose} onGo=${go} />`
