@@ -81,7 +81,8 @@ int main(int argc, char **argv)
         .name = "muster-app",
         .summary = "looks after a fleet of hosts",
         .commands = commands,
-        .footer = "AGENT and CONFIG are an id or a name, ROLLOUT an id or a version, RUN an id. Exit codes: 0 done, 1 failed, 2 "
+        .footer = "AGENT and CONFIG are an id or a name, ROLLOUT an id or a version, RUN an id. Exit codes: 0 done, 1 "
+                  "failed, 2 "
                   "misuse or bad configuration.",
     };
     jsonread_wipe_freed();

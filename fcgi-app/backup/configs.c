@@ -20,9 +20,9 @@ static int show_agent(struct req *r, const struct backup_config *c, json_t *json
 {
     struct db_rows rows;
     json_t *name = json_null();
-    int rc = c->runner_id == NULL ? DB_DONE
-                                  : db_query_one(r->db, DB_BACKUP_AGENT_FACTS, DB_ARGS(DB_TEXT("id", c->runner_id)),
-                                                 &rows, err);
+    int rc = c->runner_id == NULL
+                 ? DB_DONE
+                 : db_query_one(r->db, DB_BACKUP_AGENT_FACTS, DB_ARGS(DB_TEXT("id", c->runner_id)), &rows, err);
     if (rc == DB_ROW) {
         name = json_string(db_rows_text(&rows, 1));
         db_rows_done(&rows);

@@ -83,7 +83,7 @@ static bool take_number(const char **at, const char *end, int64_t *ret)
 static bool take_letter(const char **at, const char *end, const char *letters, char *ret)
 {
     const char *p = *at;
-    if (end - p < 2 || p[1] != ' ' || memchr(letters, p[0], strlen(letters)) == NULL)
+    if (end - p < 2 || p[1] != ' ' || p[0] == '\0' || strchr(letters, p[0]) == NULL)
         return false;
     *ret = p[0];
     *at = p + 2;
