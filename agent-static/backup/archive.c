@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "backup/attrs.h"
+#include "backup/behind.h"
 #include "backup/sparse.h"
 
 enum { READ_SIZE = 128 * 1024 };
@@ -20,6 +21,7 @@ struct archive_out {
     struct archive *archive;
     struct archive_entry *entry;
     struct compress *compress;
+    struct behind *behind; /* NULL: compressed as it comes */
     struct hardlinks *links;
     bool links_full;    /* and said so */
     const char *path;   /* of the file being stored, for the report */
@@ -32,7 +34,9 @@ struct archive_out {
 static la_ssize_t write_callback(struct archive *archive, void *ctx, const void *data, size_t len)
 {
     struct archive_out *a = ctx;
-    if (compress_write(a->compress, data, len, &a->failure) == 0)
+    int rc = a->behind != NULL ? behind_write(a->behind, data, len, &a->failure)
+                               : compress_write(a->compress, data, len, &a->failure);
+    if (rc == 0)
         return (la_ssize_t)len;
     archive_set_error(archive, EIO, "%s", a->failure.msg);
     return -1;
@@ -55,6 +59,8 @@ int archive_out_new(const struct archive_options *options, struct archive_out **
         return err_set(err, ERR_NOMEM, "out of memory");
     a->options = *options;
     int rc = compress_new(options->method, options->level, &options->receiver, &a->compress, err);
+    if (rc == 0 && options->overlapped)
+        rc = behind_new(a->compress, &a->behind, err);
     if (rc != 0)
         goto out;
     a->archive = archive_write_new();
@@ -87,6 +93,7 @@ void archive_out_free(struct archive_out *a)
         (void)archive_write_free(a->archive);
     }
     archive_entry_free(a->entry);
+    behind_free(a->behind);
     compress_free(a->compress);
     hardlinks_free(a->links);
     free(a);
@@ -96,7 +103,7 @@ int archive_out_finish(struct archive_out *a, struct err *err)
 {
     if (archive_write_close(a->archive) != ARCHIVE_OK)
         return archive_failure(a, err);
-    return compress_finish(a->compress, err);
+    return a->behind != NULL ? behind_finish(a->behind, err) : compress_finish(a->compress, err);
 }
 
 /* --- what the header says ---------------------------------------------------------------------------------------- */
@@ -205,7 +212,9 @@ static int put(struct archive_out *a, size_t len, struct err *err)
 
 static int put_zeros(struct archive_out *a, int64_t len, struct err *err)
 {
-    memset(a->data, 0, sizeof a->data);
+    if (len <= 0)
+        return 0;
+    memset(a->data, 0, len < READ_SIZE ? (size_t)len : READ_SIZE);
     int rc = 0;
     for (; rc == 0 && len > 0; len -= READ_SIZE)
         rc = put(a, len < READ_SIZE ? (size_t)len : READ_SIZE, err);

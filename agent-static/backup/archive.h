@@ -26,6 +26,7 @@ struct archive_options {
     enum compress_method method;
     int level;
     struct compress_receiver receiver;
+    bool overlapped; /* compress, and call the receiver, in another thread (behind.h) */
     struct report *report;
     const atomic_bool *stop; /* set from elsewhere: calls return ERR_CONFLICT soon */
 };

@@ -1,15 +1,20 @@
 #include "backup/parts.h"
 
 #include <errno.h>
+#include <linux/magic.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/vfs.h>
 #include <time.h>
+#include <unistd.h>
+
+#include "backup/tempfile.h"
 
 enum {
-    PARTS = 3, /* one is filled, one is hashed and announced or on its way, one is on its way */
-    BLOCK = 256 * 1024,
-    MORE_BLOCKS = 4, /* than two parts have */
+    PARTS = 5, /* one is filled, one is hashed and announced, the others are on their way */
+    BLOCK = 128 * 1024,
+    MORE_MEMORY = 1024 * 1024, /* than two parts take */
 };
 
 struct parts {
@@ -24,6 +29,8 @@ struct parts {
     uint64_t passed[PART_STATES]; /* the last sequence that left this state */
     uint64_t sent;                /* parts; they need not come home in order */
     struct part part[PARTS];
+    int fd;        /* -1: no file */
+    bool fd_fails; /* what is in it stays good */
     size_t blocks_made, blocks_max, idle_count;
     char **idle; /* blocks of no part */
 };
@@ -33,14 +40,28 @@ static size_t blocks_of(const struct parts *p, size_t size)
     return (size + p->block_size - 1) / p->block_size;
 }
 
-int parts_new(size_t part_size, struct parts **ret, struct err *err)
+/* -1: none. A file that is memory itself is no gain. */
+static int open_file(const char *dir)
+{
+    struct statfs fs;
+    struct err ignored;
+    int fd = dir == NULL ? -1 : tempfile_fd(dir, &ignored);
+    if (fd >= 0 && (fstatfs(fd, &fs) != 0 || fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC)) {
+        (void)close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+int parts_new(size_t part_size, const char *dir, struct parts **ret, struct err *err)
 {
     struct parts *p = calloc(1, sizeof *p);
     if (p == NULL)
         return err_set(err, ERR_NOMEM, "out of memory");
     p->part_size = part_size;
     p->block_size = part_size < BLOCK ? part_size : BLOCK;
-    p->blocks_max = 2 * blocks_of(p, part_size) + MORE_BLOCKS;
+    p->blocks_max = 2 * blocks_of(p, part_size) + MORE_MEMORY / BLOCK;
+    p->fd = open_file(dir);
     pthread_condattr_t attr;
     (void)pthread_condattr_init(&attr);
     (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -51,6 +72,8 @@ int parts_new(size_t part_size, struct parts **ret, struct err *err)
     bool good = p->idle != NULL;
     for (size_t i = 0; i < PARTS; i++) {
         p->part[i].block_size = p->block_size;
+        p->part[i].fd = p->fd;
+        p->part[i].start = (off_t)(i * part_size);
         p->part[i].blocks = calloc(blocks_of(p, part_size), sizeof *p->part[i].blocks);
         good = good && p->part[i].blocks != NULL;
     }
@@ -84,17 +107,25 @@ void parts_free(struct parts *p)
     while (p->idle_count > 0)
         free(p->idle[--p->idle_count]);
     free(p->idle);
+    if (p->fd >= 0)
+        (void)close(p->fd);
     (void)pthread_cond_destroy(&p->changed);
     (void)pthread_mutex_destroy(&p->lock);
     free(p);
 }
 
-const void *part_piece(const struct part *part, size_t at, size_t *ret_len)
+int part_read(const struct part *part, size_t at, char buffer[PART_PIECE], const void **ret, size_t *ret_len,
+              struct err *err)
 {
     size_t within = at % part->block_size;
     size_t left = part->size - at;
-    *ret_len = left < part->block_size - within ? left : part->block_size - within;
-    return part->blocks[at / part->block_size] + within;
+    size_t len = left < part->block_size - within ? left : part->block_size - within;
+    const char *block = part->blocks[at / part->block_size];
+    if (len > PART_PIECE)
+        len = PART_PIECE;
+    *ret_len = len;
+    *ret = block == NULL ? buffer : block + within;
+    return block == NULL ? tempfile_read_at(part->fd, buffer, len, part->start + (off_t)at, err) : 0;
 }
 
 static struct part *find(struct parts *p, enum part_state state)
@@ -192,11 +223,32 @@ static void move(struct parts *p, struct part *part, enum part_state to)
     (void)pthread_cond_broadcast(&p->changed);
 }
 
+/* Under the lock, which is left meanwhile: nobody else looks at a part that is filled. Puts the block that is full now
+ * into the file; it stays where it is when that cannot be done. */
+static void put_away(struct parts *p, struct part *part)
+{
+    size_t index = (part->size - 1) / p->block_size;
+    off_t at = part->start + (off_t)(index * p->block_size);
+    struct err ignored;
+    if (p->fd < 0 || p->fd_fails)
+        return;
+    (void)pthread_mutex_unlock(&p->lock);
+    bool put = tempfile_write_at(p->fd, part->blocks[index], part->size - index * p->block_size, at, &ignored) == 0;
+    (void)pthread_mutex_lock(&p->lock);
+    p->fd_fails = !put;
+    if (put) {
+        p->idle[p->idle_count++] = part->blocks[index];
+        part->blocks[index] = NULL;
+    }
+}
+
 void parts_filled(struct parts *p, size_t len)
 {
     (void)pthread_mutex_lock(&p->lock);
     struct part *part = find(p, PART_FILLING);
     part->size += len;
+    if (len > 0 && (part->size == p->part_size || part->size % p->block_size == 0))
+        put_away(p, part);
     if (part->size == p->part_size)
         move(p, part, PART_FULL);
     (void)pthread_mutex_unlock(&p->lock);

@@ -4,14 +4,16 @@
  * again. A run stores objects, one after the other, and the parts of each are numbered from 1; the last of an object
  * may be short. They pass the stations in order, but for the last, where several are under way.
  *
- * The bytes lie in blocks, of which there are enough for two parts and a little: one part is on its way while the next
- * is filled, and when that is full too the walk can go on for as long as the store makes sure of the first. So memory
- * does not depend on the size of the backup. Blocks come into being when they are needed. */
+ * A block of a part lies in memory while it is filled, then in a file without a name, whose place the part after the
+ * next few takes again: what waits for a slow network is page cache, which the kernel may take back, and hardly reaches
+ * the disk. Where no file is to be had, or its disk is full, blocks stay in memory, of which there are enough for two
+ * parts and a little: one part is on its way while the next is filled. So neither depends on the size of the backup. */
 #ifndef MUSTER_AGENT_BACKUP_PARTS_H
 #define MUSTER_AGENT_BACKUP_PARTS_H
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "common/err.h"
 
@@ -26,12 +28,17 @@ struct part {
     unsigned char md5[16]; /* from PART_READY on */
     char *url;             /* from PART_READY on; freed when the part becomes free */
     size_t block_size;
-    char **blocks; /* of block_size bytes each */
+    char **blocks; /* of block_size bytes each; NULL: it is in the file */
+    int fd;        /* of the file, in which the part begins at start */
+    off_t start;
 };
+
+enum { PART_PIECE = 64 * 1024 };
 
 struct parts;
 
-int parts_new(size_t part_size, struct parts **ret, struct err *err) MUSTER_NODISCARD;
+/* dir: where the file is made; NULL: there is none. Having none is no error. */
+int parts_new(size_t part_size, const char *dir, struct parts **ret, struct err *err) MUSTER_NODISCARD;
 void parts_free(struct parts *p); /* no thread may be in a call; NULL does nothing */
 
 /* Room in the part being filled; waits for some. ERR_CONFLICT after parts_stop. Never 0 bytes. */
@@ -46,8 +53,10 @@ void parts_end_object(struct parts *p);
 /* Nothing is filled afterwards. */
 void parts_end(struct parts *p);
 
-/* The bytes of a part from `at` on that lie together; at must be below its size. */
-const void *part_piece(const struct part *part, size_t at, size_t *ret_len);
+/* The bytes of a part from `at` on that lie together, where they are in memory, else in buffer: at most PART_PIECE. at
+ * must be below the part's size. */
+int part_read(const struct part *part, size_t at, char buffer[PART_PIECE], const void **ret, size_t *ret_len,
+              struct err *err) MUSTER_NODISCARD;
 
 /* Waits up to timeout_ms for the next full part, for the one controller, whose it is until parts_pass. ERR_TIMEOUT;
  * ERR_NOT_FOUND when the last has gone by; ERR_CONFLICT after parts_stop. err may be NULL. */

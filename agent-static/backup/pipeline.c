@@ -44,6 +44,7 @@ struct pipeline {
     int64_t next_report_ms;
     mbedtls_sha256_context sha256;
     struct pipeline_result result; /* the caller's thread alone */
+    char piece[PART_PIECE];        /* likewise */
 };
 
 /* --- stopping ---------------------------------------------------------------------------------------------------- */
@@ -199,32 +200,43 @@ static int ask_url(struct pipeline *p, struct part *part, struct err *err)
     }
 }
 
-static int hash(struct pipeline *p, struct part *part)
+static int hash_pieces(struct pipeline *p, const struct part *part, mbedtls_md5_context *md5, struct err *err)
+{
+    const void *piece;
+    size_t len;
+    for (size_t at = 0; at < part->size; at += len) {
+        int rc = part_read(part, at, p->piece, &piece, &len, err);
+        if (rc != 0)
+            return rc;
+        if (mbedtls_md5_update(md5, piece, len) != 0 ||
+            (part->object == 0 && mbedtls_sha256_update(&p->sha256, piece, len) != 0))
+            return err_set(err, ERR_INTERNAL, "hashing failed");
+    }
+    return 0;
+}
+
+static int hash(struct pipeline *p, struct part *part, struct err *err)
 {
     mbedtls_md5_context md5;
     mbedtls_md5_init(&md5);
-    int rc = mbedtls_md5_starts(&md5);
-    size_t len;
-    for (size_t at = 0; rc == 0 && at < part->size; at += len) {
-        const unsigned char *piece = part_piece(part, at, &len);
-        rc = mbedtls_md5_update(&md5, piece, len);
-        if (rc == 0 && part->object == 0)
-            rc = mbedtls_sha256_update(&p->sha256, piece, len);
-    }
+    int rc = mbedtls_md5_starts(&md5) != 0 ? err_set(err, ERR_INTERNAL, "hashing failed") : 0;
     if (rc == 0)
-        rc = mbedtls_md5_finish(&md5, part->md5);
+        rc = hash_pieces(p, part, &md5, err);
+    if (rc == 0 && mbedtls_md5_finish(&md5, part->md5) != 0)
+        rc = err_set(err, ERR_INTERNAL, "hashing failed");
     mbedtls_md5_free(&md5);
     return rc;
 }
 
 static int make_ready(struct pipeline *p, struct part *part, struct err *err)
 {
-    if (hash(p, part) != 0)
-        return err_set(err, ERR_INTERNAL, "hashing failed");
+    int rc = hash(p, part, err);
+    if (rc != 0)
+        return rc;
     struct pipeline_object *object = part->object == 0 ? &p->result.archive : &p->result.index;
     object->part_count = part->number;
     object->size += part->size;
-    int rc = ask_url(p, part, err);
+    rc = ask_url(p, part, err);
     if (rc == 0)
         parts_pass(p->parts, part);
     return rc;
@@ -304,7 +316,7 @@ static int pipeline_new(const struct pipeline_options *options, const sigset_t *
     p->progress.total_bytes = options->total_bytes;
     p->signal_fd = signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
     p->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    int rc = parts_new(options->part_size, &p->parts, err);
+    int rc = parts_new(options->part_size, options->agent->state_dir, &p->parts, err);
     if (rc == 0 && (p->signal_fd < 0 || p->cancel_fd < 0))
         rc = err_sys(err, ERR_IO, "signalfd, eventfd");
     if (rc == 0 && mbedtls_sha256_starts(&p->sha256, 0) != 0)

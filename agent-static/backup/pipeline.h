@@ -1,10 +1,11 @@
 /* pipeline.h: a run's bytes in, stored parts out: the threads of a backup.
  *
  * What is stored is written by callbacks (snapshot.h): the archive, then its index, each an object of parts numbered
- * from 1. One thread writes, compresses and encrypts into one part; the caller's thread hashes the part before, asks
- * for its URL, reports progress and listens for SIGTERM, the server's cancel and the deadline; two uploaders send what
- * is ready, so that the network is busy while the store still makes sure of the part before. Memory does not depend on
- * the size of the backup (parts.h), and no temporary file is written.
+ * from 1. One thread walks and reads, another compresses and encrypts into a part (behind.h); the caller's thread
+ * hashes the part before, asks for its URL, reports progress and listens for SIGTERM, the server's cancel and the
+ * deadline; uploaders send what is ready, so that the network is busy while the store still makes sure of the part
+ * before. Memory does not depend on the size of the backup, nor does the one temporary file, which holds a few parts
+ * (parts.h).
  *
  * A part that does not get through is tried again with back-off and a fresh URL for PIPELINE_RETRY_MS; then the run
  * fails. A part is known to the server by its number, so a repeated one replaces itself. */

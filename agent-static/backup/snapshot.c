@@ -261,6 +261,7 @@ static int open_all(struct writing *w, const struct compress_receiver *out, stru
     const struct archive_options archive = {.method = w->run->method,
                                             .level = w->run->level,
                                             .receiver = *out,
+                                            .overlapped = true,
                                             .report = s->options.report,
                                             .stop = w->stop};
     int rc = archive_out_new(&archive, &w->archive, err);

@@ -54,6 +54,7 @@ static const char *refusal_reason(int status)
 struct sending {
     struct upload *upload;
     const struct part *part;
+    char *buffer; /* of PART_PIECE */
 };
 
 /* The next bytes, once the rate allows them. */
@@ -61,9 +62,9 @@ static int give_piece(void *ctx, size_t at, const void **ret, size_t *ret_len, s
 {
     struct sending *s = ctx;
     struct upload *u = s->upload;
-    *ret = part_piece(s->part, at, ret_len);
-    if (u->rate <= 0)
-        return 0;
+    int rc = part_read(s->part, at, s->buffer, ret, ret_len, err);
+    if (rc != 0 || u->rate <= 0)
+        return rc;
     size_t turn = u->rate / TURNS > TURN_MIN ? (size_t)u->rate / TURNS : TURN_MIN;
     if (*ret_len > turn)
         *ret_len = turn;
@@ -84,12 +85,12 @@ static int time_for(const struct upload *u, size_t size)
     return ms < INT_MAX ? (int)ms : INT_MAX;
 }
 
-static int put_once(struct upload *u, struct api *api, const struct part *part, struct api_result *ret_result,
-                    struct err *err)
+static int put_once(struct upload *u, struct api *api, const struct part *part, char *buffer,
+                    struct api_result *ret_result, struct err *err)
 {
     char md5[BASE64_SIZE(16)];
     base64_encode(part->md5, sizeof part->md5, md5);
-    struct sending sending = {.upload = u, .part = part};
+    struct sending sending = {.upload = u, .part = part, .buffer = buffer};
     const struct http_header headers[] = {{"Content-MD5", md5}};
     const struct http_request request = {
         .method = "PUT",
@@ -145,7 +146,7 @@ static int renew_url(struct upload *u, struct api *api, struct part *part, struc
 
 /* Until the part is stored or hope is lost: that takes PIPELINE_RETRY_MS from the first failure on, however long the
  * tries last. Every try but the first begins with a fresh URL. */
-static int put_part(struct upload *u, struct api *api, struct part *part, struct err *err)
+static int put_part(struct upload *u, struct api *api, struct part *part, char *buffer, struct err *err)
 {
     struct retry retry = {0};
     int denied = 0;
@@ -154,7 +155,7 @@ static int put_part(struct upload *u, struct api *api, struct part *part, struct
         int rc = fresh ? 0 : renew_url(u, api, part, &result, err);
         bool asked = rc == 0;
         if (rc == 0)
-            rc = put_once(u, api, part, &result, err);
+            rc = put_once(u, api, part, buffer, &result, err);
         if (rc == 0)
             return 0;
         if (fresh)
@@ -171,18 +172,19 @@ static int put_part(struct upload *u, struct api *api, struct part *part, struct
 int upload_parts(struct upload *u, struct err *err)
 {
     struct api *api = NULL;
-    int rc = api_open(u->agent, &api, err);
-    if (rc != 0)
-        return rc;
-    api_set_cancel(api, u->cancel_fd);
     struct part *part;
-    while ((rc = parts_take_ready(u->parts, &part, err)) == 0) {
-        rc = put_part(u, api, part, err);
+    char *buffer = malloc(PART_PIECE);
+    int rc = buffer == NULL ? err_set(err, ERR_NOMEM, "out of memory") : api_open(u->agent, &api, err);
+    if (rc == 0)
+        api_set_cancel(api, u->cancel_fd);
+    while (rc == 0 && (rc = parts_take_ready(u->parts, &part, err)) == 0) {
+        rc = put_part(u, api, part, buffer, err);
         if (rc != 0)
             break;
         atomic_fetch_add(&u->report->sent, part->size);
         parts_pass(u->parts, part);
     }
     api_close(api);
+    free(buffer);
     return rc == ERR_NOT_FOUND ? 0 : rc;
 }

@@ -1,20 +1,36 @@
 #include "../unit.h"
 
+#include <linux/magic.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "backup/parts.h"
+#include "tempdir.h"
 
 enum { SIZE = 8 };
 
 static struct parts *make(void)
 {
     struct parts *p = NULL;
-    assert_int_equal(parts_new(SIZE, &p, NULL), 0);
+    assert_int_equal(parts_new(SIZE, NULL, &p, NULL), 0);
     return p;
+}
+
+/* One byte of a part, wherever it lies. */
+static char byte_at(const struct part *part, size_t at)
+{
+    char buffer[PART_PIECE];
+    const void *piece;
+    size_t len = 0;
+    assert_int_equal(part_read(part, at, buffer, &piece, &len, NULL), 0);
+    assert_in_range(len, 1, PART_PIECE);
+    return *(const char *)piece;
 }
 
 static void fill(struct parts *p, const char *text)
@@ -34,9 +50,8 @@ static struct part *expect_part(struct part *part, unsigned number, const char *
 {
     assert_int_equal(part->number, number);
     assert_int_equal(part->size, strlen(content));
-    size_t len = 0;
-    assert_true(part->size == 0 || memcmp(part_piece(part, 0, &len), content, part->size) == 0);
-    assert_int_equal(len, part->size);
+    for (size_t at = 0; at < part->size; at++)
+        assert_int_equal(byte_at(part, at), content[at]);
     return part;
 }
 
@@ -147,41 +162,104 @@ static void *stop_soon(void *p)
     return NULL;
 }
 
-/* Fills len bytes, each block with its number. */
-static void fill_blocks(struct parts *p, size_t len)
+enum { LARGE = 2 * 1024 * 1024, LITTLE = 1024 * 1024, TELLING = 64 * 1024 };
+
+/* Fills len bytes from `from` of the object on, each with the number of the piece of TELLING that it lies in. */
+static void fill_blocks(struct parts *p, size_t len, size_t from)
 {
-    for (size_t done = 0; done < len;) {
+    for (size_t end = from + len; from < end;) {
         void *room;
         size_t size;
         assert_int_equal(parts_room(p, &room, &size, NULL), 0);
-        memset(room, (int)(done >> 18), size);
-        parts_filled(p, size);
-        done += size;
+        size_t alike = TELLING - from % TELLING < end - from ? TELLING - from % TELLING : end - from;
+        size_t piece = alike < size ? alike : size;
+        memset(room, (int)(from / TELLING), piece);
+        parts_filled(p, piece);
+        from += piece;
     }
+}
+
+/* Sends the next part, which begins at `from` of the object. */
+static const struct part *send_blocks(struct parts *p, size_t from)
+{
+    struct part *part = NULL;
+    assert_int_equal(parts_wait_full(p, 0, &part, NULL), 0);
+    parts_pass(p, part);
+    assert_int_equal(parts_take_ready(p, &part, NULL), 0);
+    for (size_t at = 0; at < part->size; at += TELLING / 4)
+        assert_int_equal((unsigned char)byte_at(part, at), (from + at) / TELLING);
+    assert_int_equal((unsigned char)byte_at(part, part->size - 1), (from + part->size - 1) / TELLING);
+    parts_pass(p, part);
+    return part;
 }
 
 static void there_is_room_for_two_parts_and_a_little_and_a_sent_part_gives_its_own_back(void **state)
 {
-    enum { LARGE = 2 * 1024 * 1024, LITTLE = 1024 * 1024 };
     (void)state;
     struct parts *p = NULL;
-    struct part *part = NULL;
     pthread_t thread;
     void *room;
     size_t len;
-    assert_int_equal(parts_new(LARGE, &p, NULL), 0);
-    fill_blocks(p, 2 * LARGE + LITTLE);
-    assert_int_equal(parts_wait_full(p, 0, &part, NULL), 0);
-    for (size_t at = 0, block = 0; at < part->size; at += len, block++)
-        assert_int_equal(*(const char *)part_piece(part, at, &len), block);
-    parts_pass(p, part);
-    assert_int_equal(parts_take_ready(p, &part, NULL), 0);
-    parts_pass(p, part);
-    fill_blocks(p, LARGE - LITTLE); /* the rest of the third part */
-    fill_blocks(p, LITTLE);
+    assert_int_equal(parts_new(LARGE, "/no/such/directory", &p, NULL), 0);
+    fill_blocks(p, 2 * LARGE + LITTLE, 0);
+    send_blocks(p, 0);
+    fill_blocks(p, LARGE - LITTLE, 2 * LARGE + LITTLE); /* the rest of the third part */
+    fill_blocks(p, LITTLE, 3 * LARGE);
     assert_int_equal(pthread_create(&thread, NULL, stop_soon, p), 0);
     assert_int_equal(parts_room(p, &room, &len, NULL), ERR_CONFLICT);
     (void)pthread_join(thread, NULL);
+    parts_free(p);
+}
+
+/* In a directory of a disk: one in memory is of no use for it, which parts.c sees as well. */
+static struct parts *make_large(struct tempdir *dir)
+{
+    struct parts *p = NULL;
+    struct statfs fs;
+    tempdir_make(dir);
+    if (statfs(dir->path, &fs) == 0 && fs.f_type == TMPFS_MAGIC) {
+        tempdir_remove(dir);
+        skip();
+    }
+    assert_int_equal(parts_new(LARGE, dir->path, &p, NULL), 0);
+    assert_int_equal(rmdir(dir->path), 0); /* its file has no name */
+    return p;
+}
+
+static void a_file_holds_more_than_memory_may(void **state)
+{
+    (void)state;
+    struct tempdir dir;
+    struct parts *p = make_large(&dir);
+    fill_blocks(p, 3 * LARGE + LITTLE, 0); /* would wait for ever, in memory */
+    for (size_t i = 0; i < 3; i++)
+        (void)send_blocks(p, i * LARGE);
+    fill_blocks(p, 2 * LARGE + 1, 3 * LARGE + LITTLE); /* where the first ones lay */
+    parts_end_object(p);
+    parts_end(p);
+    (void)send_blocks(p, 3 * LARGE);
+    (void)send_blocks(p, 4 * LARGE);
+    assert_int_equal(send_blocks(p, 5 * LARGE)->size, LITTLE + 1);
+    assert_int_equal(parts_drain(p, 0), 0);
+    parts_free(p);
+}
+
+static void what_does_not_fit_the_disk_stays_in_memory(void **state)
+{
+    (void)state;
+    struct tempdir dir;
+    struct rlimit before;
+    struct parts *p = make_large(&dir);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    const struct rlimit full = {.rlim_cur = LARGE + LITTLE + 100, .rlim_max = before.rlim_max};
+    (void)signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &full), 0);
+    fill_blocks(p, 3 * LARGE + LITTLE, 0);
+    for (size_t i = 0; i < 3; i++)
+        (void)send_blocks(p, i * LARGE);
+    fill_blocks(p, LARGE - LITTLE, 3 * LARGE + LITTLE);
+    (void)send_blocks(p, 3 * LARGE);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
     parts_free(p);
 }
 
@@ -201,7 +279,7 @@ static void a_filler_that_waits_for_room_hears_of_the_stop(void **state)
     void *room;
     size_t len;
     pthread_t thread;
-    fill(p, "aaaaaaaabbbbbbbbcccccccc"); /* every buffer */
+    fill(p, "aaaaaaaabbbbbbbbccccccccddddddddeeeeeeee"); /* every part */
     assert_int_equal(pthread_create(&thread, NULL, stop_soon, p), 0);
     assert_int_equal(parts_room(p, &room, &len, NULL), ERR_CONFLICT);
     assert_int_equal(parts_sleep(p, 60000), ERR_CONFLICT);
@@ -248,8 +326,8 @@ static void *send_all(void *arg)
     struct received *r = arg;
     struct part *part;
     while (parts_take_ready(r->parts, &part, NULL) == 0) {
-        size_t len;
-        memcpy(r->data + (part->number - 1) * SIZE, part_piece(part, 0, &len), part->size);
+        for (size_t at = 0; at < part->size; at++)
+            r->data[(part->number - 1) * SIZE + at] = byte_at(part, at);
         atomic_fetch_add(&r->len, part->size);
         parts_pass(r->parts, part);
     }
@@ -290,6 +368,8 @@ int main(void)
         cmocka_unit_test(an_empty_stream_is_one_empty_part),
         cmocka_unit_test(numbers_begin_again_with_the_next_object),
         cmocka_unit_test(there_is_room_for_two_parts_and_a_little_and_a_sent_part_gives_its_own_back),
+        cmocka_unit_test(a_file_holds_more_than_memory_may),
+        cmocka_unit_test(what_does_not_fit_the_disk_stays_in_memory),
         cmocka_unit_test(nothing_to_do_yet_is_a_timeout),
         cmocka_unit_test(a_filler_that_waits_for_room_hears_of_the_stop),
         cmocka_unit_test(parts_may_come_home_out_of_order),
