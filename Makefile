@@ -106,6 +106,8 @@ $$(BUILD)/$(1)/%.o: %.c | $$(DEPS)/$(1)/.done $$(LLD)/ld.lld
 	$$(call step,CC,$$@)
 	$$(Q)$$(DEPS)/$(1)/bin/muster-cc $$(AGENT_CPPFLAGS) $$(CFLAGS_COMMON) $$(AGENT_FLAGS) -c -o $$@ $$<
 
+$$(BUILD)/$(1)/agent-static/backup/md5.o: AGENT_FLAGS += -O2
+
 $$(BUILD)/$(1)/agent-static/net/trusttime.o: AGENT_CPPFLAGS += -DMUSTER_BUILD_TIME_S=$$(BUILD_TIME)
 
 $$(BUILD)/$(1)/muster-agent: $$(patsubst %.c,$$(BUILD)/$(1)/%.o,$$(COMMON_SRC) $$(AGENT_SRC)) $$(DEPS)/$(1)/.done

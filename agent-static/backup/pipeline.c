@@ -13,10 +13,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <mbedtls/md5.h>
 #include <mbedtls/sha256.h>
 
 #include "backup/age.h"
+#include "backup/md5.h"
 #include "backup/parts.h"
 #include "backup/progress.h"
 #include "backup/retry.h"
@@ -200,32 +200,35 @@ static int ask_url(struct pipeline *p, struct part *part, struct err *err)
     }
 }
 
-static int hash_pieces(struct pipeline *p, const struct part *part, mbedtls_md5_context *md5, struct err *err)
+/* Block by block in turn: neither sum keeps the processor busy by itself, so that both together take hardly longer than
+ * the slower one. */
+static int hash_piece(struct pipeline *p, bool archive, struct md5 *md5, const unsigned char *data, size_t len)
 {
-    const void *piece;
-    size_t len;
-    for (size_t at = 0; at < part->size; at += len) {
-        int rc = part_read(part, at, p->piece, &piece, &len, err);
-        if (rc != 0)
-            return rc;
-        if (mbedtls_md5_update(md5, piece, len) != 0 ||
-            (part->object == 0 && mbedtls_sha256_update(&p->sha256, piece, len) != 0))
-            return err_set(err, ERR_INTERNAL, "hashing failed");
+    int rc = 0;
+    for (size_t n; len > 0; data += n, len -= n) {
+        n = len < MD5_BLOCK ? len : MD5_BLOCK;
+        md5_update(md5, data, n);
+        if (archive)
+            rc |= mbedtls_sha256_update(&p->sha256, data, n);
     }
-    return 0;
+    return rc;
 }
 
 static int hash(struct pipeline *p, struct part *part, struct err *err)
 {
-    mbedtls_md5_context md5;
-    mbedtls_md5_init(&md5);
-    int rc = mbedtls_md5_starts(&md5) != 0 ? err_set(err, ERR_INTERNAL, "hashing failed") : 0;
-    if (rc == 0)
-        rc = hash_pieces(p, part, &md5, err);
-    if (rc == 0 && mbedtls_md5_finish(&md5, part->md5) != 0)
-        rc = err_set(err, ERR_INTERNAL, "hashing failed");
-    mbedtls_md5_free(&md5);
-    return rc;
+    struct md5 md5;
+    const void *piece;
+    size_t len;
+    md5_init(&md5);
+    for (size_t at = 0; at < part->size; at += len) {
+        int rc = part_read(part, at, p->piece, &piece, &len, err);
+        if (rc != 0)
+            return rc;
+        if (hash_piece(p, part->object == 0, &md5, piece, len) != 0)
+            return err_set(err, ERR_INTERNAL, "hashing failed");
+    }
+    md5_finish(&md5, part->md5);
+    return 0;
 }
 
 static int make_ready(struct pipeline *p, struct part *part, struct err *err)
