@@ -34,6 +34,7 @@ struct tls {
     struct tls_peer peer;
     mbedtls_ssl_context ssl;
     struct verdict verdict;
+    bool more; /* another record follows at once */
 };
 
 struct tls_session *tls_session_new(void)
@@ -55,7 +56,7 @@ void tls_session_free(struct tls_session *s)
 static int bio_send(void *ctx, const unsigned char *data, size_t len)
 {
     const struct tls *tls = ctx;
-    ssize_t n = send(tls->fd, data, len, MSG_NOSIGNAL);
+    ssize_t n = send(tls->fd, data, len, MSG_NOSIGNAL | (tls->more ? MSG_MORE : 0));
     if (n >= 0)
         return (int)n;
     return errno == EAGAIN || errno == EINTR ? MBEDTLS_ERR_SSL_WANT_WRITE : MBEDTLS_ERR_SSL_INTERNAL_ERROR;
@@ -301,7 +302,9 @@ int tls_write(struct tls *tls, const void *data, size_t len, const struct socket
     while (*ret_sent < len) {
         if (!half_sent && readable(tls->fd) && has_answer(tls))
             return err_set(err, ERR_CONFLICT, "the server answered before it had everything");
+        tls->more = len - *ret_sent > MBEDTLS_SSL_OUT_CONTENT_LEN;
         int rc = mbedtls_ssl_write(&tls->ssl, p + *ret_sent, len - *ret_sent);
+        tls->more = false;
         half_sent = rc == MBEDTLS_ERR_SSL_WANT_WRITE;
         if (rc > 0) {
             *ret_sent += (size_t)rc;
