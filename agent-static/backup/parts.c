@@ -158,11 +158,21 @@ static bool wait_change(struct parts *p, const struct timespec *deadline)
     return pthread_cond_timedwait(&p->changed, &p->lock, deadline) != ETIMEDOUT;
 }
 
+/* The free part that was used last: what was written and read there is still in the processor's caches. */
+static struct part *find_free(struct parts *p)
+{
+    struct part *last = NULL;
+    for (size_t i = 0; i < PARTS; i++)
+        if (p->part[i].state == PART_FREE && (last == NULL || p->part[i].sequence > last->sequence))
+            last = &p->part[i];
+    return last;
+}
+
 /* Under the lock: the part being filled, a fresh one if need be; NULL when none is free. */
 static struct part *filling(struct parts *p)
 {
     struct part *part = find(p, PART_FILLING);
-    if (part != NULL || (part = find(p, PART_FREE)) == NULL)
+    if (part != NULL || (part = find_free(p)) == NULL)
         return part;
     part->state = PART_FILLING;
     part->sequence = ++p->last;
