@@ -3,14 +3,24 @@
 -- name: restore_candidates
 -- What an agent may read back, newest first: its own runs, those of configs that are assigned to it now, and those of
 -- configs that name it to verify them, of its own owner. :verifier is what options then contain as they are stored:
--- compact, every quote within a string escaped. :agent_id NULL: whoever asks.
+-- compact, every quote within a string escaped. :agent_id NULL: whoever asks. The list that comes first keeps an agent
+-- that asks over and over from having the runs of all others looked through.
+WITH candidates (id) AS (
+    SELECT :run_id WHERE :run_id IS NOT NULL
+    UNION
+    SELECT id FROM backup_runs WHERE :run_id IS NULL AND agent_id = :agent_id
+    UNION
+    SELECT x.id FROM backup_configs k CROSS JOIN backup_runs x
+    WHERE :run_id IS NULL AND (k.agent_id = :agent_id OR k.options LIKE :verifier) AND x.config_id = k.id
+    UNION
+    SELECT id FROM backup_runs WHERE :run_id IS NULL AND :agent_id IS NULL
+)
 SELECT r.id, r.config_id, r.config_name, r.user_id, r.filename, r.size_bytes, r.sha256, r.status, r.finished_ms, r.type,
        r.chain_id, r.chain_seq, r.encrypted, r.agent_id
-FROM backup_runs r LEFT JOIN backup_configs c ON c.id = r.config_id
+FROM candidates CROSS JOIN backup_runs r ON r.id = candidates.id LEFT JOIN backup_configs c ON c.id = r.config_id
 WHERE r.status IN ('completed', 'warning') AND r.deleted_ms IS NULL
   AND (:agent_id IS NULL OR r.agent_id = :agent_id OR c.agent_id = :agent_id
        OR (c.options LIKE :verifier AND r.user_id = (SELECT a.user_id FROM agents a WHERE a.id = :agent_id)))
-  AND (:run_id IS NULL OR r.id = :run_id)
   AND (:config_id IS NULL OR r.config_id = :config_id)
   AND (:config_name IS NULL OR r.config_name = :config_name)
   AND (:at IS NULL OR r.finished_ms <= :at)

@@ -1,0 +1,93 @@
+/* What one agent can cost and do to others: the work its questions make, the rows it leaves, the objects it names. */
+#include "app.h"
+#include "db/driver.h"
+#include "fixture_db.h"
+
+#include <sqlite3.h>
+
+#define USER  "0193a000-0000-7000-8000-000000000001"
+#define AGENT "0193a000-0000-7000-8000-000000000002"
+#define OTHER "0193a000-0000-7000-8000-000000000003"
+#define OWN   "0193a000-0000-7000-8000-000000000004"
+
+static int run_script(struct db *db, void *ctx, struct err *err)
+{
+    return db_script(db, ctx, err);
+}
+
+static void script(struct fixture *f, const char *sql)
+{
+    struct err err = {0};
+    char *copy = strdup(sql);
+    assert_non_null(copy);
+    expect_ok(db_write(f->writer, run_script, copy, &err), &err);
+    free(copy);
+}
+
+static int setup(void **state)
+{
+    int rc = fixture_setup(state);
+    script(*state, "INSERT INTO users (id, email, email_lower, password_hash, role, created_ms, updated_ms)"
+                   " VALUES ('" USER "', 'u', 'u', 'x', 'admin', 1, 1);"
+                   "INSERT INTO agents (id, name, name_lower, user_id, api_key_hash, created_ms, updated_ms) VALUES"
+                   " ('" AGENT "', 'a', 'a', '" USER "', 'k', 1, 1), ('" OTHER "', 'b', 'b', '" USER "', 'l', 1, 1);");
+    return rc;
+}
+
+/* A run that has ended, as id, agent_id and status tell. */
+#define ENDED "INSERT INTO backup_runs (id, chain_id, agent_id, user_id, config_name, agent_name, status, filename," \
+              " s3_path, started_ms, active_ms, finished_ms) "
+
+static void bind(sqlite3_stmt *stmt, const char *name, const char *value)
+{
+    int at = sqlite3_bind_parameter_index(stmt, name);
+    assert_true(at > 0);
+    assert_int_equal(sqlite3_bind_text(stmt, at, value, -1, SQLITE_TRANSIENT), SQLITE_OK);
+}
+
+/* How many steps the database takes for what the agent may read back. */
+static int steps_of_candidates(struct fixture *f, const char *run_id, int *ret_rows)
+{
+    sqlite3 *db = NULL;
+    sqlite3_stmt *stmt = NULL;
+    int rows = 0;
+    assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, db_statements[DB_RESTORE_CANDIDATES].sql, -1, &stmt, NULL), SQLITE_OK);
+    bind(stmt, ":agent_id", AGENT);
+    bind(stmt, ":verifier", "%\"verifyAgentId\":\"" AGENT "\"%");
+    if (run_id != NULL)
+        bind(stmt, ":run_id", run_id);
+    assert_int_equal(sqlite3_bind_int(stmt, sqlite3_bind_parameter_index(stmt, ":limit"), 50), SQLITE_OK);
+    while (sqlite3_step(stmt) == SQLITE_ROW)
+        rows++;
+    int steps = sqlite3_stmt_status(stmt, SQLITE_STMTSTATUS_VM_STEP, 0);
+    (void)sqlite3_finalize(stmt);
+    (void)sqlite3_close(db);
+    *ret_rows = rows;
+    return steps;
+}
+
+static void what_an_agent_may_read_is_found_without_looking_at_the_runs_of_others(void **state)
+{
+    enum { FEW = 2000 };
+    int rows = 0;
+    script(*state, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000) " ENDED
+                   "SELECT 'r' || i, 'r' || i, '" OTHER "', '" USER "', 'c', 'b', 'completed', 'f', 'p' || i, 1, 1, i"
+                   " FROM n;" ENDED "VALUES ('" OWN "', '" OWN "', '" AGENT "', '" USER
+                   "', 'c', 'a', 'completed', 'f', 'p', 1, 1, 1);");
+    assert_true(steps_of_candidates(*state, NULL, &rows) < FEW);
+    assert_int_equal(rows, 1);
+    assert_true(steps_of_candidates(*state, OWN, &rows) < FEW);
+    assert_int_equal(rows, 1);
+    assert_true(steps_of_candidates(*state, "r7", &rows) < FEW);
+    assert_int_equal(rows, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_an_agent_may_read_is_found_without_looking_at_the_runs_of_others, setup,
+                                        fixture_teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
