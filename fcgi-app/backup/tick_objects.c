@@ -19,6 +19,7 @@ enum {
     RIPE_BATCH = 20,
     LEFTOVER_BATCH = 100,
     GRACE_S = 10 * 60,         /* what was under way when a run ended has ended, too */
+    WHOLE_GRACE_S = 3 * 3600,  /* a URL for one body is in force for an hour, and that body may be slow */
     UPLOAD_AGE_S = 10 * 60,    /* an upload is begun before the row that names it */
     LATE = 1,                  /* ends a walk without an error */
     LOOK_EVERY_MS = 60 * 1000, /* at a store that is asked over a network */
@@ -95,7 +96,10 @@ static int drop_leftovers(struct tick *t, struct err *err)
     struct item *list = arena_array(t->arena, LEFTOVER_BATCH, sizeof *list);
     if (list == NULL)
         return err_set(err, ERR_NOMEM, "no memory for leftovers");
-    int rc = list_items(t, DB_BACKUP_OBJECT_LEFTOVER, DB_ARGS(DB_INT("before", t->now_ms - GRACE_S * INT64_C(1000))),
+    int64_t whole_s = store_tracks_parts(t->app->store) ? GRACE_S : WHOLE_GRACE_S; /* ours takes no body of an ended run */
+    int rc = list_items(t, DB_BACKUP_OBJECT_LEFTOVER,
+                        DB_ARGS(DB_INT("before", t->now_ms - GRACE_S * INT64_C(1000)),
+                                DB_INT("whole_before", t->now_ms - whole_s * INT64_C(1000))),
                         list, LEFTOVER_BATCH, &count, err);
     for (size_t i = 0; rc == 0 && i < count && !tick_late(t); i++) {
         struct err why = {0};

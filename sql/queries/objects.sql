@@ -50,10 +50,12 @@ WHERE r.status = 'running' AND o.number > 0 AND o.size_bytes IS NULL
 ORDER BY o.run_id, o.number LIMIT 20;
 
 -- name: backup_object_leftover
--- Of runs that ended without an object before :before.
+-- Of runs that ended without an object before :before. What is sent in one piece may come as long as its URL is in
+-- force, however the run has ended: such runs must have begun before :whole_before.
 SELECT o.run_id, o.number, o.s3_path, o.upload_id, o.size_bytes
 FROM backup_runs r JOIN backup_objects o ON o.run_id = r.id
 WHERE r.status IN ('failed', 'cancelled', 'lost') AND r.finished_ms < :before
+  AND (r.part_size > 0 OR r.started_ms < :whole_before)
 ORDER BY r.finished_ms, o.run_id, o.number LIMIT 100;
 
 -- name: backup_object_gone

@@ -99,10 +99,13 @@ ORDER BY deleted_ms, id
 LIMIT :limit;
 
 -- name: retention_objects
--- Every path a run may have an object at.
+-- Every path a run may have an object at. A run that came to nothing has given its path up, and a later one may have a
+-- volume there by now: names are the agents' choice.
 SELECT s3_path FROM backup_objects WHERE run_id = :run_id
 UNION
-SELECT s3_path FROM backup_runs WHERE id = :run_id AND s3_path IS NOT NULL
+SELECT r.s3_path FROM backup_runs r
+WHERE r.id = :run_id AND r.s3_path IS NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM backup_objects o WHERE o.s3_path = r.s3_path AND o.run_id <> r.id)
 ORDER BY 1;
 
 -- name: retention_purged

@@ -83,10 +83,62 @@ static void what_an_agent_may_read_is_found_without_looking_at_the_runs_of_other
     assert_int_equal(rows, 0);
 }
 
+/* The text that is in the first column, row after row with a space behind each. */
+static void first_column(struct fixture *f, enum db_statement statement, struct db_args args, char *ret, size_t size)
+{
+    struct err err = {0};
+    struct db_rows rows;
+    ret[0] = '\0';
+    int rc = db_query(f->db, statement, args, &rows, &err);
+    while (rc == 0 && (rc = db_rows_next(&rows, &err)) == DB_ROW) {
+        size_t len = strlen(ret);
+        (void)snprintf(ret + len, size - len, "%s ", db_rows_text(&rows, 0));
+        rc = 0;
+    }
+    db_rows_done(&rows);
+    assert_int_equal(rc, DB_DONE);
+}
+
+static void a_path_that_was_given_up_and_is_another_runs_now_is_not_purged(void **state)
+{
+    char paths[200];
+    script(*state, ENDED "VALUES ('early', 'early', '" AGENT "', '" USER "', 'c', 'a', 'failed', 'f.index', 'p.index',"
+                         " 1, 1, 1), ('gone', 'gone', '" AGENT "', '" USER "', 'c', 'a', 'failed', 'g', 'q', 1, 1, 1),"
+                         " ('" OWN "', '" OWN "', '" AGENT "', '" USER "', 'c', 'a', 'completed', 'f', 'p', 2, 2, 2);"
+                         "INSERT INTO backup_objects (run_id, number, s3_path, upload_id, size_bytes) VALUES"
+                         " ('" OWN "', 1, 'p', 'u', 5), ('" OWN "', 0, 'p.index', 'v', 5);");
+    first_column(*state, DB_RETENTION_OBJECTS, DB_ARGS(DB_TEXT("run_id", "early")), paths, sizeof paths);
+    assert_string_equal(paths, "");
+    first_column(*state, DB_RETENTION_OBJECTS, DB_ARGS(DB_TEXT("run_id", "gone")), paths, sizeof paths);
+    assert_string_equal(paths, "q ");
+    first_column(*state, DB_RETENTION_OBJECTS, DB_ARGS(DB_TEXT("run_id", OWN)), paths, sizeof paths);
+    assert_string_equal(paths, "p p.index ");
+}
+
+static void a_body_that_may_still_come_is_cleared_away_when_it_cannot_any_more(void **state)
+{
+    char runs[200];
+    script(*state, ENDED "VALUES ('whole', 'whole', '" AGENT "', '" USER "', 'c', 'a', 'failed', 'f', 'p', 100, 1, 110),"
+                         " ('parts', 'parts', '" AGENT "', '" USER "', 'c', 'a', 'failed', 'g', 'q', 100, 1, 110);"
+                         "UPDATE backup_runs SET part_size = 8388608 WHERE id = 'parts';"
+                         "INSERT INTO backup_objects (run_id, number, s3_path, upload_id) VALUES"
+                         " ('whole', 1, 'p', 'whole'), ('parts', 1, 'q', 'u');");
+    first_column(*state, DB_BACKUP_OBJECT_LEFTOVER, DB_ARGS(DB_INT("before", 200), DB_INT("whole_before", 100)), runs,
+                 sizeof runs);
+    assert_string_equal(runs, "parts ");
+    first_column(*state, DB_BACKUP_OBJECT_LEFTOVER, DB_ARGS(DB_INT("before", 200), DB_INT("whole_before", 101)), runs,
+                 sizeof runs);
+    assert_string_equal(runs, "parts whole ");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_an_agent_may_read_is_found_without_looking_at_the_runs_of_others, setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(a_path_that_was_given_up_and_is_another_runs_now_is_not_purged, setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(a_body_that_may_still_come_is_cleared_away_when_it_cannot_any_more, setup,
                                         fixture_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
