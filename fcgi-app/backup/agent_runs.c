@@ -16,6 +16,10 @@
 
 enum { PART_EXPIRES_S = 15 * 60, MD5_BYTES = 16 };
 
+/* How many parts of one run may be announced and not stored: every announcement of every agent counts them. An agent
+ * has a few under way. A store elsewhere does not tell of each; there, those of volumes that are not made yet count. */
+enum { PENDING_MAX = 1000, PENDING_MAX_ELSEWHERE = 8 * UPLOAD_PARTS_PER_OBJECT };
+
 /* --- signs of life --------------------------------------------------------------------------------------------------
  */
 
@@ -72,8 +76,25 @@ struct declare {
     struct upload_place place;
     struct upload_part part;
     struct upload_object object;
+    int64_t pending_max;
     bool begun;
 };
+
+static int write_announced(struct db *db, const struct declare *d, struct err *err)
+{
+    struct db_rows rows;
+    int rc = db_query_one(db, DB_BACKUP_PART_PENDING,
+                          DB_ARGS(DB_TEXT("run_id", d->touch.run_id), DB_INT("max", d->pending_max + 1)), &rows, err);
+    if (rc != DB_ROW)
+        return rc == DB_DONE ? err_set(err, ERR_INTERNAL, "a count gave nothing") : rc;
+    int64_t pending = db_rows_int(&rows, 0, 0);
+    db_rows_done(&rows);
+    if (pending > d->pending_max)
+        return err_set(err, ERR_UNAVAILABLE, "run %s: %lld parts are announced that have not come", d->touch.run_id,
+                       (long long)d->pending_max);
+    return db_exec(db, DB_BACKUP_RUN_ANNOUNCE,
+                   DB_ARGS(DB_TEXT("id", d->touch.run_id), DB_INT("bytes", d->part.size)), NULL, err);
+}
 
 /* A part may be announced again, as after a lost reply, but not as another one. */
 static int write_part(struct db *db, void *ctx, struct err *err)
@@ -91,8 +112,7 @@ static int write_part(struct db *db, void *ctx, struct err *err)
                              DB_TEXT("md5", d->part.md5)),
                      &added, err);
     if (rc == 0 && added > 0)
-        return db_exec(db, DB_BACKUP_RUN_ANNOUNCE,
-                       DB_ARGS(DB_TEXT("id", d->touch.run_id), DB_INT("bytes", d->part.size)), NULL, err);
+        return write_announced(db, d, err);
     if (rc == 0)
         rc = upload_part_find(db, d->touch.run_id, d->place.object, d->place.number, &there, err);
     if (rc == 0 && (there.size != d->part.size || strcmp(there.md5, d->part.md5) != 0))
@@ -125,6 +145,7 @@ static bool read_part(struct req *r, struct declare *d)
     if (!req_json(r, &wrong, &body))
         return false;
     read_touch(&body, r, &d->touch);
+    d->pending_max = store_tracks_parts(r->app->store) ? PENDING_MAX : PENDING_MAX_ELSEWHERE;
     bool index = jsonread_enum_or(&body, "object", streams, 0) == 1;
     d->part.number = jsonread_int(&body, "number", 1, index ? UPLOAD_PARTS_PER_OBJECT : UPLOAD_PARTS_MAX);
     d->part.size = jsonread_int(&body, "size", 1, STORE_PART_SIZE);

@@ -21,6 +21,11 @@
 
 enum { PUT_EXPIRES_S = 3600, TRIES = 3, FILENAME_SENT_MAX = 128 };
 
+/* Every run leaves a row for months. What schedules and people ask for is not counted. */
+enum { OWN_RUNS_A_DAY = 1000, TOO_MANY_RETRY_S = 3600 };
+
+#define DAY_MS (INT64_C(24) * 3600 * 1000)
+
 static const int64_t single_put_max = INT64_C(5) << 30;
 
 /* The run that holds the lease of the config. */
@@ -44,6 +49,7 @@ struct start {
     const char *path;
     const char *upload_id;
     bool moved; /* the lease changed hands while the upload was begun: look again */
+    bool too_many;
 };
 
 /* --- reading --------------------------------------------------------------------------------------------------------
@@ -169,6 +175,20 @@ static int look_at_lease(struct db *db, struct start *s, enum holder *ret, char 
     }
     db_rows_done(&rows);
     return rc;
+}
+
+static int look_at_pace(struct db *db, struct start *s, struct err *err)
+{
+    struct db_rows rows;
+    int rc = db_query_one(db, DB_BACKUP_RUN_OWN_SINCE,
+                          DB_ARGS(DB_TEXT("config_id", s->config_id), DB_INT("since", s->req->now_ms - DAY_MS),
+                                  DB_INT("max", (int64_t)OWN_RUNS_A_DAY)),
+                          &rows, err);
+    if (rc != DB_ROW)
+        return rc == DB_DONE ? err_set(err, ERR_INTERNAL, "a count gave nothing") : rc;
+    s->too_many = db_rows_int(&rows, 0, 0) >= OWN_RUNS_A_DAY;
+    db_rows_done(&rows);
+    return s->too_many ? err_set(err, ERR_UNAVAILABLE, "too many runs") : 0;
 }
 
 /* --- beginning ------------------------------------------------------------------------------------------------------
@@ -302,6 +322,8 @@ static int try_start(struct start *s, struct err *err)
         rc = look_at_lease(r->db, s, &s->holder, s->run_id, err);
     if (rc == 0 && s->holder == HOLDER_SAME)
         return db_write(r->app->writer, write_start, s, err);
+    if (rc == 0 && s->holder == HOLDER_NONE)
+        rc = look_at_pace(r->db, s, err);
     if (rc == 0)
         rc = upload_room(r->app, r->db, r->principal.id, s->multipart ? 0 : s->size, s->multipart ? 0 : s->size, err);
     if (rc == 0 && s->holder == HOLDER_NONE && !uuid_v7(r->now_ms, token_random, s->run_id))
@@ -362,8 +384,13 @@ void backup_start(struct req *r)
     struct err err = {0};
     if (!read_start(r, &s))
         return;
-    if (start_run(&s, &err) != 0) {
-        upload_reply_error(r, &err);
+    int rc = start_run(&s, &err);
+    if (rc != 0) {
+        if (s.too_many)
+            reply_retry_after(r, PROBLEM_RATE_LIMITED, TOO_MANY_RETRY_S,
+                              "The agent has begun as many runs of this config as a day may have.");
+        else
+            upload_reply_error(r, &err);
         return;
     }
     json_t *upload = describe_upload(&s, &err);

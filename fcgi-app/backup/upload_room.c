@@ -26,14 +26,14 @@ static int check_disk(struct app *app, struct db *db, int64_t more, int64_t size
 {
     int64_t room = 0;
     struct db_rows rows;
-    int rc = db_query_one(db, DB_BACKUP_ANNOUNCED, DB_NO_ARGS, &rows, err);
+    int rc = store_room(app->store, &room, err);
+    if (rc != 0 || room == INT64_MAX)
+        return rc;
+    rc = db_query_one(db, DB_BACKUP_ANNOUNCED, DB_NO_ARGS, &rows, err);
     if (rc != DB_ROW)
         return rc == DB_DONE ? err_set(err, ERR_INTERNAL, "the query for what is announced gave nothing") : rc;
     int64_t announced = db_rows_int(&rows, 0, 0);
     db_rows_done(&rows);
-    rc = store_room(app->store, &room, err);
-    if (rc != 0)
-        return rc;
     bool fits = room >= size && room >= more && room - more >= announced;
     if (!fits && size == 0)
         return err_set(err, ERR_TOO_BIG, "the store's disk has no room left");

@@ -70,6 +70,11 @@ ON CONFLICT (run_id, object, number) DO NOTHING;
 -- name: backup_run_announce
 UPDATE backup_runs SET announced_bytes = announced_bytes + :bytes WHERE id = :id;
 
+-- name: backup_part_pending
+-- How many parts of a run are announced and not known to be there, counted up to :max.
+SELECT count(*)
+FROM (SELECT 1 FROM backup_parts WHERE run_id = :run_id AND stored_ms IS NULL LIMIT :max) AS pending;
+
 -- name: backup_part_get
 SELECT size_bytes, md5, stored_ms FROM backup_parts
 WHERE run_id = :run_id AND object = :object AND number = :number;

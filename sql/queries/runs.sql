@@ -54,6 +54,12 @@ FROM backup_runs r LEFT JOIN backup_objects o ON o.run_id = r.id AND o.number = 
 WHERE r.config_id = :config_id AND r.status IN ('queued', 'running')
 ORDER BY r.id LIMIT 1;
 
+-- name: backup_run_own_since
+-- How many runs of a config its agents have begun of their own accord, counted up to :max.
+SELECT count(*)
+FROM (SELECT 1 FROM backup_runs
+      WHERE config_id = :config_id AND started_ms >= :since AND origin = 'agent' LIMIT :max) AS begun;
+
 -- name: backup_run_queue
 -- The unique index refuses it when the lease is taken.
 INSERT INTO backup_runs (id, config_id, agent_id, user_id, config_name, agent_name, status, origin, chain_id, filename,
