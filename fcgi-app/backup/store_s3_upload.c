@@ -120,7 +120,7 @@ static int list_parts(struct completion *c, struct err *err)
         if (rc == 0)
             rc = take_page(c, page, err);
         more = rc == 0 && page->truncated;
-        if (more && page->next_part <= after)
+        if (more && (page->next_part <= after || page->part_count == 0))
             rc = err_set(err, ERR_UNAVAILABLE, "the object store lists the same parts over and over");
         if (more)
             after = page->next_part;

@@ -97,13 +97,16 @@ SELECT run_id FROM backup_objects WHERE s3_path = :s3_path
 LIMIT 1;
 
 -- name: backup_run_begin
--- A queued run is taken over; one that was begun and of which nothing is stored may be begun again.
+-- A queued run is taken over; one that was begun and of which nothing is stored may be begun again. Ending a run
+-- withdraws its command, so that must be one of the agent's own.
 UPDATE backup_runs
 SET status = 'running', agent_id = :agent_id, agent_name = :agent_name,
-    command_id = COALESCE(command_id, :command_id), type = :type, full_reason = :full_reason, chain_id = :chain_id,
-    chain_seq = :chain_seq, base_id = :base_id, encrypted = :encrypted, filename = :filename, s3_path = :s3_path,
-    part_size = :part_size, announced_bytes = :announced, total_files = :total_files, total_bytes = :total_bytes,
-    started_ms = :now, active_ms = :now
+    command_id = COALESCE(command_id,
+                          (SELECT m.id FROM commands m WHERE m.id = :command_id AND m.agent_id = :agent_id)),
+    type = :type, full_reason = :full_reason, chain_id = :chain_id, chain_seq = :chain_seq, base_id = :base_id,
+    encrypted = :encrypted, filename = :filename, s3_path = :s3_path, part_size = :part_size,
+    announced_bytes = :announced, total_files = :total_files, total_bytes = :total_bytes, started_ms = :now,
+    active_ms = :now
 WHERE id = :id
   AND (status = 'queued'
        OR (status = 'running' AND NOT EXISTS (SELECT 1 FROM backup_parts p WHERE p.run_id = backup_runs.id)));

@@ -66,3 +66,11 @@ def test_parts_that_do_not_come_are_not_announced_without_end(stack, agent, conf
     assert upload.announce(1, SMALL).status_code == 200  # as after a lost reply
     assert upload.put(one, SMALL).status_code == 200
     assert upload.announce(2, SMALL).status_code == 200
+
+
+def test_a_run_cannot_be_tied_to_the_command_of_another_agent(stack, operator, agent, config):
+    other = operator.register()
+    asked = operator.ok("POST", f"/api/configs/{operator.add_config(other)['id']}/run")
+    upload = Upload(agent, config, commandId=asked["commandId"])
+    assert operator.post(f"/api/runs/{upload.log_id}/cancel", {}).status_code == 200
+    assert [c["id"] for c in other.ok("GET", "/api/agent/commands")["commands"]] == [asked["commandId"]]

@@ -325,6 +325,10 @@ def test_a_list_that_never_ends_is_not_followed(odd, asking, path):
     odd.answers["GET max-parts uploadId"] = [parts_listed(truncated="1")]
     odd.answers["GET max-parts part-number-marker uploadId"] = [parts_listed(truncated="1")]
     refused("unavailable", complete, asking, path)
+    odd.answers["GET max-parts part-number-marker uploadId"] = [parts_listed(truncated=str(n)) for n in range(2, 50)]
+    odd.asked.clear()
+    refused("unavailable", complete, asking, path)
+    assert len(odd.asked) < 5
 
 
 def test_what_may_pass_is_tried_again(odd, asking, path):
