@@ -92,8 +92,8 @@ static int write_announced(struct db *db, const struct declare *d, struct err *e
     if (pending > d->pending_max)
         return err_set(err, ERR_UNAVAILABLE, "run %s: %lld parts are announced that have not come", d->touch.run_id,
                        (long long)d->pending_max);
-    return db_exec(db, DB_BACKUP_RUN_ANNOUNCE,
-                   DB_ARGS(DB_TEXT("id", d->touch.run_id), DB_INT("bytes", d->part.size)), NULL, err);
+    return db_exec(db, DB_BACKUP_RUN_ANNOUNCE, DB_ARGS(DB_TEXT("id", d->touch.run_id), DB_INT("bytes", d->part.size)),
+                   NULL, err);
 }
 
 /* A part may be announced again, as after a lost reply, but not as another one. */

@@ -96,7 +96,8 @@ static int drop_leftovers(struct tick *t, struct err *err)
     struct item *list = arena_array(t->arena, LEFTOVER_BATCH, sizeof *list);
     if (list == NULL)
         return err_set(err, ERR_NOMEM, "no memory for leftovers");
-    int64_t whole_s = store_tracks_parts(t->app->store) ? GRACE_S : WHOLE_GRACE_S; /* ours takes no body of an ended run */
+    int64_t whole_s =
+        store_tracks_parts(t->app->store) ? GRACE_S : WHOLE_GRACE_S; /* ours takes no body of an ended run */
     int rc = list_items(t, DB_BACKUP_OBJECT_LEFTOVER,
                         DB_ARGS(DB_INT("before", t->now_ms - GRACE_S * INT64_C(1000)),
                                 DB_INT("whole_before", t->now_ms - whole_s * INT64_C(1000))),

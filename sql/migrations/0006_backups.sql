@@ -112,6 +112,7 @@ CREATE INDEX backup_runs_by_config ON backup_runs (config_id, started_ms);
 CREATE INDEX backup_runs_by_status ON backup_runs (status, started_ms);
 CREATE INDEX backup_runs_by_chain ON backup_runs (chain_id, chain_seq);
 CREATE INDEX backup_runs_by_command ON backup_runs (command_id);
+CREATE INDEX backup_runs_listed ON backup_runs (started_ms, id, agent_id, config_id, status, deleted_ms, user_id);
 CREATE INDEX backup_parts_pending ON backup_parts (run_id, size_bytes) WHERE stored_ms IS NULL;
 
 -- At most one run of a config is queued or under way, whoever wants it: the lease.
