@@ -46,9 +46,8 @@
 #define MBEDTLS_CHACHAPOLY_C
 #define MBEDTLS_CIPHER_C
 
-/* Digests. MD5 is for Content-MD5 of uploaded parts alone; no signature with it is accepted. */
+/* Digests. */
 #define MBEDTLS_MD_C
-#define MBEDTLS_MD5_C
 #define MBEDTLS_SHA224_C
 #define MBEDTLS_SHA256_C
 #define MBEDTLS_SHA384_C

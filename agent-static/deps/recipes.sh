@@ -129,7 +129,7 @@ build_mbedtls() {
 		esac
 	done
 	cflags=$(flags -Isrc/library)
-	make_archive libmbedcrypto.a 'aes aesce aesni bignum_core chacha20_wide chachapoly ecp_curves gcm md5 poly1305 sha256 sha256_block sha512' \
+	make_archive libmbedcrypto.a 'aes aesce aesni bignum_core chacha20_wide chachapoly ecp_curves gcm poly1305 sha256 sha256_block sha512' \
 		"$cflags" muster_random.c sha256_block.c chacha20_wide.c "${crypto[@]}"
 	make_archive libmbedx509.a '' "$cflags" "${x509[@]}"
 	make_archive libmbedtls.a '' "$cflags" "${tls[@]}"
