@@ -86,9 +86,7 @@ AGENT_FLAGS := -Os $(HARDEN) -fPIE -ffunction-sections -fdata-sections -fno-asyn
 # lld, because it packs relocations (RELR) and lays segments out without gaps: 50 KiB less on arm64, where pages may be
 # of 64 KiB. Cross compilers look for it nowhere by themselves.
 LLD := $(BUILD)/lld
-# Functions that are the same become one, though pointers to them then compare equal: nothing in here minds (libarchive
-# tells formats apart that way, and we have one).
-AGENT_LDFLAGS := -static-pie -fuse-ld=lld -B$(LLD) -Wl,-O2,--gc-sections,--icf=all,--pack-dyn-relocs=relr
+AGENT_LDFLAGS := -static-pie -fuse-ld=lld -B$(LLD) -Wl,-O2,--gc-sections,--icf=safe,--pack-dyn-relocs=relr
 AGENT_LIBS := -larchive -lacl -lattr -lzstd -lz -ljansson -lmbedtls -lmbedx509 -lmbedcrypto
 
 # Before this moment no clock of a host can be right.
