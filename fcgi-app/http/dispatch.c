@@ -164,14 +164,17 @@ void exchange_dispatch(struct http_exchange *x)
 }
 
 /* nginx has the access log; here stand the acts of people and what went wrong. Agents' routine is debug: at
- * thousands a second it would drown both. */
+ * thousands a second it would drown both. "Come again later" is no accident. */
 static void log_request(const struct req *r, int status)
 {
     static const char *const names[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "other"};
     bool reads = r->method == HTTP_GET || r->method == HTTP_HEAD;
     bool routine = reads || (r->route != NULL &&
                              (r->route->permission == PERMISSION_AGENT || r->route->permission == PERMISSION_SIGNED));
-    enum log_level level = status >= 500 ? LOG_ERROR : status >= 400 || !routine ? LOG_INFO : LOG_DEBUG;
+    enum log_level level = status == 503               ? LOG_WARNING
+                           : status >= 500             ? LOG_ERROR
+                           : status >= 400 || !routine ? LOG_INFO
+                                                       : LOG_DEBUG;
     const char *who = r->principal.kind == PRINCIPAL_USER    ? "user:"
                       : r->principal.kind == PRINCIPAL_AGENT ? "agent:"
                                                              : r->remote_addr;

@@ -349,7 +349,7 @@ def test_files_that_do_not_stand_still_are_told_and_tried_again(chain, top):
     (top / "dir/inside").write_text("x")
     chain.run()
     for name in ("a first", "changed", "grown", "shorter"):
-        (top / name).write_bytes(b"y" * 400_000)
+        (top / name).write_bytes(b"y" * 4_000_000)  # more than lies between the reader and the writer
     script = chain.work / "script"
     script.write_text(f"cd '{top}' && truncate -s 10 'a first' && rm vanished && rm -r dir && mkfifo dir\n")
     result = chain.next("--at", 200_000, f"sh {script}")

@@ -207,6 +207,15 @@ def refused(reply, *statuses):
     assert reply.json()["status"] == reply.status_code
 
 
+def put_alone(agent, url):
+    """nginx takes one request for a part at a time, and may not have seen yet that the one before has hung up."""
+    put = lambda: raw(agent, "PUT", path_of(url), SMALL, **{"Content-MD5": md5(SMALL)})
+    until = time.monotonic() + 10
+    while (reply := put())[0] == 429 and time.monotonic() < until:
+        time.sleep(0.05)
+    return reply
+
+
 def test_any_change_of_a_url_breaks_it(agent, upload):
     url = upload.url(1, SMALL)
     query = {k: v[0] for k, v in parse_qs(urlsplit(url).query).items()}
@@ -233,7 +242,7 @@ def test_any_change_of_a_url_breaks_it(agent, upload):
     ]
     for mutant in mutants:
         assert mutant != url
-        reply = raw(agent, "PUT", path_of(mutant), SMALL, **{"Content-MD5": md5(SMALL)})
+        reply = put_alone(agent, mutant)
         assert reply[0] in (400, 403, 404), f"{mutant}: {reply}"
     assert upload.put(url, SMALL).status_code == 200
 
