@@ -207,9 +207,8 @@ def refused(reply, *statuses):
     assert reply.json()["status"] == reply.status_code
 
 
-def put_alone(agent, url):
-    """nginx takes one request for a part at a time, and may not have seen yet that the one before has hung up."""
-    put = lambda: raw(agent, "PUT", path_of(url), SMALL, **{"Content-MD5": md5(SMALL)})
+def alone(put):
+    """What raw(…) gives once nginx has let go of the request before; upload.put waits by itself."""
     until = time.monotonic() + 10
     while (reply := put())[0] == 429 and time.monotonic() < until:
         time.sleep(0.05)
@@ -242,7 +241,7 @@ def test_any_change_of_a_url_breaks_it(agent, upload):
     ]
     for mutant in mutants:
         assert mutant != url
-        reply = put_alone(agent, mutant)
+        reply = alone(lambda: raw(agent, "PUT", path_of(mutant), SMALL, **{"Content-MD5": md5(SMALL)}))
         assert reply[0] in (400, 403, 404), f"{mutant}: {reply}"
     assert upload.put(url, SMALL).status_code == 200
 

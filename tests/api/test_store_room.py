@@ -20,7 +20,7 @@ def test_a_part_is_not_on_its_way_twice(stack, operator, agent):
                              server_hostname="localhost") as first:
         first.sendall(head + BODY[:-1])
         wait_until(lambda: list((stack.var / "store/incoming").iterdir()), 10, "the first is under way")
-        reply = upload.put(url, BODY)
+        reply = upload.put(url, BODY, once=True)
         assert reply.status_code == 429 and int(reply.headers["Retry-After"]) > 0
         first.sendall(BODY[-1:])
         assert b" 200 " in first.recv(4096).split(b"\r\n")[0]

@@ -103,7 +103,7 @@ def strict_factory(conf, **local):
         def call(env, start_response):
             body = env["wsgi.input"]
             reply = judge(app, env, start_response)
-            while env.get("CONTENT_LENGTH") and body.read(65536):
+            while (env.get("CONTENT_LENGTH") or env.get("HTTP_TRANSFER_ENCODING")) and body.read(65536):
                 pass
             return reply
         return call

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import itertools
+import time
 from urllib.parse import urlsplit
 
 PART = 8 * 1024 * 1024
@@ -37,8 +38,14 @@ class Upload:
         assert reply.status_code == 200, reply.text
         return reply.json()["url"]
 
-    def put(self, url, data, **headers):
-        return store_request(self.agent, "PUT", url, data=data, headers={"Content-MD5": md5(data), **headers})
+    def put(self, url, data, once=False, **headers):
+        """nginx takes one body for a part at a time, and lets the place go a moment after the answer before has gone out:
+        that moment is waited for, as agents do, unless once."""
+        put = lambda: store_request(self.agent, "PUT", url, data=data, headers={"Content-MD5": md5(data), **headers})
+        until = time.monotonic() + 10
+        while (reply := put()).status_code == 429 and not once and time.monotonic() < until:
+            time.sleep(0.05)
+        return reply
 
     def add(self, data):
         """One more part, from announcing to stored."""
