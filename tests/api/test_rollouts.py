@@ -281,7 +281,7 @@ def test_a_withdrawn_release_stops_and_is_rolled_back_when_the_agents_consent(ow
     assert offers[0]["downgrade"] is True
     back = wait_state(boss, rollout, "rolled_back")
     assert back["members"]["rolledBack"] == 8 and back["members"]["cancelled"] == 4
-    assert fleet.versions(agents) == {old: 12}
+    wait_until(lambda: fleet.versions(agents) == {old: 12}, 20, "the last of them says so, too")
     assert fleet.peaks[rollout["id"]] <= 4
 
 
