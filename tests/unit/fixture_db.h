@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "db/driver.h"
 #include "db/migrate.h"
 #include "db/writer.h"
 
@@ -64,6 +65,21 @@ static inline int fixture_setup(void **state)
     expect_ok(db_writer_start(f->path, &f->writer, &err), &err);
     *state = f;
     return 0;
+}
+
+static inline int fixture_run_script(struct db *db, void *ctx, struct err *err)
+{
+    return db_script(db, ctx, err);
+}
+
+/* Statements that set the stage, in one transaction of the writer. */
+static inline void fixture_script(struct fixture *f, const char *sql)
+{
+    struct err err = {0};
+    char *copy = strdup(sql);
+    assert_non_null(copy);
+    expect_ok(db_write(f->writer, fixture_run_script, copy, &err), &err);
+    free(copy);
 }
 
 static inline int fixture_teardown(void **state)

@@ -10,24 +10,11 @@
 #define OTHER "0193a000-0000-7000-8000-000000000003"
 #define OWN   "0193a000-0000-7000-8000-000000000004"
 
-static int run_script(struct db *db, void *ctx, struct err *err)
-{
-    return db_script(db, ctx, err);
-}
-
-static void script(struct fixture *f, const char *sql)
-{
-    struct err err = {0};
-    char *copy = strdup(sql);
-    assert_non_null(copy);
-    expect_ok(db_write(f->writer, run_script, copy, &err), &err);
-    free(copy);
-}
-
 static int setup(void **state)
 {
     int rc = fixture_setup(state);
-    script(*state, "INSERT INTO users (id, email, email_lower, password_hash, role, created_ms, updated_ms)"
+    fixture_script(*state,
+                   "INSERT INTO users (id, email, email_lower, password_hash, role, created_ms, updated_ms)"
                    " VALUES ('" USER "', 'u', 'u', 'x', 'admin', 1, 1);"
                    "INSERT INTO agents (id, name, name_lower, user_id, api_key_hash, created_ms, updated_ms) VALUES"
                    " ('" AGENT "', 'a', 'a', '" USER "', 'k', 1, 1), ('" OTHER "', 'b', 'b', '" USER "', 'l', 1, 1);");
@@ -84,8 +71,8 @@ static void what_an_agent_may_read_is_found_without_looking_at_the_runs_of_other
 {
     enum { FEW = 2000 };
     int rows = 0;
-    script(*state, THOUSANDS ENDED "VALUES ('" OWN "', '" OWN "', '" AGENT "', '" USER
-                                   "', 'c', 'a', 'completed', 'f', 'p', 1, 1, 1);");
+    fixture_script(*state, THOUSANDS ENDED "VALUES ('" OWN "', '" OWN "', '" AGENT "', '" USER
+                                           "', 'c', 'a', 'completed', 'f', 'p', 1, 1, 1);");
     assert_true(steps_of_candidates(*state, NULL, &rows) < FEW);
     assert_int_equal(rows, 1);
     assert_true(steps_of_candidates(*state, OWN, &rows) < FEW);
@@ -100,7 +87,7 @@ static void a_page_of_runs_costs_what_is_on_it(void **state)
     static const char *const all[] = {":deleted", "0", ":offset", "0", NULL};
     static const char *const own[] = {":deleted", "0", ":offset", "0", ":viewer", USER, ":agent_id", OTHER, NULL};
     int rows = 0;
-    script(*state, THOUSANDS);
+    fixture_script(*state, THOUSANDS);
     assert_true(steps(*state, DB_BACKUP_RUN_LIST, all, 20, &rows) < FEW);
     assert_int_equal(rows, 20);
     assert_true(steps(*state, DB_BACKUP_RUN_LIST, own, 20, &rows) < FEW);
@@ -126,7 +113,8 @@ static void first_column(struct fixture *f, enum db_statement statement, struct 
 static void a_path_that_was_given_up_and_is_another_runs_now_is_not_purged(void **state)
 {
     char paths[200];
-    script(*state, ENDED "VALUES ('early', 'early', '" AGENT "', '" USER "', 'c', 'a', 'failed', 'f.index', 'p.index',"
+    fixture_script(*state,
+                   ENDED "VALUES ('early', 'early', '" AGENT "', '" USER "', 'c', 'a', 'failed', 'f.index', 'p.index',"
                          " 1, 1, 1), ('gone', 'gone', '" AGENT "', '" USER "', 'c', 'a', 'failed', 'g', 'q', 1, 1, 1),"
                          " ('" OWN "', '" OWN "', '" AGENT "', '" USER "', 'c', 'a', 'completed', 'f', 'p', 2, 2, 2);"
                          "INSERT INTO backup_objects (run_id, number, s3_path, upload_id, size_bytes) VALUES"
@@ -142,12 +130,12 @@ static void a_path_that_was_given_up_and_is_another_runs_now_is_not_purged(void 
 static void a_body_that_may_still_come_is_cleared_away_when_it_cannot_any_more(void **state)
 {
     char runs[200];
-    script(*state,
-           ENDED "VALUES ('whole', 'whole', '" AGENT "', '" USER "', 'c', 'a', 'failed', 'f', 'p', 100, 1, 110),"
-                 " ('parts', 'parts', '" AGENT "', '" USER "', 'c', 'a', 'failed', 'g', 'q', 100, 1, 110);"
-                 "UPDATE backup_runs SET part_size = 8388608 WHERE id = 'parts';"
-                 "INSERT INTO backup_objects (run_id, number, s3_path, upload_id) VALUES"
-                 " ('whole', 1, 'p', 'whole'), ('parts', 1, 'q', 'u');");
+    fixture_script(*state, ENDED
+                   "VALUES ('whole', 'whole', '" AGENT "', '" USER "', 'c', 'a', 'failed', 'f', 'p', 100, 1, 110),"
+                   " ('parts', 'parts', '" AGENT "', '" USER "', 'c', 'a', 'failed', 'g', 'q', 100, 1, 110);"
+                   "UPDATE backup_runs SET part_size = 8388608 WHERE id = 'parts';"
+                   "INSERT INTO backup_objects (run_id, number, s3_path, upload_id) VALUES"
+                   " ('whole', 1, 'p', 'whole'), ('parts', 1, 'q', 'u');");
     first_column(*state, DB_BACKUP_OBJECT_LEFTOVER, DB_ARGS(DB_INT("before", 200), DB_INT("whole_before", 100)), runs,
                  sizeof runs);
     assert_string_equal(runs, "parts ");

@@ -13,27 +13,13 @@
 #define A     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define B     "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 
-static int run_script(struct db *db, void *ctx, struct err *err)
-{
-    return db_script(db, ctx, err);
-}
-
-static void script(struct fixture *f, const char *sql)
-{
-    struct err err = {0};
-    char *copy = strdup(sql);
-    assert_non_null(copy);
-    expect_ok(db_write(f->writer, run_script, copy, &err), &err);
-    free(copy);
-}
-
 static int setup(void **state)
 {
     int rc = fixture_setup(state);
-    script(*state, "INSERT INTO users (id, email, email_lower, password_hash, role, created_ms, updated_ms)"
-                   " VALUES ('" USER "', 'u', 'u', 'x', 'admin', 1, 1);"
-                   "INSERT INTO agents (id, name, name_lower, user_id, api_key_hash, created_ms, updated_ms)"
-                   " VALUES ('" AGENT "', 'a', 'a', '" USER "', 'k', 1, 1);");
+    fixture_script(*state, "INSERT INTO users (id, email, email_lower, password_hash, role, created_ms, updated_ms)"
+                           " VALUES ('" USER "', 'u', 'u', 'x', 'admin', 1, 1);"
+                           "INSERT INTO agents (id, name, name_lower, user_id, api_key_hash, created_ms, updated_ms)"
+                           " VALUES ('" AGENT "', 'a', 'a', '" USER "', 'k', 1, 1);");
     return rc;
 }
 
@@ -47,7 +33,7 @@ static void add_run(struct fixture *f, const char *part_size, const char *announ
         "', 'c', 'a', 'running', 'f', 'p', %s, %s, 1, 1);"
         "INSERT INTO backup_objects (run_id, number, s3_path, upload_id) VALUES ('" RUN "', 1, 'p', 'u');",
         part_size, announced);
-    script(f, sql);
+    fixture_script(f, sql);
 }
 
 static void add_part(struct fixture *f, const char *values)
@@ -56,7 +42,7 @@ static void add_part(struct fixture *f, const char *values)
     (void)snprintf(sql, sizeof sql,
                    "INSERT INTO backup_parts (run_id, number, size_bytes, md5, stored_ms) VALUES ('" RUN "', %s);",
                    values);
-    script(f, sql);
+    fixture_script(f, sql);
 }
 
 static const struct upload_claim nothing_said = {.count = -1, .size = -1, .index_count = -1, .index_size = -1};
@@ -166,7 +152,7 @@ static void a_whole_body_has_the_size_that_was_announced(void **state)
     add_part(*state, "1, 12, '" A "', 5");
     assert_int_equal(check(*state, NULL, 0, &size), 0);
     assert_int_equal(size, 12);
-    script(*state, "UPDATE backup_runs SET announced_bytes = 13;");
+    fixture_script(*state, "UPDATE backup_runs SET announced_bytes = 13;");
     assert_int_equal(check(*state, NULL, 0, &size), ERR_CONFLICT);
 }
 
@@ -184,15 +170,15 @@ static void the_quota_counts_what_is_kept_and_what_is_announced(void **state)
     expect_ok(secrets_load(secrets_dir, &app.secrets, &err), &err);
     expect_ok(store_open(&settings, app.secrets, &app.store, &err), &err);
     add_run(f, FULL, "0");
-    script(f, "UPDATE backup_runs SET announced_bytes = 60;");
+    fixture_script(f, "UPDATE backup_runs SET announced_bytes = 60;");
     expect_ok(upload_room(&app, f->db, AGENT, 40, 40, &err), &err);
     assert_int_equal(upload_room(&app, f->db, AGENT, 41, 41, &err), ERR_TOO_BIG);
-    script(f, "UPDATE backup_runs SET status = 'completed', size_bytes = 70;"
-              "UPDATE backup_objects SET size_bytes = 70;"
-              "INSERT INTO backup_objects (run_id, number, s3_path, upload_id, size_bytes) VALUES ('" RUN
-              "', 0, 'i', 'v', 10);");
+    fixture_script(f, "UPDATE backup_runs SET status = 'completed', size_bytes = 70;"
+                      "UPDATE backup_objects SET size_bytes = 70;"
+                      "INSERT INTO backup_objects (run_id, number, s3_path, upload_id, size_bytes) VALUES ('" RUN
+                      "', 0, 'i', 'v', 10);");
     assert_int_equal(upload_room(&app, f->db, AGENT, 21, 21, &err), ERR_TOO_BIG);
-    script(f, "UPDATE backup_runs SET status = 'failed';");
+    fixture_script(f, "UPDATE backup_runs SET status = 'failed';");
     expect_ok(upload_room(&app, f->db, AGENT, 100, 100, &err), &err);
     assert_int_equal(upload_room(&app, f->db, AGENT, 0, INT64_MAX, &err), ERR_TOO_BIG);
     store_close(app.store);
@@ -232,14 +218,14 @@ static void all_that_is_announced_has_room_at_once(void **state)
     assert_int_equal(upload_room(&app, f->db, AGENT, INT64_C(4) * GIB, GIB, &err), ERR_TOO_BIG);
     add_part(f, "2, 4294967296, '" B "', NULL"); /* as if from elsewhere at the same moment */
     assert_int_equal(upload_room(&app, f->db, AGENT, 0, GIB, &err), ERR_TOO_BIG);
-    script(f, "UPDATE backup_parts SET stored_ms = 1 WHERE number = 2;");
+    fixture_script(f, "UPDATE backup_parts SET stored_ms = 1 WHERE number = 2;");
     expect_ok(upload_room(&app, f->db, AGENT, 0, GIB, &err), &err);
     expect_ok(upload_room_again(&app, f->db, GIB, &err), &err);
     assert_int_equal(upload_room_again(&app, f->db, INT64_C(4) * GIB, &err), ERR_TOO_BIG);
-    script(f, "UPDATE backup_runs SET status = 'failed';");
+    fixture_script(f, "UPDATE backup_runs SET status = 'failed';");
     expect_ok(upload_room(&app, f->db, AGENT, INT64_C(4) * GIB, GIB, &err), &err);
-    script(f, "DELETE FROM backup_parts; UPDATE backup_runs SET status = 'running', part_size = 0,"
-              " announced_bytes = 4294967296;");
+    fixture_script(f, "DELETE FROM backup_parts; UPDATE backup_runs SET status = 'running', part_size = 0,"
+                      " announced_bytes = 4294967296;");
     expect_ok(upload_room(&app, f->db, AGENT, 0, INT64_C(4) * GIB, &err), &err);
     assert_int_equal(upload_room(&app, f->db, AGENT, INT64_C(2) * GIB, GIB, &err), ERR_TOO_BIG);
     add_part(f, "1, 4294967296, '" A "', 1");
@@ -286,7 +272,7 @@ static void add_object(struct fixture *f, int number, int parts)
                    " INSERT INTO backup_parts (run_id, object, number, size_bytes, md5, stored_ms)"
                    " SELECT '" RUN "', %d, i, " FULL ", '" A "', 5 FROM n WHERE %d > 0;",
                    number, number, number, parts, number, parts);
-    script(f, sql);
+    fixture_script(f, sql);
 }
 
 static void made(struct fixture *f, int number, int64_t size)
@@ -296,7 +282,7 @@ static void made(struct fixture *f, int number, int64_t size)
                    "UPDATE backup_objects SET size_bytes = %lld WHERE number = %d;"
                    "DELETE FROM backup_parts WHERE object = %d;",
                    (long long)size, number, number);
-    script(f, sql);
+    fixture_script(f, sql);
 }
 
 #define VOLUME (UPLOAD_PARTS_PER_OBJECT * INT64_C(8388608))

@@ -7,24 +7,11 @@
 #define AGENT  "0193a000-0000-7000-8000-000000000002"
 #define CONFIG "0193a000-0000-7000-8000-000000000003"
 
-static int run_script(struct db *db, void *ctx, struct err *err)
-{
-    return db_script(db, ctx, err);
-}
-
-static void script(struct fixture *f, const char *sql)
-{
-    struct err err = {0};
-    char *copy = strdup(sql);
-    assert_non_null(copy);
-    expect_ok(db_write(f->writer, run_script, copy, &err), &err);
-    free(copy);
-}
-
 static int setup(void **state)
 {
     int rc = fixture_setup(state);
-    script(*state, "INSERT INTO users (id, email, email_lower, password_hash, role, created_ms, updated_ms)"
+    fixture_script(*state,
+                   "INSERT INTO users (id, email, email_lower, password_hash, role, created_ms, updated_ms)"
                    " VALUES ('" USER "', 'u', 'u', 'x', 'admin', 1, 1);"
                    "INSERT INTO agents (id, name, name_lower, user_id, api_key_hash, created_ms, updated_ms)"
                    " VALUES ('" AGENT "', 'a', 'a', '" USER "', 'k', 1, 1);"
@@ -45,7 +32,7 @@ static void add_run(struct fixture *f, int number, const char *status, const cha
         " chain_id, filename, size_bytes, listed_bytes, started_ms, active_ms, finished_ms) VALUES ('%d', '" CONFIG
         "', '" AGENT "', '" USER "', 'c', 'a', '%s', '%s', '%d', 'f', %lld, %s, %d, 1, %d);",
         number, status, type, number, (long long)size, listed, number, number);
-    script(f, sql);
+    fixture_script(f, sql);
 }
 
 static int check(struct db *db, void *ctx, struct err *err)
@@ -78,7 +65,7 @@ static void below_half_of_the_median_is_the_alarm(void **state)
     add_run(*state, 3, "completed", "full", 101, "NULL");
     add_run(*state, 4, "completed", "full", 51, "NULL");
     expect_alerts(*state, "4", 0);
-    script(*state, "UPDATE backup_runs SET size_bytes = 50 WHERE id = '4';");
+    fixture_script(*state, "UPDATE backup_runs SET size_bytes = 50 WHERE id = '4';");
     expect_alerts(*state, "4", 1);
 }
 
