@@ -181,19 +181,6 @@ static int job_as_told(const struct cli_args *args, struct agent *agent, const c
     return end(args, job_id, outcome, told, &err);
 }
 
-int command_restore(const struct cli_args *args, void *ctx)
-{
-    struct agent *agent = NULL;
-    const char *job_id = cli_option(args, "job");
-    (void)ctx;
-    int code = command_open_agent(args, true, &agent);
-    if (code != CLI_OK)
-        return job_id != NULL ? CLI_USAGE : code;
-    code = job_id != NULL ? job_as_told(args, agent, job_id, false) : restore_as_told(args, agent);
-    agent_close(agent);
-    return code;
-}
-
 static int verify_as_told(const struct cli_args *args, struct agent *agent)
 {
     struct err err = {0};
@@ -206,15 +193,30 @@ static int verify_as_told(const struct cli_args *args, struct agent *agent)
     return end(args, NULL, rc == 0 ? outcome : RESTORE_FAILED, told, &err);
 }
 
-int command_verify(const struct cli_args *args, void *ctx)
+/* By hand, or as the job that the poller has written down. */
+static int run(const struct cli_args *args, bool verify)
 {
     struct agent *agent = NULL;
     const char *job_id = cli_option(args, "job");
-    (void)ctx;
     int code = command_open_agent(args, true, &agent);
     if (code != CLI_OK)
         return job_id != NULL ? CLI_USAGE : code;
-    code = job_id != NULL ? job_as_told(args, agent, job_id, true) : verify_as_told(args, agent);
+    if (job_id != NULL)
+        code = job_as_told(args, agent, job_id, verify);
+    else
+        code = verify ? verify_as_told(args, agent) : restore_as_told(args, agent);
     agent_close(agent);
     return code;
+}
+
+int command_restore(const struct cli_args *args, void *ctx)
+{
+    (void)ctx;
+    return run(args, false);
+}
+
+int command_verify(const struct cli_args *args, void *ctx)
+{
+    (void)ctx;
+    return run(args, true);
 }
