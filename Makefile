@@ -62,7 +62,7 @@ $(eval $(call variant,app))
 $(eval $(call variant,asan))
 
 # GLib reads time zones, and only there; its headers are not to our warnings' taste.
-%/fcgi-app/backup/zone.o: APP_CPPFLAGS += $(patsubst -I%,-isystem %,$(shell pkg-config --cflags glib-2.0 2>/dev/null))
+%/fcgi-app/schedule/zone.o: APP_CPPFLAGS += $(patsubst -I%,-isystem %,$(shell pkg-config --cflags glib-2.0 2>/dev/null))
 
 $(BUILD)/muster-app: $(app_OBJ)
 	$(call step,LINK,$@)
@@ -74,7 +74,7 @@ $(BUILD)/asan/muster-app: $(asan_OBJ)
 
 # --- the agent -------------------------------------------------------------------------------------------------------
 
-AGENT_SRC := $(wildcard $(addprefix agent-static/,*.c net/*.c poll/*.c backup/*.c tuf/*.c update/*.c))
+AGENT_SRC := $(wildcard $(addsuffix /*.c,agent-static $(addprefix agent-static/,net poll backup snapshot age restore tuf update)))
 LAUNCHER_SRC := $(wildcard agent-static/launcher/*.c)
 ARCHES := amd64 arm64
 NATIVE := $(shell dpkg --print-architecture)
@@ -321,8 +321,8 @@ $(filter-out %/fuzz_list %/fuzz_restore %/fuzz_trial $(FUZZ_TUF:%=$(BUILD)/fuzz/
 $(BUILD)/fuzz/fuzz_patch $(BUILD)/fuzz/fuzz_listing: FUZZ_LIBS := -lzstd # this machine's
 # The agent's restore, with this machine's libarchive.
 FUZZ_RESTORE := $(patsubst %.c,$(BUILD)/fuzz/%.o,tests/fuzz/fuzz_restore.c $(COMMON_SRC) \
-                $(addprefix agent-static/backup/,extract.c disk.c place.c attrs.c report.c progress.c tree.c deleted.c \
-                choice.c exclude.c links.c overlay.c))
+                $(addprefix agent-static/,$(addprefix restore/,extract.c disk.c place.c tree.c deleted.c choice.c links.c \
+                overlay.c) backup/report.c backup/progress.c snapshot/attrs.c snapshot/exclude.c))
 FUZZ_TUF_CORE := $(patsubst %.c,$(BUILD)/fuzz/%.o,tests/fuzz/tuf_standin.c $(COMMON_SRC) \
                  $(filter-out %/tuf_crypto.c,$(wildcard agent-static/tuf/tuf_*.c)))
 $(BUILD)/fuzz/agent-static/%.o $(addprefix $(BUILD)/fuzz/tests/fuzz/,fuzz_list.o fuzz_restore.o fuzz_trial.o tuf_standin.o $(FUZZ_TUF:%=%.o)): \
@@ -334,7 +334,8 @@ $(BUILD)/fuzz/fuzz_restore: $(FUZZ_RESTORE)
 	$(call step,LINK,$@)
 	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^ -larchive -ljansson -lpthread
 FUZZ_LIST := $(patsubst %.c,$(BUILD)/fuzz/%.o,tests/fuzz/fuzz_list.c $(COMMON_SRC) \
-             $(addprefix agent-static/backup/,list.c list_write.c index.c compress.c report.c))
+             $(addprefix agent-static/,snapshot/list.c snapshot/list_write.c snapshot/index.c snapshot/compress.c \
+             backup/report.c))
 $(BUILD)/fuzz/fuzz_list: $(FUZZ_LIST)
 	$(call step,LINK,$@)
 	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^ -lzstd -lz -ljansson -lpthread

@@ -1,10 +1,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backup/jobfile.h"
-#include "backup/restore.h"
 #include "command.h"
 #include "poll/jobs.h"
+#include "restore/jobfile.h"
+#include "restore/restore.h"
 
 #define OPTION_IDENTITY                                                                                                \
     {                                                                                                                  \

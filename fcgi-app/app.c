@@ -6,7 +6,6 @@
 
 #include "auth/login_limits.h"
 #include "auth/secrets.h"
-#include "backup/store.h"
 #include "common/log.h"
 #include "db/backup.h"
 #include "db/migrate.h"
@@ -16,6 +15,7 @@
 #include "http/park.h"
 #include "http/stats.h"
 #include "ops/changes.h"
+#include "store/store.h"
 
 enum { FINISHERS = 2, DESCRIPTORS_KEPT = 64 };
 

@@ -18,7 +18,7 @@ struct app {
     struct db_writer *writer;
     struct secrets *secrets;     /* auth/secrets.h: master key, audit key, store signing key */
     struct ca *ca;               /* fleet/ca.h */
-    struct store *store;         /* backup/store.h */
+    struct store *store;         /* store/store.h */
     struct park *park;           /* NULL on the command line */
     struct changes *changes;     /* ops/changes.h; NULL on the command line */
     struct http_stats *stats;    /* http/stats.h; NULL on the command line */

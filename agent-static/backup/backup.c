@@ -12,9 +12,9 @@
 #include "backup/reap.h"
 #include "backup/result.h"
 #include "backup/retry.h"
-#include "backup/snapshot.h"
 #include "common/file.h"
 #include "common/log.h"
+#include "snapshot/snapshot.h"
 
 enum { START_RETRY_MS = 60000, CONFIG_MEMORY = 4 * 1024 * 1024 };
 

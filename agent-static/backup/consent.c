@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "backup/age.h"
+#include "age/age.h"
 #include "backup/roots.h"
 
 /* --- sources ----------------------------------------------------------------------------------------------------- */

@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "backup/tempfile.h"
+#include "snapshot/tempfile.h"
 
 enum {
     PARTS = 5, /* one is filled, one is hashed and announced, the others are on their way */

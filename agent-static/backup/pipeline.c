@@ -15,7 +15,7 @@
 
 #include <mbedtls/sha256.h>
 
-#include "backup/age.h"
+#include "age/age.h"
 #include "backup/md5.h"
 #include "backup/parts.h"
 #include "backup/progress.h"

@@ -10,9 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "backup/compress.h"
 #include "common/arena.h"
 #include "net/api.h"
+#include "snapshot/compress.h"
 
 enum {
     REMOTE_ID_SIZE = 65,

@@ -1,11 +1,11 @@
-/* The commands "restore" and "verify": a child does the work and tells the server how it goes (backup/restore.h). */
+/* The commands "restore" and "verify": a child does the work and tells the server how it goes (restore/restore.h). */
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 
-#include "backup/jobfile.h"
 #include "backup/remote.h"
 #include "poll/poller.h"
+#include "restore/jobfile.h"
 
 void readback_begin(struct poller *p)
 {

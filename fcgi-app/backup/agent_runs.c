@@ -5,7 +5,6 @@
 
 #include "app.h"
 #include "backup/backup.h"
-#include "backup/store.h"
 #include "backup/upload.h"
 #include "backup/volume.h"
 #include "common/clock.h"
@@ -13,6 +12,7 @@
 #include "common/uuid.h"
 #include "db/writer.h"
 #include "http/request.h"
+#include "store/store.h"
 
 enum { PART_EXPIRES_S = 15 * 60, MD5_BYTES = 16 };
 

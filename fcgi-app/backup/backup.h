@@ -1,4 +1,5 @@
-/* backup.h: the backup area's one face: configs, runs, and the objects they end in.
+/* backup.h: the one face of all that backups are: backup/ (configs and runs), store/ (where their objects lie),
+ * schedule/ (what is due), retention/ (what is kept) and restore/ (restores, proofs, what is inside).
  *
  * A config says what an agent backs up and how. A run is one backup of a config: started, fed with parts through
  * pre-signed URLs, then ended in one of four ways and never changed again. The object store behind the URLs is

@@ -9,11 +9,11 @@
 #include "app.h"
 #include "backup/backup.h"
 #include "backup/finish.h"
-#include "backup/retention_config.h"
-#include "backup/store.h"
 #include "backup/volume.h"
 #include "db/writer.h"
 #include "ops/alert.h"
+#include "retention/retention_config.h"
+#include "store/store.h"
 
 static bool has_object(const struct finish *f)
 {

@@ -7,10 +7,10 @@
 #include "app.h"
 #include "backup/config_options.h"
 #include "backup/runs.h"
-#include "backup/schedule.h"
-#include "backup/store.h"
 #include "common/uuid.h"
 #include "fleet/fleet.h"
+#include "schedule/schedule.h"
+#include "store/store.h"
 
 enum {
     NAME_BYTES = 120,

@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "backup/cron.h"
-#include "backup/schedule.h"
-#include "backup/zone.h"
 #include "common/uuid.h"
+#include "schedule/cron.h"
+#include "schedule/schedule.h"
+#include "schedule/zone.h"
 
 enum {
     PATTERN_BYTES = 4096,

@@ -5,13 +5,13 @@
 #include "auth/secrets.h"
 #include "backup/backup.h"
 #include "backup/config.h"
-#include "backup/proof.h"
 #include "backup/run.h"
 #include "common/uuid.h"
 #include "db/writer.h"
 #include "fleet/fleet.h"
 #include "http/problem.h"
 #include "http/request.h"
+#include "restore/proof.h"
 
 enum { LIST_MAX = 200 };
 

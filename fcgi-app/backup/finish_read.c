@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backup/store.h"
 #include "common/encode.h"
 #include "common/uuid.h"
+#include "store/store.h"
 
 enum { ERRORS_SENT_MAX = 20000, MESSAGE_BYTES = 1000, PATH_BYTES = 4096, SHA256_HEX = 64, PARTS_SENT_MAX = 10000 };
 

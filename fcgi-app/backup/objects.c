@@ -12,7 +12,6 @@
 
 #include "app.h"
 #include "backup/backup.h"
-#include "backup/store_local.h"
 #include "backup/upload.h"
 #include "common/blocking.h"
 #include "common/log.h"
@@ -20,6 +19,7 @@
 #include "fleet/fleet.h"
 #include "http/problem.h"
 #include "http/request.h"
+#include "store/store_local.h"
 
 /* A verified request and what it is about. */
 struct object {

@@ -6,9 +6,9 @@
 #include "app.h"
 #include "backup/backup.h"
 #include "backup/run.h"
-#include "backup/store.h"
 #include "common/blocking.h"
 #include "http/request.h"
+#include "store/store.h"
 
 enum { DEADLINE_MS = 15 * 1000, SEARCH_BYTES = 1000, PAGE_DEFAULT = 200 };
 

@@ -2,8 +2,8 @@
 #ifndef MUSTER_BACKUP_RUN_FILES_H
 #define MUSTER_BACKUP_RUN_FILES_H
 
-#include "backup/files.h"
 #include "db/db.h"
+#include "restore/files.h"
 
 struct app;
 

@@ -10,7 +10,6 @@
 #include "backup/backup.h"
 #include "backup/chain.h"
 #include "backup/runs.h"
-#include "backup/store.h"
 #include "backup/upload.h"
 #include "backup/volume.h"
 #include "common/log.h"
@@ -18,6 +17,7 @@
 #include "db/writer.h"
 #include "http/problem.h"
 #include "http/request.h"
+#include "store/store.h"
 
 enum { PUT_EXPIRES_S = 3600, TRIES = 3, FILENAME_SENT_MAX = 128 };
 

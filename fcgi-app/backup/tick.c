@@ -4,10 +4,10 @@
 
 #include "app.h"
 #include "backup/backup.h"
-#include "backup/jobs.h"
-#include "backup/store.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "restore/jobs.h"
+#include "store/store.h"
 
 enum { BODY_AGE_S = 60 * 60, ARENA_BYTES = 1 << 20, TICK_BUDGET_MS = 20 * 1000 };
 

@@ -7,13 +7,13 @@
 
 #include "app.h"
 #include "backup/backup.h"
-#include "backup/store.h"
 #include "backup/tick.h"
 #include "backup/volume.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/uuid.h"
 #include "db/writer.h"
+#include "store/store.h"
 
 enum {
     RIPE_BATCH = 20,

@@ -1,9 +1,9 @@
 /* Whether more bytes fit: an agent's quota, and the store's disk. */
 #include "app.h"
-#include "backup/store.h"
 #include "backup/upload.h"
 #include "http/problem.h"
 #include "http/request.h"
+#include "store/store.h"
 
 static int check_quota(struct app *app, struct db *db, const char *agent_id, int64_t more, struct err *err)
 {

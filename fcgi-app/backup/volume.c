@@ -5,11 +5,11 @@
 #include <string.h>
 
 #include "app.h"
-#include "backup/store.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/uuid.h"
 #include "db/writer.h"
+#include "store/store.h"
 
 enum { MAKE_BUDGET_MS = 20 * 1000, DROP_BUDGET_MS = 5 * 1000, DROP_BATCH = 100 };
 

@@ -1,8 +1,8 @@
 /* Is it well: live, when it answers at all; ready, when it can read, write and store. */
-#include "backup/store.h"
 #include "common/log.h"
 #include "db/writer.h"
 #include "ops/ops.h"
+#include "store/store.h"
 
 struct health {
     const char *database, *writer, *store; /* "ok" or "failed" */

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "backup/age.h"
+#include "age/age.h"
 
 static char block[16 * 1024 + 1];
 

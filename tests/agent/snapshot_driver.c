@@ -22,8 +22,8 @@
 #include <unistd.h>
 
 #include "agent.h"
-#include "backup/snapshot.h"
 #include "common/file.h"
+#include "snapshot/snapshot.h"
 
 enum { LIST_MAX = 64, ROOM = 16 * 1024 };
 

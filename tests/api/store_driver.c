@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "auth/secrets.h"
-#include "backup/store.h"
 #include "common/token.h"
 #include "settings.h"
+#include "store/store.h"
 
 enum { ARENA_BYTES = 1 << 20 };
 

@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backup/age_decrypt.c"
-#include "backup/age_header.c"
-#include "backup/age_keys.c"
-#include "backup/age_stream.c"
+#include "age/age_decrypt.c"
+#include "age/age_header.c"
+#include "age/age_keys.c"
+#include "age/age_stream.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

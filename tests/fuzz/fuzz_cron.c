@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "backup/cron.h"
+#include "schedule/cron.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <stdint.h>
 
-#include "backup/exclude.c"
+#include "snapshot/exclude.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

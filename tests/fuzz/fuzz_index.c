@@ -5,7 +5,7 @@
 #include <string.h>
 #include <zstd.h>
 
-#include "backup/index.h"
+#include "restore/index.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -12,8 +12,8 @@
 
 #include <zstd.h>
 
-#include "backup/index.h"
-#include "backup/list.h"
+#include "snapshot/index.h"
+#include "snapshot/list.h"
 
 enum { PLAIN_MAX = 64 * 1024 };
 

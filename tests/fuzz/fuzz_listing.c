@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "backup/listing.c"
+#include "restore/listing.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

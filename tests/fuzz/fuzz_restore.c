@@ -15,9 +15,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "backup/deleted.h"
-#include "backup/extract.h"
-#include "backup/overlay.h"
+#include "restore/deleted.h"
+#include "restore/extract.h"
+#include "restore/overlay.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -6,9 +6,9 @@
 #include <string.h>
 #include <zstd.h>
 
-#include "backup/files.h"
-#include "backup/pathtext.h"
 #include "common/buf.h"
+#include "restore/files.h"
+#include "restore/pathtext.h"
 
 enum { ARENA_BYTES = 8 << 20 };
 

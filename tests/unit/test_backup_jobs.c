@@ -1,10 +1,10 @@
 /* Jobs, and a store that has archived what they need: asked for, waited for, handed out. */
 #include "app.h"
-#include "backup/jobs.h"
-#include "backup/store_driver.h"
-#include "backup/thaw.h"
 #include "db/driver.h"
 #include "fixture_db.h"
+#include "restore/jobs.h"
+#include "restore/thaw.h"
+#include "store/store_driver.h"
 
 #define USER   "0193a000-0000-7000-8000-000000000001"
 #define AGENT  "0193a000-0000-7000-8000-000000000002"

@@ -1,10 +1,10 @@
 /* Whether a run may be called complete, and whether more bytes fit. */
 #include "app.h"
 #include "auth/secrets.h"
-#include "backup/store.h"
 #include "backup/upload.h"
 #include "db/driver.h"
 #include "fixture_db.h"
+#include "store/store.h"
 
 #define USER  "0193a000-0000-7000-8000-000000000001"
 #define AGENT "0193a000-0000-7000-8000-000000000002"

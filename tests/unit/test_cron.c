@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backup/cron.h"
 #include "common/clock.h"
+#include "schedule/cron.h"
 #include "unit.h"
 
 static struct zone *zone_of(const char *name)

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "backup/retention.h"
+#include "retention/retention.h"
 #include "unit.h"
 
 enum { RUNS_MAX = 24, CHAINS_MAX = 12 };

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "backup/config_options.h"
-#include "backup/schedule.h"
 #include "common/clock.h"
+#include "schedule/schedule.h"
 #include "unit.h"
 
 #define MINUTE INT64_C(60000)

@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "backup/sigv4.h"
 #include "common/clock.h"
+#include "store/sigv4.h"
 
 static const struct sigv4_key aws = {
     .id = "AKIAIOSFODNN7EXAMPLE",

@@ -4,9 +4,9 @@
 #include <time.h>
 
 #include "auth/secrets.h"
-#include "backup/store_local.h"
 #include "fixture_db.h"
 #include "settings.h"
+#include "store/store_local.h"
 
 #define AGENT  "0193a000-0000-7000-8000-000000000001"
 #define RUN    "0193a000-0000-7000-8000-000000000002"

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "backup/archive.h"
-#include "backup/extract.h"
 #include "common/buf.h"
+#include "restore/extract.h"
+#include "snapshot/archive.h"
 
 enum { PACKED_MAX = 64 * 1024 * 1024, PACK_ROOM = 1000 };
 

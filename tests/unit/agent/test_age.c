@@ -7,7 +7,7 @@
 
 #include <psa/crypto.h>
 
-#include "backup/age.h"
+#include "age/age.h"
 #include "common/buf.h"
 #include "common/encode.h"
 

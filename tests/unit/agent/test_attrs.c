@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "backup/attrs.h"
+#include "snapshot/attrs.h"
 
 #define ITEM(tag, perm, id) tag, 0, perm, 0, (id)&0xff, (id) >> 8 & 0xff, (id) >> 16 & 0xff, (unsigned)(id) >> 24
 

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backup/behind.h"
 #include "common/buf.h"
+#include "snapshot/behind.h"
 
 enum { LARGE = 3 * 1024 * 1024, ROOM = 5000 };
 

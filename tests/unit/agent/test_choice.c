@@ -1,6 +1,6 @@
 #include "../unit.h"
 
-#include "backup/choice.h"
+#include "restore/choice.h"
 
 static bool has(const char *path, const char *only, const char *pattern)
 {

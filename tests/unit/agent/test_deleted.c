@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backup/deleted.h"
 #include "common/buf.h"
+#include "restore/deleted.h"
 
 /* What came out, with '|' behind each path. */
 struct fixture {

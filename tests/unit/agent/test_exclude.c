@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "backup/exclude.h"
+#include "snapshot/exclude.h"
 
 static const char source[] = "/srv/data";
 

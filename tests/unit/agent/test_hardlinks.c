@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "backup/hardlinks.h"
+#include "snapshot/hardlinks.h"
 
 static struct stat file(ino_t ino, nlink_t links)
 {

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "backup/jobfile.h"
+#include "restore/jobfile.h"
 #include "tempdir.h"
 
 struct fixture {

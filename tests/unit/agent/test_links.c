@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "backup/links.h"
+#include "restore/links.h"
 
 enum { SOME = 64 * 1024 };
 

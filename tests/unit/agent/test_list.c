@@ -5,9 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "backup/index.h"
-#include "backup/list.h"
 #include "common/file.h"
+#include "snapshot/index.h"
+#include "snapshot/list.h"
 #include "tempdir.h"
 
 struct fixture {

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <zstd.h>
 
-#include "backup/listing.h"
 #include "common/buf.h"
+#include "restore/listing.h"
 
 struct fixture {
     struct buf packed;

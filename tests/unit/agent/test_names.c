@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "backup/names.h"
+#include "snapshot/names.h"
 #include "tempdir.h"
 
 enum { MANY = 30000, SOME = 2000 }; /* four runs and more; what fits a run */

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <sys/xattr.h>
 
-#include "backup/overlay.h"
-#include "backup/place.h"
+#include "restore/overlay.h"
+#include "restore/place.h"
 #include "tempdir.h"
 
 /* Somebody who may write in "to" puts a symlink in the place of the directory "d" just before it is opened there. */

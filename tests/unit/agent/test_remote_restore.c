@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "backup/remote_restore.h"
+#include "restore/remote_restore.h"
 
 struct fixture {
     struct arena *arena;

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "backup/sparse.h"
+#include "snapshot/sparse.h"
 #include "tempdir.h"
 
 static struct sparse_map map;

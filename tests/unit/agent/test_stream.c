@@ -3,7 +3,7 @@
 #include <pthread.h>
 #include <string.h>
 
-#include "backup/stream.h"
+#include "snapshot/stream.h"
 
 static void *write_much(void *arg)
 {

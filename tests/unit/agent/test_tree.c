@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "backup/tree.h"
+#include "restore/tree.h"
 #include "tempdir.h"
 
 struct fixture {

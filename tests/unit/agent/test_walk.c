@@ -9,8 +9,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "backup/walk.h"
 #include "common/buf.h"
+#include "snapshot/walk.h"
 #include "tempdir.h"
 
 struct fixture {
