@@ -15,6 +15,7 @@
 #include "http/park.h"
 #include "http/stats.h"
 #include "ops/changes.h"
+#include "policy/policy.h"
 #include "store/store.h"
 
 enum { FINISHERS = 2, DESCRIPTORS_KEPT = 64 };
@@ -58,7 +59,9 @@ static int open_server(struct app *app, const struct settings *s, struct err *er
     app->changes = changes_new();
     app->presence = presence_new();
     app->logins = login_limits_new();
-    if (app->stats == NULL || app->changes == NULL || app->presence == NULL || app->logins == NULL)
+    app->policy = policy_new();
+    if (app->stats == NULL || app->changes == NULL || app->presence == NULL || app->logins == NULL ||
+        app->policy == NULL)
         return err_set(err, ERR_NOMEM, "out of memory");
     return park_start(app, FINISHERS, most_parked(s), &app->park, err);
 }
@@ -94,6 +97,7 @@ void app_close(struct app *app)
         return;
     park_stop(app->park);
     changes_free(app->changes);
+    policy_free(app->policy);
     login_limits_free(app->logins);
     presence_free(app->presence);
     http_stats_free(app->stats);

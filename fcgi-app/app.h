@@ -25,6 +25,7 @@ struct app {
     struct presence *presence;   /* fleet/presence.h; NULL on the command line */
     int db_lock;                 /* db/backup.h: held shared while the database is open */
     struct login_limits *logins; /* auth/; NULL on the command line */
+    struct policy_cache *policy; /* policy/policy.h; NULL on the command line */
 };
 
 struct app_options {

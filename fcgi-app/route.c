@@ -4,6 +4,21 @@
 
 static const char *const method_names[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"};
 
+static const char *const scope_names[SCOPE_COUNT] = {"", "read", "fleet", "enrol", "backup", "restore", "rollout"};
+
+const char *scope_name(enum scope scope)
+{
+    return (unsigned)scope < SCOPE_COUNT ? scope_names[scope] : "";
+}
+
+enum scope scope_parse(const char *name)
+{
+    for (unsigned i = SCOPE_READ; i < SCOPE_COUNT; i++)
+        if (strcmp(scope_names[i], name) == 0)
+            return (enum scope)i;
+    return SCOPE_NONE;
+}
+
 static bool is_rest(struct span segment)
 {
     return segment.len > 5 && segment.ptr[0] == '{' && memcmp(segment.ptr + segment.len - 4, "...}", 4) == 0;
@@ -95,6 +110,8 @@ static const char *fault(const struct route *route)
         return "too many parameters";
     if (!reads && route->permission >= PERMISSION_VIEWER && route->csrf != CSRF_TOKEN)
         return "a session may change something without a CSRF token";
+    if (route->permission < PERMISSION_VIEWER && (route->scope != SCOPE_NONE || route->step != STEP_NONE))
+        return "a scope or a step-up where nobody signs in";
     if (reads && route->body_max != 0)
         return "a reading method takes no body";
     if (route->schema != NULL && route->body_max == 0)

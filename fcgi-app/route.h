@@ -19,6 +19,28 @@ enum permission {
     PERMISSION_ADMIN,
 };
 
+/* What a personal access token must have been given to use the route. NONE: no token may, only people themselves. */
+enum scope {
+    SCOPE_NONE,
+    SCOPE_READ,    /* see what its owner sees */
+    SCOPE_FLEET,   /* change agents, answer alerts */
+    SCOPE_ENROL,   /* mint what hosts join with */
+    SCOPE_BACKUP,  /* configs, runs, what is kept */
+    SCOPE_RESTORE, /* have hosts restore */
+    SCOPE_ROLLOUT, /* publish, update, roll back */
+    SCOPE_COUNT
+};
+const char *scope_name(enum scope scope); /* "read" …; "" for NONE */
+enum scope scope_parse(const char *name); /* NONE when it is none */
+
+/* Whether a session has to show a factor again for this act on this target (auth/stepup.h). A token does not: its scope
+ * was given by somebody who did. */
+enum step {
+    STEP_NONE,
+    STEP_FRESH, /* within the last ten minutes */
+    STEP_ONCE,  /* for each time: what is destroyed stays so */
+};
+
 enum csrf { CSRF_NONE, CSRF_TOKEN, CSRF_ORIGIN }; /* ORIGIN: the Origin header only, for sign-in */
 
 typedef void handler_fn(struct req *r);
@@ -31,6 +53,8 @@ struct route {
     enum csrf csrf;
     size_t body_max;    /* 0: a body is refused */
     const char *schema; /* name of the request schema in docs/openapi.yaml; NULL: no body */
+    enum scope scope;
+    enum step step;
     handler_fn *handler;
 };
 

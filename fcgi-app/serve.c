@@ -21,6 +21,7 @@
 #include "http/server.h"
 #include "ops/changes.h"
 #include "ops/ops.h"
+#include "policy/policy.h"
 #include "route.h"
 
 const char serve_details[] =
@@ -152,6 +153,8 @@ static int start(struct server *s, struct settings *settings, struct err *err)
         rc = app_open(settings, &(struct app_options){.server = true}, &s->app, err);
     if (rc == 0)
         rc = fleet_watch(s->app, err);
+    if (rc == 0)
+        rc = policy_watch(s->app, err);
     if (rc == 0)
         rc = changes_start(s->app->changes, settings->db_path, err);
     if (rc == 0)

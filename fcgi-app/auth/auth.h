@@ -29,6 +29,7 @@ void auth_flush(struct app *app);
 void auth_login(struct req *r);
 void auth_logout(struct req *r);
 void auth_session(struct req *r);
+void auth_step_up(struct req *r);
 
 /* Commands */
 extern const struct cli_option auth_user_add_options[];

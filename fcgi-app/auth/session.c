@@ -10,6 +10,7 @@
 #include "common/encode.h"
 #include "common/log.h"
 #include "common/token.h"
+#include "common/uuid.h"
 #include "common/wipe.h"
 #include "db/writer.h"
 
@@ -92,10 +93,13 @@ static int load_session(struct req *r, const char *id_hash, struct principal *re
         .role = role_parse(db_rows_text(&rows, 2)),
         .csrf_token = arena_strdup(r->arena, db_rows_text(&rows, 3)),
         .session_hash = arena_strdup(r->arena, id_hash),
+        .session_id = arena_strdup(r->arena, db_rows_text(&rows, 5)),
+        .authenticated_ms = db_rows_int(&rows, 6, 0),
+        .has_factor = db_rows_int(&rows, 7, 0) != 0,
     };
     *ret_last_used_ms = db_rows_int(&rows, 4, 0);
     db_rows_done(&rows);
-    if (p.id == NULL || p.email == NULL || p.csrf_token == NULL || p.session_hash == NULL)
+    if (p.id == NULL || p.email == NULL || p.csrf_token == NULL || p.session_hash == NULL || p.session_id == NULL)
         return err_set(err, ERR_NOMEM, "out of memory");
     *ret = p;
     return 0;
@@ -131,6 +135,8 @@ struct session_write {
     struct audit_entry audit;
     const char *old_hash; /* of the cookie that came; NULL: none */
     const char *new_hash; /* NULL at sign-out */
+    const char *new_id;
+    const char *method;
     const char *user_id;
     const char *csrf_token;
     const char *address;
@@ -147,7 +153,8 @@ static int write_session(struct db *db, void *ctx, struct err *err)
         rc = db_exec(db, DB_AUTH_SESSION_DELETE, DB_ARGS(DB_TEXT("id_hash", w->old_hash)), NULL, err);
     if (rc == 0 && w->new_hash != NULL)
         rc = db_exec(db, DB_AUTH_SESSION_INSERT,
-                     DB_ARGS(DB_TEXT("id_hash", w->new_hash), DB_TEXT("user", w->user_id),
+                     DB_ARGS(DB_TEXT("id_hash", w->new_hash), DB_TEXT("id", w->new_id), DB_TEXT("kind", "cookie"),
+                             DB_TEXT("method", w->method), DB_TEXT("user", w->user_id),
                              DB_TEXT("csrf_token", w->csrf_token), DB_TEXT("address", w->address),
                              DB_TEXT("user_agent", w->user_agent), DB_INT("now", w->now_ms),
                              DB_INT("expires", w->expires_ms)),
@@ -159,7 +166,8 @@ int session_begin(struct req *r, const struct session_user *user, const char **r
 {
     char token[SESSION_TOKEN_SIZE], csrf_token[SESSION_TOKEN_SIZE];
     char new_hash[DIGEST_HEX_SIZE], old_hash[DIGEST_HEX_SIZE];
-    if (!new_token(token) || !new_token(csrf_token))
+    char id[UUID_SIZE];
+    if (!new_token(token) || !new_token(csrf_token) || !uuid_v7(r->now_ms, token_random, id))
         return err_set(err, ERR_UNAVAILABLE, "the system gives no random bytes");
     digest_token(token, new_hash);
     const char *user_agent = req_header(r, "User-Agent");
@@ -168,6 +176,8 @@ int session_begin(struct req *r, const struct session_user *user, const char **r
         .key = secrets_audit_key(r->app->secrets),
         .old_hash = cookie_hash(r, old_hash) ? old_hash : NULL,
         .new_hash = new_hash,
+        .new_id = id,
+        .method = user->method,
         .user_id = user->id,
         .csrf_token = csrf_token,
         .address = r->remote_addr,

@@ -16,6 +16,7 @@ struct session_user {
     const char *id;
     const char *email;
     enum role role;
+    const char *method; /* password, totp, backup-code, passkey, device: what the session stands on */
 };
 int session_begin(struct req *r, const struct session_user *user, const char **ret_csrf_token,
                   struct err *err) MUSTER_NODISCARD;

@@ -70,8 +70,9 @@ struct sweep {
 static int delete_over(struct db *db, void *ctx, struct err *err)
 {
     const struct sweep *sweep = ctx;
-    return db_exec(db, DB_AUTH_SESSION_DELETE_OVER,
-                   DB_ARGS(DB_INT("now", sweep->now_ms), DB_INT("idle_since", sweep->idle_since_ms)), NULL, err);
+    int rc = db_exec(db, DB_AUTH_SESSION_DELETE_OVER,
+                     DB_ARGS(DB_INT("now", sweep->now_ms), DB_INT("idle_since", sweep->idle_since_ms)), NULL, err);
+    return rc != 0 ? rc : db_exec(db, DB_STEPUP_DELETE_OVER, DB_ARGS(DB_INT("now", sweep->now_ms)), NULL, err);
 }
 
 void auth_tick(struct app *app)

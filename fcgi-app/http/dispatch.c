@@ -1,7 +1,7 @@
 /* From an accepted request to its handler: what is checked, and in which order.
  *
- * route -> listener -> who asks -> permission -> CSRF -> body -> handler. Whatever refuses sets the reply and nothing
- * behind it runs. A stranger thus learns nothing about a route beyond that it exists on this listener. */
+ * route -> listener -> who asks -> permission -> CSRF -> body -> step-up -> handler. Whatever refuses sets the reply
+ * and nothing behind it runs. A stranger thus learns nothing about a route beyond that it exists on this listener. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +9,7 @@
 #include "auth/audit.h"
 #include "auth/auth.h"
 #include "auth/secrets.h"
+#include "auth/stepup.h"
 #include "common/encode.h"
 #include "common/log.h"
 #include "common/token.h"
@@ -16,7 +17,10 @@
 #include "fleet/fleet.h"
 #include "http/exchange.h"
 #include "http/stats.h"
+#include "policy/policy.h"
 #include "route.h"
+
+enum { ADMIN_ACT_MS = 12 * 3600 * 1000 };
 
 static enum http_method method_parse(const char *s)
 {
@@ -119,6 +123,47 @@ static enum role least_role(enum permission permission)
                                                : ROLE_ADMIN;
 }
 
+/* A person's token does what it was made for. */
+static bool scope_given(struct req *r)
+{
+    const struct principal *p = &r->principal;
+    if (p->credential != CREDENTIAL_ACCESS_TOKEN ||
+        (r->route->scope != SCOPE_NONE && (p->scopes & 1U << r->route->scope) != 0))
+        return true;
+    denial_record(r, "request.scope");
+    reply_problem(r, PROBLEM_FORBIDDEN,
+                  r->route->scope == SCOPE_NONE ? "No access token may do this; sign in."
+                                                : arena_printf(r->arena, "The access token lacks the scope \"%s\".",
+                                                               scope_name(r->route->scope)));
+    return false;
+}
+
+/* Where a second factor is required of all, one without any does nothing but set one up. */
+static bool enrolled(struct req *r)
+{
+    static const char own[] = "/api/auth/";
+    struct policy policy;
+    if (r->principal.has_factor || strncmp(r->route->path, own, sizeof own - 1) == 0)
+        return true;
+    policy_get(r->app, r->db, &policy);
+    if (!policy.mfa_required)
+        return true;
+    reply_problem(r, PROBLEM_MFA_ENROLMENT_REQUIRED,
+                  "This server asks everybody for a second factor; set one up under \"My account\".");
+    return false;
+}
+
+/* A session lives for days; what only admins may do is for one who signed in today. */
+static bool signed_in_lately(struct req *r)
+{
+    bool reads = r->method == HTTP_GET || r->method == HTTP_HEAD;
+    if (reads || r->route->permission != PERMISSION_ADMIN || r->principal.credential == CREDENTIAL_ACCESS_TOKEN ||
+        r->now_ms - r->principal.authenticated_ms <= ADMIN_ACT_MS)
+        return true;
+    reply_problem(r, PROBLEM_REAUTHENTICATE, "Sign in again: it is more than twelve hours ago.");
+    return false;
+}
+
 static bool permitted(struct req *r)
 {
     switch (r->route->permission) {
@@ -132,11 +177,12 @@ static bool permitted(struct req *r)
     }
     if (auth_authenticate(r) != 0)
         return false;
-    if (r->principal.kind == PRINCIPAL_USER && r->principal.role >= least_role(r->route->permission))
-        return true;
-    denial_record(r, "request.role");
-    reply_problem(r, PROBLEM_FORBIDDEN, "Your role does not allow this; ask an admin.");
-    return false;
+    if (r->principal.kind != PRINCIPAL_USER || r->principal.role < least_role(r->route->permission)) {
+        denial_record(r, "request.role");
+        reply_problem(r, PROBLEM_FORBIDDEN, "Your role does not allow this; ask an admin.");
+        return false;
+    }
+    return scope_given(r) && enrolled(r) && signed_in_lately(r);
 }
 
 static bool csrf_passed(struct req *r)
@@ -154,7 +200,8 @@ void exchange_dispatch(struct http_exchange *x)
     r->now_ms = clock_now_ms(r->app->clock);
     r->request_id = request_id(r);
     log_request_id(r->request_id);
-    if (!request_read(x) || !route_set(r) || !permitted(r) || !csrf_passed(r) || !body_read(x, r->route->body_max))
+    if (!request_read(x) || !route_set(r) || !permitted(r) || !csrf_passed(r) || !body_read(x, r->route->body_max) ||
+        !stepup_passed(r))
         return;
     r->route->handler(r);
     if (x->reply.status == 0 && !x->park.wanted) {

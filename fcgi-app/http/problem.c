@@ -12,6 +12,12 @@ static const struct problem_text texts[PROBLEM_COUNT] = {
     [PROBLEM_BAD_JSON] = {"bad-json", 400, "The body is not valid JSON"},
     [PROBLEM_UNAUTHENTICATED] = {"unauthenticated", 401, "Who you are could not be established"},
     [PROBLEM_FORBIDDEN] = {"forbidden", 403, "You may not do this"},
+    [PROBLEM_REAUTHENTICATE] = {"reauthenticate", 401, "You signed in too long ago for this"},
+    [PROBLEM_STEP_UP_REQUIRED] = {"step-up-required", 403, "Show once more that it is you"},
+    [PROBLEM_MFA_ENROLMENT_REQUIRED] = {"mfa-enrolment-required", 403, "A second factor has to be set up first"},
+    [PROBLEM_PROOF_WRONG] = {"proof-wrong", 403, "This does not show that it is you"},
+    [PROBLEM_CODE_REPEATED] = {"code-repeated", 403, "This code has been used"},
+    [PROBLEM_BACKUP_CODE_REQUIRED] = {"backup-code-required", 403, "Too many wrong codes"},
     [PROBLEM_CSRF] = {"csrf", 403, "The request did not come from our own page"},
     [PROBLEM_NOT_FOUND] = {"not-found", 404, "There is no such thing"},
     [PROBLEM_METHOD_NOT_ALLOWED] = {"method-not-allowed", 405, "This method does not fit here"},
@@ -80,6 +86,22 @@ void reply_invalid_field(struct req *r, const char *pointer, const char *paramet
     }
     if (body != NULL && parameter != NULL)
         (void)json_object_set_new(body, "parameter", json_string(parameter));
+    send_problem(r, t, body);
+}
+
+void reply_step_up(struct req *r, const char *action, const char *target)
+{
+    const struct problem_text *t = problem_text(PROBLEM_STEP_UP_REQUIRED);
+    bool factor = r->principal.has_factor;
+    json_t *body = problem_json(r, t,
+                                factor ? "Show a second factor once more, for this act alone."
+                                       : "Type your password once more, for this act alone.");
+    json_t *more =
+        json_pack("{s:s,s:s,s:s}", "action", action, "target", target, "proof", factor ? "factor" : "password");
+    if (body == NULL || more == NULL || json_object_update_new(body, more) != 0) {
+        json_decref(body);
+        body = NULL;
+    }
     send_problem(r, t, body);
 }
 

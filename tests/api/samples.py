@@ -15,6 +15,7 @@ def csr():
 def valid(schema):
     return {
         "Login": {"email": "nobody@example.org", "password": "wrong"},
+        "StepUp": {"action": "POST /api/otps", "target": "", "password": "wrong"},
         "AgentRegister": {"name": "n", "platform": "linux"},
         "AgentChange": {"name": "n"},
         "OtpMint": {"name": "n", "expectedHost": "h", "network": "10.0.0.0/8", "ttlS": 60, "uses": 1, "labels": {}},

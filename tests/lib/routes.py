@@ -8,7 +8,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 ROW = re.compile(
     r"\{HTTP_(?P<method>\w+),\s*\"(?P<path>[^\"]+)\",\s*HTTP_(?P<listener>\w+),\s*PERMISSION_(?P<permission>\w+),"
-    r"\s*CSRF_(?P<csrf>\w+),\s*(?P<body>[^,]+),\s*(?P<schema>NULL|\"\w+\"),\s*(?P<handler>\w+)\}"
+    r"\s*CSRF_(?P<csrf>\w+),\s*(?P<body>[^,]+),\s*(?P<schema>NULL|\"\w+\"),"
+    r"\s*SCOPE_(?P<scope>\w+),\s*STEP_(?P<step>\w+),\s*(?P<handler>\w+)\}"
 )
 
 
@@ -21,6 +22,8 @@ class Route:
     csrf: str  # none, token, origin
     body_max: int
     schema: str  # "" when there is no body
+    scope: str  # of an access token: none, read, fleet, enrol, backup, restore, rollout
+    step: str  # step-up: none, fresh, once
 
     def __str__(self):
         return f"{self.method} {self.path}"
@@ -42,7 +45,8 @@ def load():
     text = (ROOT / "fcgi-app/routes.c").read_text()
     routes = [
         Route(m["method"], m["path"].replace("...}", "}"), m["listener"].lower(), m["permission"].lower(),
-              m["csrf"].lower(), size(m["body"]), m["schema"].strip('"') if m["schema"] != "NULL" else "")
+              m["csrf"].lower(), size(m["body"]), m["schema"].strip('"') if m["schema"] != "NULL" else "",
+              m["scope"].lower(), m["step"].lower())
         for m in ROW.finditer(text)
     ]
     assert len(routes) == text.count("{HTTP_"), "a row of routes.c was not understood"

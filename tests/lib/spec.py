@@ -14,7 +14,9 @@ from routes import ROOT
 ANYWHERE = {400, 404, 405, 413, 415, 429, 503}
 
 PROBLEM_STATUS = {
-    "bad-request": 400, "bad-json": 400, "unauthenticated": 401, "forbidden": 403, "csrf": 403, "not-found": 404,
+    "bad-request": 400, "bad-json": 400, "unauthenticated": 401, "reauthenticate": 401,
+    "forbidden": 403, "step-up-required": 403, "mfa-enrolment-required": 403,
+    "proof-wrong": 403, "code-repeated": 403, "backup-code-required": 403, "csrf": 403, "not-found": 404,
     "method-not-allowed": 405, "conflict": 409, "otp-taken": 409, "encrypted": 409, "archived": 409,
     "length-required": 411, "payload-too-large": 413,
     "unsupported-media-type": 415, "invalid-field": 422, "rate-limited": 429, "internal": 500, "unavailable": 503,
