@@ -56,7 +56,7 @@ class Host:
             binary = ["setpriv", f"--reuid={self.user}", f"--regid={self.user}", "--clear-groups", *binary]
         return [*binary, *map(str, args), "--config", str(self.conf)]
 
-    def run(self, *args, timeout=120, env=None, input=None):
+    def run(self, *args, timeout=300, env=None, input=None):
         """Runs a subcommand to its end."""
         return subprocess.run(self.command(*args), capture_output=True, timeout=timeout, input=input,
                               env={**os.environ, **(env or {})}, cwd="/", encoding="utf-8", errors="surrogateescape")
