@@ -418,12 +418,15 @@ $(WEB_TEST_DEPS): tests/web/package.json tests/web/package-lock.json tests/web/.
 	@touch $@
 
 # Laid out beside and swapped in, so that a running nginx never serves half of it.
-$(BUILD)/www: $(NPM)/.done $(WWW_SRC)
+$(BUILD)/www: $(NPM)/.done $(WWW_SRC) docs/openapi.yaml
 	rm -rf $@.new && mkdir -p $@.new/vendor
 	cp -r nginx/www/. $@.new/
 	cp $(NPM)/node_modules/htm/preact/standalone.module.js $@.new/vendor/preact.js
 	cp $(NPM)/node_modules/@picocss/pico/css/pico.min.css $@.new/vendor/pico.css
 	cp $(NPM)/node_modules/uplot/dist/uPlot.esm.js $@.new/vendor/uplot.js
+	cp $(NPM)/node_modules/swagger-ui-dist/swagger-ui-bundle.js $@.new/vendor/swagger-ui.js
+	cp $(NPM)/node_modules/swagger-ui-dist/swagger-ui.css $@.new/vendor/swagger-ui.css
+	cp docs/openapi.yaml $@.new/docs/openapi.yaml
 	find $@.new -type f -exec gzip -9 --keep --no-name {} +
 	rm -rf $@ && mv $@.new $@
 	@touch $@
