@@ -193,10 +193,11 @@ BENCH_RELEASES := $(patsubst %,$(BUILD)/$(NATIVE)/releases/%/muster-agent,0.2.0 
 
 .PHONY: bench deps-bench
 deps-bench: deps-run
-	$(call install_packages,wrk zstd bsdiff xz-utils restic borgbackup libcmocka-dev python3-cryptography python3-requests)
+	$(call install_packages,wrk zstd bsdiff xz-utils restic borgbackup libcmocka-dev python3-cryptography python3-requests \
+	    python3-argon2 chromium)
 bench: deps-bench ## measure speed and memory beside a reference (25 minutes)
 	@$(MAKE) --no-print-directory -j$$(nproc) agents $(BUILD)/muster-app $(BUILD)/www $(BUILD)/bench/swarm \
-	    $(BUILD)/bench/engine $(BENCH_RELEASES)
+	    $(BUILD)/bench/engine $(BENCH_RELEASES) $(WEB_TEST_DEPS)
 	@tests/bench/run
 
 # --- tests -----------------------------------------------------------------------------------------------------------
