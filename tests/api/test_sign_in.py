@@ -141,8 +141,10 @@ def test_every_page_comes_with_the_security_headers(page, path):
     assert "'unsafe-inline'" not in policy.get("style-src", [])
     assert policy["frame-ancestors"] == ["'none'"]
     assert policy["base-uri"] in (["'none'"], ["'self'"])
+    assert policy["object-src"] == ["'none'"]
     assert headers["X-Content-Type-Options"] == "nosniff"
-    assert int(headers["Strict-Transport-Security"].split("max-age=")[1].split(";")[0]) >= 15552000
+    hsts = headers["Strict-Transport-Security"]
+    assert int(hsts.split("max-age=")[1].split(";")[0]) >= 365 * 24 * 3600 and "includeSubDomains" in hsts
     assert headers["Referrer-Policy"] in ("no-referrer", "same-origin", "strict-origin-when-cross-origin")
     assert "Server" not in headers or not any(c.isdigit() for c in headers["Server"])
 
