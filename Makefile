@@ -37,7 +37,8 @@ GEN_SRC := $(GEN)/statements.c $(GEN)/migrations.c
 SQL := $(wildcard sql/migrations/*.sql) $(wildcard sql/queries/*.sql)
 
 APP_CPPFLAGS := $(CPPFLAGS_COMMON) -Ifcgi-app -I$(GEN)
-APP_LIBS := -lfcgi -lssl -lcrypto -lsqlite3 -ljansson -largon2 -lzstd -lglib-2.0 -lcurl -lexpat -lpthread
+APP_LIBS := -lfcgi -lssl -lcrypto -lsqlite3 -ljansson -largon2 -lzstd -lglib-2.0 -lcurl -lexpat -loath -lqrencode -lfido2 \
+            -ljwt -lpthread
 
 app_FLAGS := -O2 $(HARDEN) -fPIE
 app_LDFLAGS := -pie
@@ -437,7 +438,8 @@ $(BUILD)/www: $(NPM)/.done $(WWW_SRC) docs/openapi.yaml
 # Debian packages that building and running take; the agent's libraries add theirs. On arm64 the cross compiler goes the
 # other way.
 RUN_PACKAGES := nginx curl lld libfcgi-dev libssl-dev libsqlite3-dev libjansson-dev libargon2-dev libzstd-dev \
-                libglib2.0-dev tzdata libcurl4-openssl-dev libexpat1-dev $(if $(shell command -v npm),,npm) \
+                libglib2.0-dev tzdata libcurl4-openssl-dev libexpat1-dev liboath-dev \
+                libqrencode-dev libfido2-dev libjwt-dev $(if $(shell command -v npm),,npm) \
                 $(shell sed -e 's/\#.*//' $(if $(filter arm64,$(NATIVE)),\
                     -e 's/gcc-aarch64-linux-gnu/gcc-x86-64-linux-gnu/' -e 's/-arm64-cross/-amd64-cross/') \
                     agent-static/deps/packages.txt)

@@ -13,6 +13,8 @@ static const struct {
 } kinds[] = {
     [TOKEN_API_KEY] = {.prefix = "msk_", .random_chars = TOKEN_API_KEY_RANDOM},
     [TOKEN_OTP] = {.prefix = "mot_", .random_chars = TOKEN_OTP_RANDOM},
+    [TOKEN_ACCESS] = {.prefix = "mpt_", .random_chars = TOKEN_API_KEY_RANDOM},
+    [TOKEN_REFRESH] = {.prefix = "mrt_", .random_chars = TOKEN_API_KEY_RANDOM},
 };
 
 bool token_random(void *ret, size_t len)

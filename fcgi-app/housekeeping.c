@@ -11,6 +11,7 @@
 #include "fleet/fleet.h"
 #include "ops/ops.h"
 #include "rollout/rollout.h"
+#include "token/token.h"
 #include "update/update.h"
 
 enum { QUICK_MS = 1000, SLOW_MS = 10 * 1000, ROLLOUT_MS = 250, SCHEDULE_MS = 1000 };
@@ -21,6 +22,7 @@ struct housekeeping {
     struct backup_upkeep upkeep;
     struct backup_retention_schedule retention;
     struct update_schedule updates;
+    struct token_schedule tokens;
     struct rollout_schedule rollouts;
     struct backup_schedule backups;
     pthread_t quick, slow, rollout, backup;
@@ -64,6 +66,7 @@ static void *slow_main(void *arg)
         backup_retention_tick(h->app, &h->retention);
         ops_tick(h->app, &h->schedule);
         update_tick(h->app, &h->updates);
+        token_tick(h->app, &h->tokens);
     } while (pause_ms(h, SLOW_MS));
     return NULL;
 }

@@ -4,9 +4,11 @@
 #include "command.h"
 #include "common/jsonread.h"
 #include "fleet/fleet.h"
+#include "mfa/mfa.h"
 #include "ops/ops.h"
 #include "rollout/rollout.h"
 #include "serve.h"
+#include "token/token.h"
 #include "update/update.h"
 
 #define CONFIG_ONLY     ((const struct cli_option[]){COMMAND_OPTION_CONFIG, {0}})
@@ -21,6 +23,8 @@ static const struct cli_command commands[] = {
     {"user add",           "EMAIL",    1, 1, "add a person; the password is read from standard input", NULL,             auth_user_add_options, auth_command_user_add},
     {"user passwd",        "EMAIL",    1, 1, "set a new password, read from standard input",         NULL,               CONFIG_ONLY,           auth_command_user_passwd},
     {"user list",          NULL,       0, 0, "list people",                                          NULL,               CONFIG_AND_JSON,       auth_command_user_list},
+    {"token rotate-keys",  NULL,       0, 0, "sign access tokens with a new key",                    token_rotate_details, token_rotate_options, token_command_rotate_keys},
+    {"user reset-mfa",     "EMAIL",    1, 1, "end every second factor and session of a person",      mfa_reset_details,  CONFIG_ONLY,           mfa_command_user_reset},
     {"otp mint",           NULL,       0, 0, "make a one-time password that enrols a host",          NULL,               fleet_otp_mint_options, fleet_command_otp_mint},
     {"agent list",         NULL,       0, 0, "list agents",                                          NULL,               CONFIG_AND_JSON,       fleet_command_agent_list},
     {"agent deactivate",   "AGENT",    1, 1, "refuse an agent; undone by 'agent activate'",          NULL,               CONFIG_AND_JSON,       fleet_command_agent_deactivate},

@@ -2,9 +2,11 @@
 #include "auth/auth.h"
 #include "backup/backup.h"
 #include "fleet/fleet.h"
+#include "mfa/mfa.h"
 #include "ops/ops.h"
 #include "rollout/rollout.h"
 #include "route.h"
+#include "token/token.h"
 #include "update/update.h"
 
 #define KIB(n) ((size_t)(n)*1024)
@@ -26,7 +28,28 @@ const struct route routes[] = {
     {HTTP_POST,   "/api/auth/login",                    HTTP_ADMIN, PERMISSION_PUBLIC,   CSRF_ORIGIN, KIB(8),    "Login",           SCOPE_NONE,    STEP_NONE,  auth_login},
     {HTTP_POST,   "/api/auth/logout",                   HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_TOKEN,  KIB(1),    NULL,              SCOPE_NONE,    STEP_NONE,  auth_logout},
     {HTTP_GET,    "/api/auth/session",                  HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              SCOPE_NONE,    STEP_NONE,  auth_session},
+    {HTTP_POST,   "/api/auth/mfa/verify",               HTTP_ADMIN, PERMISSION_PUBLIC,   CSRF_ORIGIN, KIB(16),   "MfaVerify",       SCOPE_NONE,    STEP_NONE,  auth_mfa_verify},
+    {HTTP_GET,    "/api/auth/sessions",                 HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              SCOPE_NONE,    STEP_NONE,  auth_session_list},
+    {HTTP_DELETE, "/api/auth/sessions",                 HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_TOKEN,  0,         NULL,              SCOPE_NONE,    STEP_NONE,  auth_session_revoke_others},
+    {HTTP_DELETE, "/api/auth/sessions/{id}",            HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_TOKEN,  0,         NULL,              SCOPE_NONE,    STEP_NONE,  auth_session_revoke},
+    {HTTP_GET,    "/api/auth/devices",                  HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              SCOPE_NONE,    STEP_NONE,  auth_device_list},
+    {HTTP_DELETE, "/api/auth/devices",                  HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_TOKEN,  0,         NULL,              SCOPE_NONE,    STEP_NONE,  auth_device_revoke_all},
+    {HTTP_DELETE, "/api/auth/devices/{id}",             HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_TOKEN,  0,         NULL,              SCOPE_NONE,    STEP_NONE,  auth_device_revoke},
     {HTTP_POST,   "/api/auth/step-up",                  HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_TOKEN,  KIB(8),    "StepUp",          SCOPE_NONE,    STEP_NONE,  auth_step_up},
+
+    /* token: what programs sign in with */
+    {HTTP_POST,   "/api/auth/refresh",                  HTTP_ADMIN, PERMISSION_PUBLIC,   CSRF_ORIGIN, KIB(4),    "Refresh",         SCOPE_NONE,    STEP_NONE,  token_refresh},
+    {HTTP_GET,    "/api/auth/tokens",                   HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              SCOPE_NONE,    STEP_NONE,  token_list},
+    {HTTP_POST,   "/api/auth/tokens",                   HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_TOKEN,  KIB(4),    "AccessTokenNew",  SCOPE_NONE,    STEP_FRESH, token_create},
+    {HTTP_DELETE, "/api/auth/tokens/{id}",              HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_TOKEN,  0,         NULL,              SCOPE_NONE,    STEP_NONE,  token_revoke},
+
+    /* mfa: one-time codes and backup codes */
+    {HTTP_GET,    "/api/auth/mfa",                      HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              SCOPE_NONE,    STEP_NONE,  mfa_get},
+    {HTTP_POST,   "/api/auth/mfa/setup",                HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_TOKEN,  KIB(1),    NULL,              SCOPE_NONE,    STEP_FRESH, mfa_setup},
+    {HTTP_POST,   "/api/auth/mfa/enable",               HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_TOKEN,  KIB(1),    NULL,              SCOPE_NONE,    STEP_NONE,  mfa_enable},
+    {HTTP_POST,   "/api/auth/mfa/disable",              HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_TOKEN,  KIB(8),    "MfaDisable",      SCOPE_NONE,    STEP_NONE,  mfa_disable},
+    {HTTP_POST,   "/api/auth/mfa/backup-codes",         HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_TOKEN,  KIB(1),    NULL,              SCOPE_NONE,    STEP_ONCE,  mfa_backup_codes},
+    {HTTP_POST,   "/api/users/{id}/reset-mfa",          HTTP_ADMIN, PERMISSION_ADMIN,    CSRF_TOKEN,  KIB(1),    NULL,              SCOPE_NONE,    STEP_ONCE,  mfa_user_reset},
 
     /* fleet: agents as people see them */
     {HTTP_GET,    "/api/agents",                        HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              SCOPE_READ,    STEP_NONE,  fleet_agent_list},

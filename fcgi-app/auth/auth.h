@@ -31,6 +31,25 @@ void auth_logout(struct req *r);
 void auth_session(struct req *r);
 void auth_step_up(struct req *r);
 
+void auth_mfa_verify(struct req *r);
+void auth_session_list(struct req *r);
+void auth_session_revoke(struct req *r);
+void auth_session_revoke_others(struct req *r);
+void auth_device_list(struct req *r);
+void auth_device_revoke(struct req *r);
+void auth_device_revoke_all(struct req *r);
+void auth_password(struct req *r);
+
+/* Inside a write closure: everything that signs this user in by itself is over: sessions of either kind (but the one
+ * named keep_session_id, when it is not NULL), half-made sign-ins, step-ups, trusted devices. Not audited: the act it
+ * is part of is. */
+int auth_sign_out_everywhere(struct db *db, const char *user_id, const char *keep_session_id,
+                             struct err *err) MUSTER_NODISCARD;
+
+/* Writes the audit row of something that a known person was refused, in a write of its own; counted by source and
+ * minute instead when they do not stop (login_limits.h). who: the user's id. detail: a JSON object or NULL. */
+void auth_denied(struct req *r, const char *who, const char *action, const char *target, const char *detail);
+
 /* Commands */
 extern const struct cli_option auth_user_add_options[];
 int auth_command_user_add(const struct cli_args *args, void *ctx);

@@ -148,7 +148,10 @@ int auth_command_user_passwd(const struct cli_args *args, void *ctx)
         rc = read_password_hash(hash, &err);
     if (rc == 0) {
         struct passwd p = {secrets_audit_key(c.app->secrets),
-                           {user.id, hash, command_actor(), clock_now_ms(c.app->clock)}};
+                           {.user_id = user.id,
+                            .password_hash = hash,
+                            .actor = command_actor(),
+                            .now_ms = clock_now_ms(c.app->clock)}};
         rc = db_write(c.app->writer, write_passwd, &p, &err);
     }
     if (rc != 0)

@@ -1,19 +1,35 @@
 /* The routes under /api/auth. */
-#include <string.h>
-
 #include "app.h"
 #include "auth/auth.h"
+#include "auth/device.h"
 #include "auth/prove.h"
-#include "auth/secrets.h"
-#include "auth/session.h"
+#include "auth/signin.h"
 #include "auth/users.h"
-#include "common/log.h"
 #include "common/wipe.h"
-#include "db/writer.h"
+#include "mfa/mfa.h"
+#include "policy/policy.h"
 
-static json_t *user_json(const char *id, const char *email, enum role role)
+/* The password was right: the session, or what stands before it when there is a second factor. */
+static void go_on(struct req *r, const struct user *user, enum signin_wants wants)
 {
-    return json_pack("{s:s,s:s,s:s}", "id", id, "email", email, "role", role_name(role));
+    struct mfa_state factors;
+    struct err err = {0};
+    struct session_user who = {.id = user->id,
+                               .email = user->email,
+                               .role = user->role,
+                               .method = "password",
+                               .password_hash = user->password_hash};
+    int rc = mfa_state(r->db, user->id, &factors, &err);
+    if (rc == 0 && (factors.totp || factors.passkeys > 0)) {
+        who.method = "device";
+        rc = wants == SIGNIN_COOKIE ? device_use(r, user->id, &err) : ERR_NOT_FOUND;
+    }
+    if (rc == 0)
+        (void)signin_complete(r, &who, wants);
+    else if (rc == ERR_NOT_FOUND)
+        signin_begin(r, &who, wants, &factors);
+    else
+        reply_error(r, &err);
 }
 
 void auth_login(struct req *r)
@@ -24,22 +40,14 @@ void auth_login(struct req *r)
         return;
     const char *email = jsonread_str(&body, "email", 1, USER_EMAIL_MAX);
     const char *password = jsonread_text(&body, "password", 1, PASSWORD_MAX);
+    bool tokens = jsonread_bool_or(&body, "tokens", false);
     if (!req_fields_ok(r, &wrong))
         return;
     struct user user = {0};
-    struct err err = {0};
-    const char *csrf_token = NULL;
     if (!password_proven(r, email, password, &user))
         return;
-    int rc = session_begin(r, &(struct session_user){user.id, user.email, user.role, "password"}, &csrf_token, &err);
+    go_on(r, &user, tokens ? SIGNIN_TOKEN : SIGNIN_COOKIE);
     wipe(user.password_hash, sizeof user.password_hash);
-    if (rc != 0) {
-        reply_error(r, &err);
-        return;
-    }
-    reply_json(r, 200,
-               json_pack("{s:b,s:o,s:s}", "success", 1, "user", user_json(user.id, user.email, user.role), "csrfToken",
-                         csrf_token));
 }
 
 void auth_logout(struct req *r)
@@ -51,10 +59,35 @@ void auth_logout(struct req *r)
         reply_json(r, 200, json_pack("{s:b}", "success", 1));
 }
 
+/* Which factors there are, and whether everybody has to have one. */
+static json_t *mfa_json(struct req *r, struct err *err)
+{
+    struct mfa_state factors;
+    struct policy policy;
+    if (mfa_state(r->db, r->principal.id, &factors, err) != 0)
+        return NULL;
+    policy_get(r->app, r->db, &policy);
+    json_t *mfa = json_pack("{s:b,s:i,s:i,s:b}", "totp", factors.totp, "passkeys", factors.passkeys, "codesLeft",
+                            factors.codes_left, "required", policy.mfa_required);
+    if (mfa == NULL)
+        (void)err_set(err, ERR_NOMEM, "out of memory");
+    return mfa;
+}
+
 void auth_session(struct req *r)
 {
     const struct principal *p = &r->principal;
+    struct err err = {0};
+    json_t *user = signin_user_json(r, p->id, &err);
+    json_t *mfa = user != NULL ? mfa_json(r, &err) : NULL;
+    if (mfa == NULL) {
+        json_decref(user);
+        reply_error(r, &err);
+        return;
+    }
+    json_t *session = json_pack("{s:s?,s:s,s:I}", "id", p->session_id, "method", p->method, "authenticated_ms",
+                                (json_int_t)p->authenticated_ms);
     reply_json(r, 200,
-               json_pack("{s:o,s:s,s:I,s:s}", "user", user_json(p->id, p->email, p->role), "csrfToken", p->csrf_token,
-                         "serverTime_ms", (json_int_t)r->now_ms, "version", MUSTER_VERSION));
+               json_pack("{s:o,s:s?,s:I,s:s,s:o,s:o}", "user", user, "csrfToken", p->csrf_token, "serverTime_ms",
+                         (json_int_t)r->now_ms, "version", MUSTER_VERSION, "session", session, "mfa", mfa));
 }

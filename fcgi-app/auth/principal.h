@@ -22,6 +22,7 @@ struct principal {
     const char *csrf_token;     /* of a user's session */
     const char *session_id;     /* of a user's session: its public name; NULL with an access token */
     const char *session_hash;   /* of a cookie's session: its key in the database */
+    const char *method;         /* of a user's session: what it stands on, "password" … */
     int64_t authenticated_ms;   /* of a user's session: when they signed in */
     bool has_factor;            /* a user who has a second factor set up */
     unsigned scopes;            /* of an access token: bit 1 << enum scope each */

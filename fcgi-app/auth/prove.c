@@ -6,6 +6,7 @@
 #include "auth/auth.h"
 #include "common/wipe.h"
 #include "http/problem.h"
+#include "mfa/mfa.h"
 
 enum { HASH_WAIT_MS = 2000 };
 
@@ -31,11 +32,13 @@ static void refuse(struct req *r, bool again, int rc, const struct err *err)
     if (rc == ERR_TIMEOUT) {
         reply_retry_after(r, PROBLEM_UNAVAILABLE, 2, "Too many people are signing in at once; try again.");
     } else if (rc == ERR_DENIED) {
-        auth_failure_note(r->app, "auth.login", r->remote_addr);
-        if (again)
+        if (again) {
+            auth_denied(r, r->principal.id, "auth.password", arena_printf(r->arena, "user:%s", r->principal.id), NULL);
             reply_problem(r, PROBLEM_PROOF_WRONG, "This is not your password.");
-        else
+        } else {
+            auth_failure_note(r->app, "auth.login", r->remote_addr);
             reply_problem(r, PROBLEM_UNAUTHENTICATED, "The e-mail address or the password is wrong.");
+        }
     } else {
         reply_error(r, err);
     }
@@ -67,21 +70,81 @@ bool password_proven(struct req *r, const char *email, const char *password, str
     return judge(r, false, email, password, ret);
 }
 
+bool own_password_proven(struct req *r, const char *password)
+{
+    struct user user = {0};
+    bool right = judge(r, true, r->principal.email, password, &user);
+    wipe(user.password_hash, sizeof user.password_hash);
+    return right;
+}
+
 void proof_read(struct jsonread *body, struct proof *ret)
 {
-    ret->password = jsonread_text_or(body, "password", 1, PASSWORD_MAX, NULL);
+    *ret = (struct proof){.password = jsonread_text_or(body, "password", 1, PASSWORD_MAX, NULL),
+                          .code = jsonread_str_or(body, "code", 1, MFA_CODE_MAX, NULL),
+                          .has_passkey = jsonread_has(body, "passkey")};
+    jsonread_object_or_none(body, "passkey", &ret->passkey);
+}
+
+static enum factor_verdict judge_code(struct req *r, const char *user_id, const char *code, struct factor_right *ret)
+{
+    struct mfa_answer answer;
+    struct err err = {0};
+    if (mfa_check(r, user_id, code, &answer, &err) != 0) {
+        reply_error(r, &err);
+        return FACTOR_UNJUDGED;
+    }
+    if (answer.verdict != MFA_RIGHT) {
+        mfa_verdict_reply(r, &answer);
+        return answer.verdict == MFA_WRONG ? FACTOR_WRONG : FACTOR_UNJUDGED;
+    }
+    bool backup = strcmp(answer.method, "backup-code") == 0;
+    *ret = (struct factor_right){answer.method, backup ? answer.codes_left : -1};
+    return FACTOR_RIGHT;
+}
+
+static enum factor_verdict judge_passkey(struct req *r, const struct passkey_ask *asker,
+                                         const struct jsonread *credential, struct factor_right *ret)
+{
+    struct passkey_owner owner;
+    struct err err = {0};
+    int rc = passkey_verify(r, asker, credential, &owner, &err);
+    if (rc == ERR_DENIED)
+        reply_problem(r, PROBLEM_PROOF_WRONG, "This passkey was not accepted; try again.");
+    else if (rc != 0)
+        reply_error(r, &err);
+    if (rc != 0)
+        return rc == ERR_DENIED ? FACTOR_WRONG : FACTOR_UNJUDGED;
+    *ret = (struct factor_right){"passkey", -1};
+    return FACTOR_RIGHT;
+}
+
+enum factor_verdict factor_judge(struct req *r, const struct passkey_ask *asker, const struct proof *proof,
+                                 struct factor_right *ret)
+{
+    if (proof->has_passkey)
+        return judge_passkey(r, asker, &proof->passkey, ret);
+    if (proof->code != NULL)
+        return judge_code(r, asker->user_id, proof->code, ret);
+    reply_invalid_field(r, "/code", NULL, "is missing");
+    return FACTOR_UNJUDGED;
 }
 
 bool proven_again(struct req *r, const struct proof *proof, const char **ret_method)
 {
-    struct user user = {0};
+    const struct principal *p = &r->principal;
+    if (p->has_factor) {
+        struct passkey_ask asker = {PASSKEY_STEPUP, p->id, p->session_id};
+        struct factor_right right;
+        if (factor_judge(r, &asker, proof, &right) != FACTOR_RIGHT)
+            return false;
+        *ret_method = right.method;
+        return true;
+    }
     if (proof->password == NULL) {
         reply_invalid_field(r, "/password", NULL, "is missing");
         return false;
     }
-    if (!judge(r, true, r->principal.email, proof->password, &user))
-        return false;
-    wipe(user.password_hash, sizeof user.password_hash);
     *ret_method = "password";
-    return true;
+    return own_password_proven(r, proof->password);
 }

@@ -315,3 +315,18 @@ int secrets_open(const struct secrets *s, const char *aad, const char *sealed, s
             return secrets_open_with(s->master[i].bytes, aad, c.at, ret, err);
     return err_set(err, ERR_CORRUPT, "master.key no longer holds the key a value is sealed under");
 }
+
+int secrets_mac(const struct secrets *s, size_t age, const char *use, const void *data, size_t len,
+                char ret[SECRETS_MAC_SIZE], struct err *err)
+{
+    unsigned char key[SECRETS_KEY_SIZE], mac[DIGEST_SIZE];
+    if (age >= s->master_count)
+        return err_set(err, ERR_NOT_FOUND, "no master key is so old");
+    bool ok = digest_hkdf(s->master[s->master_count - 1 - age].bytes, SECRETS_KEY_SIZE, use, key, sizeof key) &&
+              digest_hmac(key, sizeof key, data, len, mac);
+    wipe(key, sizeof key);
+    if (!ok)
+        return err_set(err, ERR_INTERNAL, "HMAC-SHA-256 failed");
+    hex_encode(mac, sizeof mac, ret);
+    return 0;
+}

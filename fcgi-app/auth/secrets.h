@@ -39,6 +39,13 @@ int secrets_seal(const struct secrets *s, const char *aad, const void *plain, si
 int secrets_open(const struct secrets *s, const char *aad, const char *sealed, struct buf *ret,
                  struct err *err) MUSTER_NODISCARD;
 
+/* HMAC-SHA-256 in hex under a key that is derived from a master key for one use, so that a copy of the database is no
+ * help in guessing what was hashed. age 0 is the newest key, which makes new ones; the older ones, until ERR_NOT_FOUND,
+ * find those from before a rotation. */
+enum { SECRETS_MAC_SIZE = 65 };
+int secrets_mac(const struct secrets *s, size_t age, const char *use, const void *data, size_t len,
+                char ret[SECRETS_MAC_SIZE], struct err *err) MUSTER_NODISCARD;
+
 /* The primitive below both: base64url(nonce, ciphertext, tag) under a key of 32 bytes. A key derived from a one-time
  * password seals an enrolment's answer with it. */
 enum { SECRETS_KEY_SIZE = 32 };

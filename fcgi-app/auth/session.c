@@ -1,51 +1,20 @@
 #include "auth/session.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "app.h"
 #include "auth/auth.h"
+#include "auth/cookie.h"
 #include "auth/digest.h"
 #include "auth/secrets.h"
-#include "common/encode.h"
 #include "common/log.h"
 #include "common/token.h"
 #include "common/uuid.h"
 #include "common/wipe.h"
 #include "db/writer.h"
+#include "token/token.h"
 
-enum { TOUCH_EVERY_MS = 60 * 1000, USER_AGENT_MAX = 200, TOKEN_BYTES = 32 };
-
-const char session_cookie_name[] = "__Host-muster";
-
-static bool new_token(char ret[SESSION_TOKEN_SIZE])
-{
-    unsigned char bytes[TOKEN_BYTES];
-    if (!token_random(bytes, sizeof bytes))
-        return false;
-    base64url_encode(bytes, sizeof bytes, ret);
-    wipe(bytes, sizeof bytes);
-    return true;
-}
-
-/* The hash of the request's cookie; false when there is none of our form. */
-static bool cookie_hash(const struct req *r, char ret[DIGEST_HEX_SIZE])
-{
-    const char *cookie = req_cookie(r, session_cookie_name);
-    if (cookie == NULL || strlen(cookie) != SESSION_TOKEN_SIZE - 1)
-        return false;
-    digest_token(cookie, ret);
-    return true;
-}
-
-static void set_cookie(struct req *r, const char *value, int64_t max_age_s)
-{
-    char text[160];
-    (void)snprintf(text, sizeof text, "%s=%s; Path=/; Max-Age=%lld; Secure; HttpOnly; SameSite=Strict",
-                   session_cookie_name, value, (long long)max_age_s);
-    reply_header(r, "Set-Cookie", text);
-    wipe(text, sizeof text);
-}
+enum { TOUCH_EVERY_MS = 60 * 1000, USER_AGENT_MAX = 200 };
 
 /* --- every request --- */
 
@@ -96,10 +65,12 @@ static int load_session(struct req *r, const char *id_hash, struct principal *re
         .session_id = arena_strdup(r->arena, db_rows_text(&rows, 5)),
         .authenticated_ms = db_rows_int(&rows, 6, 0),
         .has_factor = db_rows_int(&rows, 7, 0) != 0,
+        .method = arena_strdup(r->arena, db_rows_text(&rows, 8)),
     };
     *ret_last_used_ms = db_rows_int(&rows, 4, 0);
     db_rows_done(&rows);
-    if (p.id == NULL || p.email == NULL || p.csrf_token == NULL || p.session_hash == NULL || p.session_id == NULL)
+    if (p.id == NULL || p.email == NULL || p.csrf_token == NULL || p.session_hash == NULL || p.session_id == NULL ||
+        p.method == NULL)
         return err_set(err, ERR_NOMEM, "out of memory");
     *ret = p;
     return 0;
@@ -111,11 +82,13 @@ int auth_authenticate(struct req *r)
     int64_t last_used_ms = 0;
     struct err err = {0};
     int rc = ERR_NOT_FOUND;
-    if (cookie_hash(r, id_hash))
+    if (token_presented(r))
+        return token_authenticate(r);
+    if (cookie_hash(r, cookie_session, id_hash))
         rc = load_session(r, id_hash, &r->principal, &last_used_ms, &err);
     if (rc == ERR_NOT_FOUND) {
         /* Pages ask for their session before anybody has signed in: only a cookie that is wrong is worth a note. */
-        if (req_cookie(r, session_cookie_name) != NULL)
+        if (req_cookie(r, cookie_session) != NULL)
             auth_failure_note(r->app, "auth.session", r->remote_addr);
         reply_problem(r, PROBLEM_UNAUTHENTICATED, "Sign in first.");
         return ERR_DENIED;
@@ -130,14 +103,43 @@ int auth_authenticate(struct req *r)
 
 /* --- sign-in and sign-out --- */
 
+int session_admit(struct db *db, const struct session_user *user, int64_t now_ms, struct err *err)
+{
+    int64_t changes = 0;
+    int rc = 0;
+    if (user->signin_hash != NULL)
+        rc = db_exec(db, DB_SIGNIN_USE,
+                     DB_ARGS(DB_TEXT("id_hash", user->signin_hash), DB_TEXT("user", user->id), DB_INT("now", now_ms)),
+                     &changes, err);
+    if (rc == 0 && user->signin_hash != NULL && changes != 1)
+        return err_set(err, ERR_DENIED, "this sign-in is over");
+    if (rc == 0)
+        rc = db_exec(db, DB_AUTH_USER_SIGNED_IN,
+                     DB_ARGS(DB_TEXT("id", user->id), DB_INT("now", now_ms),
+                             DB_TEXT("password_hash", user->password_hash != NULL ? user->password_hash : "")),
+                     &changes, err);
+    return rc == 0 && changes != 1 ? err_set(err, ERR_DENIED, "the account has changed meanwhile") : rc;
+}
+
+const char *session_user_agent(struct req *r)
+{
+    const char *header = req_header(r, "User-Agent");
+    char *copy = header != NULL ? arena_strndup(r->arena, header, strnlen(header, USER_AGENT_MAX)) : NULL;
+    if (header == NULL)
+        return "";
+    for (char *c = copy; c != NULL && *c != '\0'; c++)
+        if (*c < ' ' || *c > '~')
+            *c = '?';
+    return copy;
+}
+
 struct session_write {
     const struct audit_key *key;
     struct audit_entry audit;
+    const struct session_user *user;
     const char *old_hash; /* of the cookie that came; NULL: none */
-    const char *new_hash; /* NULL at sign-out */
+    const char *new_hash;
     const char *new_id;
-    const char *method;
-    const char *user_id;
     const char *csrf_token;
     const char *address;
     const char *user_agent;
@@ -148,13 +150,13 @@ struct session_write {
 static int write_session(struct db *db, void *ctx, struct err *err)
 {
     const struct session_write *w = ctx;
-    int rc = 0;
-    if (w->old_hash != NULL)
+    int rc = session_admit(db, w->user, w->now_ms, err);
+    if (rc == 0 && w->old_hash != NULL)
         rc = db_exec(db, DB_AUTH_SESSION_DELETE, DB_ARGS(DB_TEXT("id_hash", w->old_hash)), NULL, err);
-    if (rc == 0 && w->new_hash != NULL)
+    if (rc == 0)
         rc = db_exec(db, DB_AUTH_SESSION_INSERT,
                      DB_ARGS(DB_TEXT("id_hash", w->new_hash), DB_TEXT("id", w->new_id), DB_TEXT("kind", "cookie"),
-                             DB_TEXT("method", w->method), DB_TEXT("user", w->user_id),
+                             DB_TEXT("method", w->user->method), DB_TEXT("user", w->user->id),
                              DB_TEXT("csrf_token", w->csrf_token), DB_TEXT("address", w->address),
                              DB_TEXT("user_agent", w->user_agent), DB_INT("now", w->now_ms),
                              DB_INT("expires", w->expires_ms)),
@@ -162,53 +164,73 @@ static int write_session(struct db *db, void *ctx, struct err *err)
     return rc != 0 ? rc : audit_append(db, w->key, &w->audit, err);
 }
 
+/* The row names who it was, not who asked: nobody was signed in a moment ago. */
+static struct audit_entry login_entry(struct req *r, const struct session_user *user, const char *session_id)
+{
+    struct audit_entry entry = audit_of_request(r, "auth.login", arena_printf(r->arena, "user:%s", user->id));
+    entry.actor = entry.target;
+    entry.detail =
+        arena_printf(r->arena, "{\"kind\":\"cookie\",\"method\":\"%s\",\"session\":\"%s\"}", user->method, session_id);
+    return entry;
+}
+
 int session_begin(struct req *r, const struct session_user *user, const char **ret_csrf_token, struct err *err)
 {
-    char token[SESSION_TOKEN_SIZE], csrf_token[SESSION_TOKEN_SIZE];
+    char token[COOKIE_TOKEN_SIZE], csrf_token[COOKIE_TOKEN_SIZE];
     char new_hash[DIGEST_HEX_SIZE], old_hash[DIGEST_HEX_SIZE];
     char id[UUID_SIZE];
-    if (!new_token(token) || !new_token(csrf_token) || !uuid_v7(r->now_ms, token_random, id))
+    if (!cookie_token_new(token) || !cookie_token_new(csrf_token) || !uuid_v7(r->now_ms, token_random, id))
         return err_set(err, ERR_UNAVAILABLE, "the system gives no random bytes");
     digest_token(token, new_hash);
-    const char *user_agent = req_header(r, "User-Agent");
     int64_t max_s = r->app->settings->session_max_s;
     struct session_write w = {
         .key = secrets_audit_key(r->app->secrets),
-        .old_hash = cookie_hash(r, old_hash) ? old_hash : NULL,
+        .audit = login_entry(r, user, id),
+        .user = user,
+        .old_hash = cookie_hash(r, cookie_session, old_hash) ? old_hash : NULL,
         .new_hash = new_hash,
         .new_id = id,
-        .method = user->method,
-        .user_id = user->id,
         .csrf_token = csrf_token,
         .address = r->remote_addr,
-        .user_agent = arena_strndup(r->arena, user_agent != NULL ? user_agent : "",
-                                    user_agent != NULL ? strnlen(user_agent, USER_AGENT_MAX) : 0),
+        .user_agent = session_user_agent(r),
         .now_ms = r->now_ms,
         .expires_ms = r->now_ms + max_s * 1000,
     };
-    /* The row names who it was, not who asked: nobody was signed in a moment ago. */
-    w.audit = audit_of_request(r, "auth.login", arena_printf(r->arena, "user:%s", user->id));
-    w.audit.actor = w.audit.target;
     const char *copy = arena_strdup(r->arena, csrf_token);
-    int rc = copy != NULL && w.user_agent != NULL ? db_write(r->app->writer, write_session, &w, err)
-                                                  : err_set(err, ERR_NOMEM, "out of memory");
+    int rc = copy != NULL && w.user_agent != NULL && w.audit.target != NULL && w.audit.detail != NULL
+                 ? db_write(r->app->writer, write_session, &w, err)
+                 : err_set(err, ERR_NOMEM, "out of memory");
     if (rc == 0) {
-        set_cookie(r, token, max_s);
+        cookie_set(r, cookie_session, token, max_s);
         *ret_csrf_token = copy;
     }
     wipe(token, sizeof token);
     return rc;
 }
 
+struct sign_out {
+    const struct audit_key *key;
+    struct audit_entry audit;
+    const char *session_id;
+};
+
+static int write_sign_out(struct db *db, void *ctx, struct err *err)
+{
+    const struct sign_out *w = ctx;
+    int rc = session_delete(db, w->session_id, err);
+    return rc != 0 ? rc : audit_append(db, w->key, &w->audit, err);
+}
+
 int session_end(struct req *r, struct err *err)
 {
-    struct session_write w = {
+    struct sign_out w = {
         .key = secrets_audit_key(r->app->secrets),
-        .old_hash = r->principal.session_hash,
         .audit = audit_of_request(r, "auth.logout", arena_printf(r->arena, "user:%s", r->principal.id)),
+        .session_id = r->principal.session_id,
     };
-    int rc = db_write(r->app->writer, write_session, &w, err);
-    if (rc == 0)
-        set_cookie(r, "", 0);
+    int rc = w.audit.target != NULL ? db_write(r->app->writer, write_sign_out, &w, err)
+                                    : err_set(err, ERR_NOMEM, "out of memory");
+    if (rc == 0 && r->principal.credential == CREDENTIAL_COOKIE)
+        cookie_set(r, cookie_session, "", 0);
     return rc;
 }

@@ -27,13 +27,11 @@ static void copy_text(char *ret, size_t size, const char *text)
     (void)snprintf(ret, size, "%s", text != NULL ? text : "");
 }
 
-int user_by_email(struct db *db, const char *email, struct user *ret, struct err *err)
+static int take_user(struct db *db, enum db_statement statement, const char *name, const char *value,
+                     struct user *ret, struct err *err)
 {
-    char key[USER_EMAIL_MAX + 1];
     struct db_rows rows;
-    if (!user_email_key(email, key))
-        return err_set(err, ERR_NOT_FOUND, "no such user");
-    int rc = db_query_one(db, DB_AUTH_USER_BY_EMAIL, DB_ARGS(DB_TEXT("email", key)), &rows, err);
+    int rc = db_query_one(db, statement, DB_ARGS(DB_TEXT(name, value)), &rows, err);
     if (rc == DB_DONE)
         return err_set(err, ERR_NOT_FOUND, "no such user");
     if (rc < 0)
@@ -45,6 +43,19 @@ int user_by_email(struct db *db, const char *email, struct user *ret, struct err
     ret->disabled = !db_rows_null(&rows, 4);
     db_rows_done(&rows);
     return 0;
+}
+
+int user_by_email(struct db *db, const char *email, struct user *ret, struct err *err)
+{
+    char key[USER_EMAIL_MAX + 1];
+    if (!user_email_key(email, key))
+        return err_set(err, ERR_NOT_FOUND, "no such user");
+    return take_user(db, DB_AUTH_USER_BY_EMAIL, "email", key, ret, err);
+}
+
+int user_by_id(struct db *db, const char *id, struct user *ret, struct err *err)
+{
+    return take_user(db, DB_AUTH_USER_BY_ID, "id", id, ret, err);
 }
 
 static int append_user_audit(struct db *db, const struct audit_key *key, const char *action, const char *actor,
@@ -92,10 +103,10 @@ int user_set_password(struct db *db, const struct audit_key *key, const struct u
     if (rc == 0 && changes == 0)
         return err_set(err, ERR_NOT_FOUND, "no such user");
     if (rc == 0)
-        rc = db_exec(db, DB_AUTH_SESSION_DELETE_OF_USER, DB_ARGS(DB_TEXT("user", change->user_id)), NULL, err);
+        rc = auth_sign_out_everywhere(db, change->user_id, change->keep_session_id, err);
     if (rc == 0)
         rc = append_user_audit(db, key, "user.passwd", change->actor, change->user_id, NULL, change->now_ms, err);
-    return rc != 0 ? rc : db_changed(db, "sessions", err);
+    return rc;
 }
 
 int auth_first_admin(struct db *db, char ret_id[UUID_SIZE], struct err *err)

@@ -90,30 +90,10 @@ static bool route_set(struct req *r)
     return false;
 }
 
-struct denial {
-    struct req *r;
-    struct audit_entry entry;
-};
-
-static int denial_write(struct db *db, void *ctx, struct err *err)
-{
-    struct denial *d = ctx;
-    return audit_append(db, secrets_audit_key(d->r->app->secrets), &d->entry, err);
-}
-
-/* A signed-in person who tries what they may not leaves a trace; strangers are counted by auth and fleet, and so is a
- * person who does not stop. */
+/* A signed-in person who tries what they may not leaves a trace; strangers are counted by auth and fleet. */
 static void denial_record(struct req *r, const char *action)
 {
-    if (!login_limits_worth_a_row(r->app->logins, r->principal.id, r->now_ms)) {
-        auth_failure_note(r->app, action, r->remote_addr);
-        return;
-    }
-    struct denial d = {.r = r, .entry = audit_of_request(r, action, r->route->path)};
-    struct err err = {0};
-    d.entry.result = AUDIT_DENIED;
-    if (db_write(r->app->writer, denial_write, &d, &err) != 0)
-        log_error("audit: %s", err.msg);
+    auth_denied(r, r->principal.id, action, r->route->path, NULL);
 }
 
 static enum role least_role(enum permission permission)
@@ -131,6 +111,10 @@ static bool scope_given(struct req *r)
         (r->route->scope != SCOPE_NONE && (p->scopes & 1U << r->route->scope) != 0))
         return true;
     denial_record(r, "request.scope");
+    if (r->route->scope != SCOPE_NONE)
+        reply_header(r, "WWW-Authenticate",
+                     arena_printf(r->arena, "Bearer realm=\"muster\", error=\"insufficient_scope\", scope=\"%s\"",
+                                  scope_name(r->route->scope)));
     reply_problem(r, PROBLEM_FORBIDDEN,
                   r->route->scope == SCOPE_NONE ? "No access token may do this; sign in."
                                                 : arena_printf(r->arena, "The access token lacks the scope \"%s\".",

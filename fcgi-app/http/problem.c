@@ -52,8 +52,20 @@ static json_t *problem_json(const struct req *r, const struct problem_text *t, c
                      detail != NULL ? detail : t->title, "requestId", r->request_id != NULL ? r->request_id : "");
 }
 
+/* RFC 9110 §15.5.2 wants a challenge with every 401, RFC 6750 §3 an error code only where a token came. Agents have a
+ * header of their own, which is no scheme. */
+static void challenge(struct req *r)
+{
+    if (r->listener == HTTP_ADMIN)
+        reply_header(r, "WWW-Authenticate",
+                     req_header(r, "Authorization") != NULL ? "Bearer realm=\"muster\", error=\"invalid_token\""
+                                                            : "Bearer realm=\"muster\"");
+}
+
 static void send_problem(struct req *r, const struct problem_text *t, json_t *take)
 {
+    if (t->status == 401)
+        challenge(r);
     reply_json(r, t->status, take);
     if (take != NULL)
         r->exchange->reply.content_type = "application/problem+json";

@@ -108,6 +108,8 @@ static int restored_write(struct db *db, void *ctx, struct err *err)
                                 .detail = detail};
     int rc = db_exec(db, DB_RESTORE_SESSIONS_END, DB_NO_ARGS, NULL, err);
     if (rc == 0)
+        rc = db_exec(db, DB_RESTORE_ACCESS_TOKENS_END, DB_NO_ARGS, NULL, err);
+    if (rc == 0)
         rc = db_exec(db, DB_RESTORE_OTPS_REVOKE, DB_ARGS(DB_INT("now", r->now_ms)), NULL, err);
     if (rc == 0)
         rc = db_exec(db, DB_FACT_SET, DB_ARGS(DB_TEXT("name", "restored_ms"), DB_TEXT("value", now)), NULL, err);

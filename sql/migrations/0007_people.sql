@@ -79,7 +79,8 @@ CREATE TABLE user_totp (
     pending TEXT,                               -- set up, not in force
     pending_ms BIGINT,
     pending_step BIGINT NOT NULL DEFAULT 0,
-    pending_verified_ms BIGINT
+    pending_verified_ms BIGINT,
+    pending_session TEXT                        -- which set it up: another one neither verifies nor enables it
 );
 
 -- Wrong codes, of whatever kind and wherever they were typed.
@@ -119,10 +120,11 @@ CREATE TABLE challenges (
     challenge_hash TEXT PRIMARY KEY,            -- SHA-256 of the challenge
     purpose TEXT NOT NULL CHECK (purpose IN ('register', 'signin', 'factor', 'stepup')),
     user_id TEXT NOT NULL DEFAULT '',           -- '': whoever has the passkey
-    bound_to TEXT NOT NULL DEFAULT '',          -- the session or sign-in that asked
+    bound_to TEXT NOT NULL DEFAULT '',          -- the session, sign-in or browser that asked
     expires_ms BIGINT NOT NULL
 );
 CREATE INDEX challenges_by_expiry ON challenges (expires_ms);
+CREATE INDEX challenges_by_asker ON challenges (bound_to, user_id, purpose);
 
 -- --- tokens for programs ---
 
@@ -133,16 +135,17 @@ CREATE TABLE jwt_keys (
     created_ms BIGINT NOT NULL
 );
 
--- A family is a session of kind token; each token is used once.
+-- A family is a session of kind token; each token is used once, and each has one successor at most.
 CREATE TABLE refresh_tokens (
     token_hash TEXT PRIMARY KEY,
     session_id TEXT NOT NULL,
-    parent_hash TEXT,
+    generation BIGINT NOT NULL,                 -- 0, 1, 2 …
     created_ms BIGINT NOT NULL,
     expires_ms BIGINT NOT NULL,
-    used_ms BIGINT
+    used_ms BIGINT,
+    successor TEXT,                             -- the next one, sealed under a key made of this one; for a lost reply
+    UNIQUE (session_id, generation)
 );
-CREATE INDEX refresh_tokens_by_session ON refresh_tokens (session_id);
 CREATE INDEX refresh_tokens_by_expiry ON refresh_tokens (expires_ms);
 
 -- Personal access tokens.

@@ -16,19 +16,42 @@ UPDATE users SET password_hash = :password_hash, updated_ms = :now WHERE id = :i
 -- name: auth_admin_first
 SELECT id FROM users WHERE role = 'admin' AND disabled_ms IS NULL ORDER BY created_ms, id LIMIT 1;
 
+-- name: auth_user_public
+-- What a person is told about themselves.
+SELECT id, email, name, role FROM users WHERE id = :id;
+
+-- name: auth_user_signed_in
+-- Whether they may, at the moment the session is made. An empty password_hash: they did not come by their password.
+UPDATE users SET last_login_ms = :now
+WHERE id = :id AND disabled_ms IS NULL AND deleted_ms IS NULL
+    AND (:password_hash = '' OR password_hash = :password_hash);
+
+-- name: auth_user_by_id
+SELECT id, email, role, password_hash, COALESCE(disabled_ms, deleted_ms) FROM users WHERE id = :id;
+
 -- name: auth_session_insert
 INSERT INTO sessions (id_hash, id, kind, method, user_id, csrf_token, address, user_agent, created_ms, authenticated_ms,
     last_used_ms, expires_ms)
 VALUES (:id_hash, :id, :kind, :method, :user, :csrf_token, :address, :user_agent, :now, :now, :now, :expires);
 
 -- name: auth_session_get
--- The last column: whether the person has a second factor.
+-- The last column but one: whether the person has a second factor. Sessions of before they had ids are over: what is bound to a
+-- session would be bound to all of them.
 SELECT u.id, u.email, u.role, s.csrf_token, s.last_used_ms, s.id, s.authenticated_ms,
     EXISTS (SELECT 1 FROM user_totp t WHERE t.user_id = u.id AND t.enabled_ms IS NOT NULL)
-        OR EXISTS (SELECT 1 FROM passkeys p WHERE p.user_id = u.id)
+        OR EXISTS (SELECT 1 FROM passkeys p WHERE p.user_id = u.id),
+    s.method
 FROM sessions s JOIN users u ON u.id = s.user_id
-WHERE s.id_hash = :id_hash AND s.expires_ms > :now AND s.last_used_ms > :idle_since
+WHERE s.id_hash = :id_hash AND s.kind = 'cookie' AND s.id <> '' AND s.expires_ms > :now AND s.last_used_ms > :idle_since
     AND u.disabled_ms IS NULL AND u.deleted_ms IS NULL;
+
+-- name: auth_session_list
+SELECT id, kind, method, address, user_agent, created_ms, last_used_ms, expires_ms FROM sessions
+WHERE user_id = :user AND id <> '' AND expires_ms > :now AND (kind <> 'cookie' OR last_used_ms > :idle_since)
+ORDER BY last_used_ms DESC, id;
+
+-- name: auth_session_owned
+SELECT 1 FROM sessions WHERE id = :id AND user_id = :user;
 
 -- name: auth_session_touch
 UPDATE sessions SET last_used_ms = :now WHERE id_hash = :id_hash AND last_used_ms < :now;
@@ -36,11 +59,87 @@ UPDATE sessions SET last_used_ms = :now WHERE id_hash = :id_hash AND last_used_m
 -- name: auth_session_delete
 DELETE FROM sessions WHERE id_hash = :id_hash;
 
+-- name: auth_session_delete_by_id
+DELETE FROM sessions WHERE id = :id;
+
+-- name: auth_session_delete_refresh_tokens
+DELETE FROM refresh_tokens WHERE session_id = :id;
+
+-- name: auth_session_delete_stepups
+DELETE FROM stepups WHERE session_id = :id;
+
+-- name: auth_session_delete_others
+DELETE FROM sessions WHERE user_id = :user AND id <> :keep;
+
+-- name: auth_session_delete_others_refresh_tokens
+DELETE FROM refresh_tokens WHERE session_id IN (SELECT id FROM sessions WHERE user_id = :user AND id <> :keep);
+
+-- name: auth_session_delete_others_stepups
+DELETE FROM stepups WHERE session_id IN (SELECT id FROM sessions WHERE user_id = :user AND id <> :keep);
+
 -- name: auth_session_delete_of_user
 DELETE FROM sessions WHERE user_id = :user;
 
 -- name: auth_session_delete_over
-DELETE FROM sessions WHERE expires_ms <= :now OR last_used_ms <= :idle_since;
+-- A program's session is idle between two refreshes for as long as it likes.
+DELETE FROM sessions WHERE expires_ms <= :now OR (kind = 'cookie' AND last_used_ms <= :idle_since);
+
+-- name: signin_insert
+INSERT INTO signins (id_hash, user_id, wants, address, created_ms, expires_ms)
+VALUES (:id_hash, :user, :wants, :address, :now, :expires);
+
+-- name: signin_get
+SELECT s.user_id, s.wants FROM signins s JOIN users u ON u.id = s.user_id
+WHERE s.id_hash = :id_hash AND s.expires_ms > :now AND s.failures < :tries
+    AND u.disabled_ms IS NULL AND u.deleted_ms IS NULL;
+
+-- name: signin_try
+-- Counted before it is judged; no change: there is none left.
+UPDATE signins SET failures = failures + 1 WHERE id_hash = :id_hash AND expires_ms > :now AND failures < :tries;
+
+-- name: signin_untry
+UPDATE signins SET failures = failures - 1 WHERE id_hash = :id_hash AND failures > 0;
+
+-- name: signin_use
+DELETE FROM signins WHERE id_hash = :id_hash AND user_id = :user AND expires_ms > :now;
+
+-- name: signin_delete
+DELETE FROM signins WHERE id_hash = :id_hash;
+
+-- name: signin_delete_of_user
+DELETE FROM signins WHERE user_id = :user;
+
+-- name: signin_delete_over
+DELETE FROM signins WHERE expires_ms <= :now;
+
+-- name: device_insert
+INSERT INTO devices (id, token_hash, user_id, name, address, created_ms, last_used_ms, expires_ms)
+VALUES (:id, :token_hash, :user, :name, :address, :now, :now, :expires);
+
+-- name: device_use
+UPDATE devices SET last_used_ms = :now, address = :address
+WHERE token_hash = :token_hash AND user_id = :user AND expires_ms > :now AND created_ms > :trusted_since;
+
+-- name: device_list
+SELECT id, name, address, created_ms, last_used_ms, expires_ms, token_hash FROM devices
+WHERE user_id = :user AND expires_ms > :now ORDER BY last_used_ms DESC, id;
+
+-- name: device_delete
+DELETE FROM devices WHERE id = :id AND user_id = :user;
+
+-- name: device_delete_by_hash
+DELETE FROM devices WHERE token_hash = :token_hash AND user_id = :user;
+
+-- name: device_delete_of_user
+DELETE FROM devices WHERE user_id = :user;
+
+-- name: device_delete_oldest
+-- Nobody has so many browsers; a list stays one that can be read.
+DELETE FROM devices WHERE user_id = :user AND id NOT IN
+    (SELECT d.id FROM devices d WHERE d.user_id = :user ORDER BY d.last_used_ms DESC, d.id DESC LIMIT :most);
+
+-- name: device_delete_over
+DELETE FROM devices WHERE expires_ms <= :now;
 
 -- name: stepup_record
 INSERT INTO stepups (session_id, action, target, expires_ms) VALUES (:session, :action, :target, :expires)

@@ -136,6 +136,10 @@ WHERE status IN ('completed', 'warning')
 -- Sessions of a copy may have been ended since.
 DELETE FROM sessions;
 
+-- name: restore_access_tokens_end
+-- Access tokens of a copy may have been revoked since.
+DELETE FROM access_tokens;
+
 -- name: restore_otps_revoke
 -- One-time passwords of a copy may have been used since.
 UPDATE otps SET revoked_ms = :now WHERE revoked_ms IS NULL;

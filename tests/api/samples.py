@@ -14,8 +14,13 @@ def csr():
 
 def valid(schema):
     return {
-        "Login": {"email": "nobody@example.org", "password": "wrong"},
+        "Login": {"email": "nobody@example.org", "password": "wrong", "tokens": False},
+        "Refresh": {"refreshToken": "mrt_unknown"},
+        "AccessTokenNew": {"name": "n", "scopes": ["read"], "expiresInDays": 1},
         "StepUp": {"action": "POST /api/otps", "target": "", "password": "wrong"},
+        "MfaVerify": {"code": "000000", "trustDevice": False, "deviceName": "d"},
+        "PasswordChange": {"current": "wrong", "password": "a passphrase of some length"},
+        "MfaDisable": {"password": "wrong", "code": "123456"},
         "AgentRegister": {"name": "n", "platform": "linux"},
         "AgentChange": {"name": "n"},
         "OtpMint": {"name": "n", "expectedHost": "h", "network": "10.0.0.0/8", "ttlS": 60, "uses": 1, "labels": {}},

@@ -26,7 +26,8 @@ def each(table):
 def state(stack):
     """Everything that a request could change, as a digest per table."""
     tables = ["users", "grants", "agents", "denied_keys", "otps", "otp_uses", "agent_logs", "commands",
-              "backup_configs", "backup_runs", "backup_parts", "backup_jobs", "alerts", "facts", "rollouts", "rollout_members"]
+              "backup_configs", "backup_runs", "backup_parts", "backup_jobs", "alerts", "facts", "rollouts", "rollout_members",
+              "access_tokens"]
     digests = {}
     with stack.database() as db:
         for table in tables:
@@ -85,9 +86,10 @@ def test_the_document_agrees_with_the_table(spec, route):
     operation = spec.operations[route.method, route.path][1]
     assert operation["x-listener"] == route.listener
     assert operation["x-permission"] == route.permission
+    assert (operation.get("x-scope", "none"), operation.get("x-step-up", "none")) == (route.scope, route.step)
     schemes = {name for option in operation.get("security", spec.document["security"]) for name in option}
     want = {"public": set(), "signed": {"presigned"}, "agent": {"apiKey", "clientCertificate"}}
-    people = {"session", "csrf"} if route.csrf == "token" else {"session"}
+    people = {"session", "bearer"} | ({"csrf"} if route.csrf == "token" else set())
     assert schemes == want.get(route.permission, people)
     content = operation.get("requestBody", {}).get("content", {})
     name = content.get("application/json", {}).get("schema", {}).get("$ref", "").rsplit("/", 1)[-1]

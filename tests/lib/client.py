@@ -91,6 +91,34 @@ class Person(Client):
         return self.ok("POST", "/api/configs", body)
 
 
+class Program(Person):
+    """Somebody's program: it signs in as they do, but has tokens instead of a cookie."""
+
+    def sign_in(self):
+        body = self.ok("POST", "/api/auth/login", {"email": self.email, "password": self.password, "tokens": True})
+        self.user = body["user"]
+        self.take(body)
+
+    def take(self, pair):
+        self.access, self.refresh_token = pair["accessToken"], pair["refreshToken"]
+        self.headers = {"Authorization": f"Bearer {self.access}"}
+        return pair
+
+    def refresh(self):
+        return self.take(self.ok("POST", "/api/auth/refresh", {"refreshToken": self.refresh_token},
+                                 headers={"Authorization": None}))
+
+
+class Script(Client):
+    """What has a personal access token of somebody's."""
+
+    def __init__(self, owner, *scopes, **fields):
+        super().__init__(owner.stack, owner.spec, "admin")
+        made = owner.ok("POST", "/api/auth/tokens", {"name": "script", "scopes": scopes, **fields})
+        self.token, self.secret = made["token"], made["secret"]
+        self.headers = {"Authorization": f"Bearer {self.secret}"}
+
+
 class Agent(Client):
     """An agent that these tests play."""
 

@@ -21,3 +21,11 @@ def api_key():
 
 def otp():
     return token("mot_", 22)
+
+
+def access():
+    return token("mpt_", 30)
+
+
+def refresh():
+    return token("mrt_", 30)

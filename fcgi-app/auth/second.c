@@ -1,0 +1,132 @@
+/* POST /api/auth/mfa/verify: the second stage of a sign-in; for one who is signed in, the check of a set-up. */
+#include "app.h"
+#include "auth/auth.h"
+#include "auth/cookie.h"
+#include "auth/device.h"
+#include "auth/prove.h"
+#include "auth/signin.h"
+#include "auth/users.h"
+#include "common/log.h"
+#include "common/wipe.h"
+#include "db/writer.h"
+#include "http/problem.h"
+#include "mfa/mfa.h"
+#include "token/token.h"
+
+static const char over[] = "This sign-in is over; begin again with your password.";
+
+struct try {
+    enum db_statement statement;
+    const char *hash;
+    int64_t now_ms;
+    int64_t changes;
+};
+
+static int write_try(struct db *db, void *ctx, struct err *err)
+{
+    struct try *t = ctx;
+    return db_exec(db, DB_SIGNIN_TRY,
+                   DB_ARGS(DB_TEXT("id_hash", t->hash), DB_INT("now", t->now_ms), DB_INT("tries", SIGNIN_TRIES)),
+                   &t->changes, err);
+}
+
+static int write_untry(struct db *db, void *ctx, struct err *err)
+{
+    struct try *t = ctx;
+    return db_exec(db, DB_SIGNIN_UNTRY, DB_ARGS(DB_TEXT("id_hash", t->hash)), &t->changes, err);
+}
+
+/* ERR_NOT_FOUND when the partial session has none left. */
+static int take_try(struct req *r, const struct signin *signin, struct err *err)
+{
+    struct try t = {.hash = signin->hash, .now_ms = r->now_ms};
+    int rc = db_write(r->app->writer, write_try, &t, err);
+    return rc == 0 && t.changes == 0 ? err_set(err, ERR_NOT_FOUND, "no try left") : rc;
+}
+
+/* What was not judged was no guess. */
+static void give_back(struct req *r, const struct signin *signin)
+{
+    struct try t = {.hash = signin->hash};
+    struct err err = {0};
+    if (db_write(r->app->writer, write_untry, &t, &err) != 0)
+        log_warning("a try at a second factor stays counted: %s", err.msg);
+}
+
+static void complete(struct req *r, const struct signin *signin, const struct factor_right *right,
+                     const char *device_name)
+{
+    struct user user = {0};
+    struct err err = {0};
+    int rc = user_by_id(r->db, signin->user_id, &user, &err);
+    wipe(user.password_hash, sizeof user.password_hash);
+    if (rc != 0) {
+        reply_error(r, &err);
+        return;
+    }
+    struct session_user who = {
+        .id = user.id, .email = user.email, .role = user.role, .method = right->method, .signin_hash = signin->hash};
+    struct signin_extras extras = {.codes_left = right->codes_left, .device_name = device_name};
+    (void)signin_complete_with(r, &who, signin->wants, &extras);
+}
+
+/* The partial session is in force: judges what came with it. */
+static void second_stage(struct req *r, const struct signin *signin, const struct proof *proof, const char *device_name)
+{
+    struct passkey_ask asker = {PASSKEY_FACTOR, signin->user_id, signin->hash};
+    struct factor_right right;
+    struct err err = {0};
+    int rc = take_try(r, signin, &err);
+    if (rc == ERR_NOT_FOUND)
+        reply_problem(r, PROBLEM_UNAUTHENTICATED, over);
+    else if (rc != 0)
+        reply_error(r, &err);
+    if (rc != 0)
+        return;
+    switch (factor_judge(r, &asker, proof, &right)) {
+    case FACTOR_WRONG: break;
+    case FACTOR_UNJUDGED: give_back(r, signin); break;
+    case FACTOR_RIGHT: complete(r, signin, &right, device_name); break;
+    }
+}
+
+/* No sign-in is under way: somebody who is signed in checks what they have set up, or nobody does anything. */
+static void check_setup(struct req *r, const char *code)
+{
+    if (req_cookie(r, cookie_session) == NULL && !token_presented(r)) {
+        reply_problem(r, PROBLEM_UNAUTHENTICATED, over);
+        return;
+    }
+    if (auth_authenticate(r) != 0)
+        return;
+    if (code == NULL)
+        reply_invalid_field(r, "/code", NULL, "is missing");
+    else
+        mfa_setup_verify(r, code);
+}
+
+void auth_mfa_verify(struct req *r)
+{
+    struct jsonread_error wrong = {0};
+    struct jsonread body;
+    struct proof proof;
+    struct signin signin;
+    struct err err = {0};
+    if (!req_json(r, &wrong, &body))
+        return;
+    proof_read(&body, &proof);
+    const char *mfa_token = jsonread_str_or(&body, "mfaToken", 1, COOKIE_TOKEN_SIZE - 1, NULL);
+    bool trust = jsonread_bool_or(&body, "trustDevice", false);
+    const char *device_name = jsonread_str_or(&body, "deviceName", 0, DEVICE_NAME_MAX, "");
+    if (!req_fields_ok(r, &wrong))
+        return;
+    int rc = signin_find(r, mfa_token, &signin, &err);
+    if (rc == 0)
+        second_stage(r, &signin, &proof, trust ? device_name : NULL);
+    else if (rc != ERR_NOT_FOUND)
+        reply_error(r, &err);
+    else if (mfa_token != NULL)
+        reply_problem(r, PROBLEM_UNAUTHENTICATED, over);
+    else
+        check_setup(r, proof.code);
+}

@@ -1,0 +1,41 @@
+-- Passkeys, and what their holders are asked to sign.
+
+-- name: challenge_delete_earlier
+-- One challenge per asker and purpose: the newest.
+DELETE FROM challenges WHERE bound_to = :bound_to AND user_id = :user AND purpose = :purpose;
+
+-- name: challenge_delete_surplus
+-- Strangers may ask too: beyond :keep the oldest of theirs go.
+DELETE FROM challenges WHERE challenge_hash IN (
+    SELECT challenge_hash FROM challenges WHERE user_id = '' ORDER BY expires_ms DESC, challenge_hash
+    LIMIT 1000 OFFSET :keep);
+
+-- name: challenge_insert
+INSERT INTO challenges (challenge_hash, purpose, user_id, bound_to, expires_ms)
+VALUES (:hash, :purpose, :user, :bound_to, :expires);
+
+-- name: challenge_get
+SELECT expires_ms FROM challenges
+WHERE challenge_hash = :hash AND purpose = :purpose AND user_id = :user AND bound_to = :bound_to AND expires_ms > :now;
+
+-- name: challenge_use
+DELETE FROM challenges
+WHERE challenge_hash = :hash AND purpose = :purpose AND user_id = :user AND bound_to = :bound_to AND expires_ms > :now;
+
+-- name: challenge_delete_over
+DELETE FROM challenges WHERE expires_ms <= :now;
+
+-- name: passkey_by_credential
+SELECT p.id, p.user_id, u.email, u.role, p.algorithm, p.public_key
+FROM passkeys p JOIN users u ON u.id = p.user_id
+WHERE p.credential_id = :credential AND u.disabled_ms IS NULL AND u.deleted_ms IS NULL;
+
+-- name: passkey_sign_count
+SELECT sign_count, name FROM passkeys WHERE id = :id;
+
+-- name: passkey_used
+UPDATE passkeys SET sign_count = :sign_count, last_used_ms = :now WHERE id = :id;
+
+-- name: passkey_list
+SELECT id, name, credential_id, algorithm, transports, created_ms, last_used_ms
+FROM passkeys WHERE user_id = :user ORDER BY created_ms, id;
