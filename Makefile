@@ -33,7 +33,7 @@ LDFLAGS_COMMON := -Wl,-z,relro,-z,now
 COMMON_SRC := $(wildcard common/*.c)
 APP_SRC := $(wildcard fcgi-app/*.c fcgi-app/*/*.c)
 GEN := $(BUILD)/gen
-GEN_SRC := $(GEN)/statements.c $(GEN)/migrations.c
+GEN_SRC := $(GEN)/statements.c $(GEN)/migrations.c $(GEN)/common_words.c
 SQL := $(wildcard sql/migrations/*.sql) $(wildcard sql/queries/*.sql)
 
 APP_CPPFLAGS := $(CPPFLAGS_COMMON) -Ifcgi-app -I$(GEN)
@@ -52,6 +52,18 @@ $(GEN)/statements.h $(GEN)/statements.c $(GEN)/migrations.c &: sql/generate $(SQ
 	@mkdir -p $(GEN)
 	$(call step,GEN,$(GEN))
 	$(Q)sql/generate $(GEN)
+
+# Passwords that are often used: a list that others keep, which npm brings.
+WORDS := $(BUILD)/npm-words
+$(WORDS)/.done: $(addprefix fcgi-app/auth/words/,package.json package-lock.json .npmrc)
+	@mkdir -p $(WORDS)
+	cp $^ $(WORDS)/
+	cd $(WORDS) && npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+$(GEN)/common_words.c: $(WORDS)/.done fcgi-app/auth/words/generate.mjs
+	@mkdir -p $(GEN)
+	$(call step,GEN,$@)
+	$(Q)node fcgi-app/auth/words/generate.mjs $(WORDS)/node_modules/@zxcvbn-ts/language-common/src/passwords.json > $@
 
 define variant
 $$(BUILD)/$(1)/%.o: %.c | $$(GEN)/statements.h
@@ -228,8 +240,9 @@ $$(addprefix $(2)/,$$(UNIT_COMMON)): $(2)/%: $$(BUILD)/$(1)/tests/unit/%.o $$(BU
 $$(addprefix $(2)/,$$(UNIT_APP)): $(2)/%: $$(BUILD)/$(1)/tests/unit/%.o $$(BUILD)/$(1)/libmuster.a
 	@mkdir -p $$(@D)
 	$$(call step,LINK,$$@)
-	$$(Q)$$(CC) $$($(1)_LDFLAGS) $$(LDFLAGS_COMMON) -o $$@ $$^ $$(APP_LIBS) -lcmocka
+	$$(Q)$$(CC) $$($(1)_LDFLAGS) $$(LDFLAGS_COMMON) $$(TEST_LDFLAGS) -o $$@ $$^ $$(APP_LIBS) -lcmocka
 $(2)/test_allocfail: TEST_LDFLAGS := $$(ALLOCFAIL_WRAP)
+$(2)/test_password: TEST_LDFLAGS := -Wl,--wrap=argon2id_verify,--wrap=argon2id_hash_raw
 endef
 $(eval $(call unit_tests,app,$(BUILD)/unit))
 $(eval $(call unit_tests,asan,$(BUILD)/asan/unit))

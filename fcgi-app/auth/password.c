@@ -3,6 +3,7 @@
 #include <argon2.h>
 #include <string.h>
 
+#include "auth/guessable.h"
 #include "common/blocking.h"
 #include "common/cursor.h"
 #include "common/token.h"
@@ -10,6 +11,7 @@
 
 /* OWASP's recommendation for Argon2id: 19 MiB, two passes, one lane. */
 enum { MEMORY_KIB = 19456, PASSES = 2, LANES = 1, SALT_SIZE = 16, HASH_SIZE = 32 };
+enum { EMAIL_MAX = 254 };
 
 /* What a hash from outside (the configuration file) may cost us at most. */
 enum { MEMORY_KIB_MAX = 262144, PASSES_MAX = 16, LANES_MAX = 8 };
@@ -23,7 +25,7 @@ static size_t count_characters(const char *s, size_t len)
     return count;
 }
 
-int password_check_new(const char *password, size_t len, struct err *err)
+static int check_new(const char *password, size_t len, const char *const words[], struct err *err)
 {
     if (len > PASSWORD_MAX)
         return err_set(err, ERR_INVALID, "the password is longer than %d bytes", PASSWORD_MAX);
@@ -31,7 +33,29 @@ int password_check_new(const char *password, size_t len, struct err *err)
         return err_set(err, ERR_INVALID, "the password contains a NUL byte");
     if (count_characters(password, len) < PASSWORD_MIN)
         return err_set(err, ERR_INVALID, "the password is shorter than %d characters", PASSWORD_MIN);
+    if (guessable(password, len, words))
+        return err_set(err, ERR_INVALID,
+                       "the password is one of those that are tried first: repeated, or made of one or two common "
+                       "ones; three or four words that have nothing to do with each other are good");
     return 0;
+}
+
+int password_check_new(const char *password, size_t len, struct err *err)
+{
+    static const char *const words[] = {"muster", "administrator", NULL};
+    return check_new(password, len, words, err);
+}
+
+int password_check_new_of(const char *email, const char *password, size_t len, struct err *err)
+{
+    char whole[EMAIL_MAX + 1] = "", local[EMAIL_MAX + 1] = "";
+    for (size_t i = 0; email[i] != '\0' && i < EMAIL_MAX; i++)
+        whole[i] = email[i] >= 'A' && email[i] <= 'Z' ? (char)(email[i] + ('a' - 'A')) : email[i];
+    memcpy(local, whole, sizeof local);
+    local[strcspn(local, "@")] = '\0';
+    const char *domain = whole + strcspn(whole, "@");
+    const char *const words[] = {"muster", "administrator", whole, local, domain[0] == '@' ? domain + 1 : domain, NULL};
+    return check_new(password, len, words, err);
 }
 
 int password_hash(const char *password, size_t len, char ret[PASSWORD_HASH_SIZE], struct err *err)

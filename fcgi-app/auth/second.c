@@ -13,9 +13,16 @@
 #include "mfa/mfa.h"
 #include "token/token.h"
 
-static const char over[] = "This sign-in is over; begin again with your password.";
+/* The password has to come first again. */
+static void reply_over(struct req *r)
+{
+    if (req_cookie(r, cookie_signin) != NULL)
+        cookie_set(r, cookie_signin, "", 0);
+    reply_problem(r, PROBLEM_UNAUTHENTICATED, "This sign-in is over; begin again with your password.");
+}
 
-struct try {
+struct
+try {
     enum db_statement statement;
     const char *hash;
     int64_t now_ms;
@@ -78,7 +85,7 @@ static void second_stage(struct req *r, const struct signin *signin, const struc
     struct err err = {0};
     int rc = take_try(r, signin, &err);
     if (rc == ERR_NOT_FOUND)
-        reply_problem(r, PROBLEM_UNAUTHENTICATED, over);
+        reply_over(r);
     else if (rc != 0)
         reply_error(r, &err);
     if (rc != 0)
@@ -94,7 +101,7 @@ static void second_stage(struct req *r, const struct signin *signin, const struc
 static void check_setup(struct req *r, const char *code)
 {
     if (req_cookie(r, cookie_session) == NULL && !token_presented(r)) {
-        reply_problem(r, PROBLEM_UNAUTHENTICATED, over);
+        reply_over(r);
         return;
     }
     if (auth_authenticate(r) != 0)
@@ -125,8 +132,8 @@ void auth_mfa_verify(struct req *r)
         second_stage(r, &signin, &proof, trust ? device_name : NULL);
     else if (rc != ERR_NOT_FOUND)
         reply_error(r, &err);
-    else if (mfa_token != NULL)
-        reply_problem(r, PROBLEM_UNAUTHENTICATED, over);
+    else if (mfa_token != NULL || req_cookie(r, cookie_signin) != NULL)
+        reply_over(r);
     else
         check_setup(r, proof.code);
 }

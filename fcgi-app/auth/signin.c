@@ -175,7 +175,7 @@ int signin_complete_with(struct req *r, const struct session_user *user, enum si
     } else if (rc != 0) {
         reply_error(r, &err);
     } else {
-        if (user->signin_hash != NULL && wants == SIGNIN_COOKIE)
+        if (wants == SIGNIN_COOKIE && req_cookie(r, cookie_signin) != NULL)
             cookie_set(r, cookie_signin, "", 0);
         if (extras->device_name != NULL && wants == SIGNIN_COOKIE)
             device_trust(r, user->id, extras->device_name);

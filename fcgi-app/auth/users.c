@@ -27,8 +27,8 @@ static void copy_text(char *ret, size_t size, const char *text)
     (void)snprintf(ret, size, "%s", text != NULL ? text : "");
 }
 
-static int take_user(struct db *db, enum db_statement statement, const char *name, const char *value,
-                     struct user *ret, struct err *err)
+static int take_user(struct db *db, enum db_statement statement, const char *name, const char *value, struct user *ret,
+                     struct err *err)
 {
     struct db_rows rows;
     int rc = db_query_one(db, statement, DB_ARGS(DB_TEXT(name, value)), &rows, err);
