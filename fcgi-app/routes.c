@@ -35,6 +35,7 @@ const struct route routes[] = {
     {HTTP_GET,    "/api/auth/devices",                  HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              SCOPE_NONE,    STEP_NONE,  auth_device_list},
     {HTTP_DELETE, "/api/auth/devices",                  HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_TOKEN,  0,         NULL,              SCOPE_NONE,    STEP_NONE,  auth_device_revoke_all},
     {HTTP_DELETE, "/api/auth/devices/{id}",             HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_TOKEN,  0,         NULL,              SCOPE_NONE,    STEP_NONE,  auth_device_revoke},
+    {HTTP_POST,   "/api/auth/password",                 HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_TOKEN,  KIB(8),    "PasswordChange",  SCOPE_NONE,    STEP_FRESH, auth_password},
     {HTTP_POST,   "/api/auth/step-up",                  HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_TOKEN,  KIB(8),    "StepUp",          SCOPE_NONE,    STEP_NONE,  auth_step_up},
 
     /* token: what programs sign in with */

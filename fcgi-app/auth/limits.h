@@ -8,6 +8,9 @@
 
 struct failures;
 
+/* How long a request waits for its turn to compute a password's hash. */
+enum { LOGIN_HASH_WAIT_MS = 2000 };
+
 /* The counted failures that travel with the limits. Borrowed. */
 struct failures *login_limits_failures(struct login_limits *l);
 

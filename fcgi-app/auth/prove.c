@@ -4,11 +4,10 @@
 
 #include "app.h"
 #include "auth/auth.h"
+#include "auth/limits.h"
 #include "common/wipe.h"
 #include "http/problem.h"
 #include "mfa/mfa.h"
-
-enum { HASH_WAIT_MS = 2000 };
 
 /* 0, ERR_DENIED, or what kept us from judging. */
 static int check(struct req *r, const char *email, const char *password, struct user *ret, struct err *err)
@@ -18,7 +17,7 @@ static int check(struct req *r, const char *email, const char *password, struct 
     if (rc != 0 && rc != ERR_NOT_FOUND)
         return rc;
     bool known = rc == 0 && !ret->disabled;
-    rc = login_limits_hash_begin(limits, HASH_WAIT_MS, err);
+    rc = login_limits_hash_begin(limits, LOGIN_HASH_WAIT_MS, err);
     if (rc != 0)
         return rc;
     bool right = password_verify(password, strlen(password), known ? ret->password_hash : NULL);

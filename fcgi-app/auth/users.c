@@ -58,13 +58,12 @@ int user_by_id(struct db *db, const char *id, struct user *ret, struct err *err)
     return take_user(db, DB_AUTH_USER_BY_ID, "id", id, ret, err);
 }
 
-static int append_user_audit(struct db *db, const struct audit_key *key, const char *action, const char *actor,
-                             const char *user_id, const char *detail, int64_t now_ms, struct err *err)
+static int append_about(struct db *db, const struct audit_key *key, const char *user_id, struct audit_entry entry,
+                        struct err *err)
 {
     char target[5 + UUID_SIZE];
     (void)snprintf(target, sizeof target, "user:%s", user_id);
-    struct audit_entry entry = {
-        .time_ms = now_ms, .actor = actor, .action = action, .target = target, .detail = detail};
+    entry.target = target;
     return audit_append(db, key, &entry, err);
 }
 
@@ -87,7 +86,10 @@ int auth_user_create(struct db *db, const struct audit_key *key, const struct au
         return err_set(err, rc, "there is a user with this e-mail address already");
     (void)snprintf(detail, sizeof detail, "{\"role\":\"%s\"}", role_name(user->role));
     if (rc == 0)
-        rc = append_user_audit(db, key, "user.add", user->actor, id, detail, user->now_ms, err);
+        rc = append_about(
+            db, key, id,
+            (struct audit_entry){.time_ms = user->now_ms, .actor = user->actor, .action = "user.add", .detail = detail},
+            err);
     if (rc == 0)
         memcpy(ret_id, id, sizeof id);
     return rc;
@@ -104,9 +106,14 @@ int user_set_password(struct db *db, const struct audit_key *key, const struct u
         return err_set(err, ERR_NOT_FOUND, "no such user");
     if (rc == 0)
         rc = auth_sign_out_everywhere(db, change->user_id, change->keep_session_id, err);
-    if (rc == 0)
-        rc = append_user_audit(db, key, "user.passwd", change->actor, change->user_id, NULL, change->now_ms, err);
-    return rc;
+    return rc != 0 ? rc
+                   : append_about(db, key, change->user_id,
+                                  (struct audit_entry){.time_ms = change->now_ms,
+                                                       .actor = change->actor,
+                                                       .action = "user.passwd",
+                                                       .address = change->address,
+                                                       .request_id = change->request_id},
+                                  err);
 }
 
 int auth_first_admin(struct db *db, char ret_id[UUID_SIZE], struct err *err)

@@ -37,6 +37,8 @@ struct user_password {
     const char *actor;
     int64_t now_ms;
     const char *keep_session_id; /* NULL: none */
+    const char *address;         /* of the request it came with; NULL: none did */
+    const char *request_id;
 };
 int user_set_password(struct db *db, const struct audit_key *key, const struct user_password *change,
                       struct err *err) MUSTER_NODISCARD;

@@ -56,6 +56,9 @@ SELECT 1 FROM sessions WHERE id = :id AND user_id = :user;
 -- name: auth_session_touch
 UPDATE sessions SET last_used_ms = :now WHERE id_hash = :id_hash AND last_used_ms < :now;
 
+-- name: auth_session_rekey
+UPDATE sessions SET id_hash = :id_hash WHERE id = :id;
+
 -- name: auth_session_delete
 DELETE FROM sessions WHERE id_hash = :id_hash;
 

@@ -51,6 +51,7 @@ class Person(Client):
     def __init__(self, stack, spec, email, password):
         super().__init__(stack, spec, "admin")
         self.email, self.password, self.steps_up = email, password, True
+        self.factor = None  # factor.Factor
         self.sign_in()
 
     def request(self, method, path, **kwargs):
@@ -61,11 +62,13 @@ class Person(Client):
         return reply
 
     def step_up(self, refusal, **proof):
-        proof = proof or {"password": self.password}
+        proof = proof or ({"code": self.factor.fresh()} if self.factor else {"password": self.password})
         return self.post("/api/auth/step-up", {"action": refusal["action"], "target": refusal["target"], **proof})
 
     def sign_in(self):
         body = self.ok("POST", "/api/auth/login", {"email": self.email, "password": self.password})
+        if body["mfaRequired"]:
+            body = self.ok("POST", "/api/auth/mfa/verify", {"code": self.factor.fresh()})
         self.user = body["user"]
         self.headers = {"X-CSRF-Token": body["csrfToken"]}
 
