@@ -112,14 +112,15 @@ void login_limits_network(const char *address, char ret[LOGIN_NETWORK_SIZE])
         (void)snprintf(ret, LOGIN_NETWORK_SIZE, "unknown");
 }
 
-static uint64_t tag_of(const struct login_limits *l, const char *account, const char *address)
+static uint64_t tag_of(const struct login_limits *l, const struct login_source *source)
 {
     char text[sizeof l->salt + LOGIN_NETWORK_SIZE + 256];
     char network[LOGIN_NETWORK_SIZE];
     unsigned char digest[DIGEST_SIZE];
     memcpy(text, l->salt, sizeof l->salt);
-    login_limits_network(address, network);
-    int n = snprintf(text + sizeof l->salt, sizeof text - sizeof l->salt, "%s %s", network, account);
+    login_limits_network(source->address, network);
+    int n = snprintf(text + sizeof l->salt, sizeof text - sizeof l->salt, "%.46s %s",
+                     source->known ? source->address : network, source->account);
     size_t len = sizeof l->salt + (size_t)n;
     for (size_t i = sizeof l->salt; i < sizeof text && i < len; i++)
         if (text[i] >= 'A' && text[i] <= 'Z')
@@ -160,9 +161,9 @@ static int64_t wait_after_ms(unsigned failures)
     return (seconds < WAIT_MAX_S ? seconds : WAIT_MAX_S) * INT64_C(1000);
 }
 
-int login_limits_wait_s(struct login_limits *l, const char *account, const char *address, int64_t now_ms)
+int login_limits_wait_s(struct login_limits *l, const struct login_source *source, int64_t now_ms)
 {
-    uint64_t tag = tag_of(l, account, address);
+    uint64_t tag = tag_of(l, source);
     int64_t wait_ms = 0;
     (void)pthread_mutex_lock(&l->lock);
     const struct backoff *b = find(l, tag);
@@ -174,9 +175,9 @@ int login_limits_wait_s(struct login_limits *l, const char *account, const char 
     return wait_ms <= 0 ? 0 : (int)((wait_ms + 999) / 1000);
 }
 
-void login_limits_failed(struct login_limits *l, const char *account, const char *address, int64_t now_ms)
+void login_limits_failed(struct login_limits *l, const struct login_source *source, int64_t now_ms)
 {
-    uint64_t tag = tag_of(l, account, address);
+    uint64_t tag = tag_of(l, source);
     (void)pthread_mutex_lock(&l->lock);
     struct backoff *b = find(l, tag);
     if (b == NULL || now_ms - b->last_ms >= FORGET_MS) {
@@ -188,9 +189,9 @@ void login_limits_failed(struct login_limits *l, const char *account, const char
     (void)pthread_mutex_unlock(&l->lock);
 }
 
-void login_limits_succeeded(struct login_limits *l, const char *account, const char *address)
+void login_limits_succeeded(struct login_limits *l, const struct login_source *source)
 {
-    uint64_t tag = tag_of(l, account, address);
+    uint64_t tag = tag_of(l, source);
     (void)pthread_mutex_lock(&l->lock);
     struct backoff *b = find(l, tag);
     if (b != NULL)
@@ -240,7 +241,7 @@ bool login_limits_worth_a_row(struct login_limits *l, const char *who, int64_t n
 {
     if (l == NULL)
         return true;
-    struct rows *rows = &l->rows[tag_of(l, who, "") % ROW_SLOTS];
+    struct rows *rows = &l->rows[tag_of(l, &(struct login_source){.account = who, .address = ""}) % ROW_SLOTS];
     (void)pthread_mutex_lock(&l->lock);
     if (rows->minute != now_ms / MINUTE_MS)
         *rows = (struct rows){.minute = now_ms / MINUTE_MS};

@@ -18,11 +18,18 @@ struct login_limits;
 struct login_limits *login_limits_new(void);
 void login_limits_free(struct login_limits *l);
 
-/* How many seconds this account from this address has to wait before its next try; 0: may try now. The account is what
- * the client typed, known or not. Networks are /24 and /64. */
-int login_limits_wait_s(struct login_limits *l, const char *account, const char *address, int64_t now_ms);
-void login_limits_failed(struct login_limits *l, const char *account, const char *address, int64_t now_ms);
-void login_limits_succeeded(struct login_limits *l, const char *account, const char *address);
+/* Whose tries are counted together: those at one account from one network, /24 or /64. An address that the account has
+ * signed in from before is counted by itself: others of its network slow nobody down who is at home there. */
+struct login_source {
+    const char *account; /* as the client typed it, known or not */
+    const char *address;
+    bool known; /* the account has signed in from this address */
+};
+
+/* How many seconds this source has to wait before its next try; 0: may try now. */
+int login_limits_wait_s(struct login_limits *l, const struct login_source *source, int64_t now_ms);
+void login_limits_failed(struct login_limits *l, const struct login_source *source, int64_t now_ms);
+void login_limits_succeeded(struct login_limits *l, const struct login_source *source);
 
 /* Bounds the hashes that run at once, so that a flood of logins leaves processor time to heartbeats. Waits at most
  * wait_ms; ERR_TIMEOUT then. */

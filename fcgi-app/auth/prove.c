@@ -5,6 +5,7 @@
 #include "app.h"
 #include "auth/auth.h"
 #include "auth/limits.h"
+#include "auth/session.h"
 #include "common/wipe.h"
 #include "http/problem.h"
 #include "mfa/mfa.h"
@@ -43,20 +44,38 @@ static void refuse(struct req *r, bool again, int rc, const struct err *err)
     }
 }
 
+/* Whether this account has signed in from this address before. Asked for every address, known or not, and when it
+ * cannot be told it is not. */
+static bool at_home(struct req *r, const char *email)
+{
+    char key[USER_EMAIL_MAX + 1] = "";
+    struct db_rows rows;
+    struct err err = {0};
+    int64_t since_ms = r->now_ms - SESSION_ADDRESS_DAYS * INT64_C(24) * 3600 * 1000;
+    (void)user_email_key(email, key);
+    int rc = db_query_one(r->db, DB_SIGNIN_ADDRESS_KNOWN,
+                          DB_ARGS(DB_TEXT("email", key), DB_TEXT("address", r->remote_addr), DB_INT("since", since_ms)),
+                          &rows, &err);
+    if (rc == DB_ROW)
+        db_rows_done(&rows);
+    return rc == DB_ROW;
+}
+
 static bool judge(struct req *r, bool again, const char *email, const char *password, struct user *ret)
 {
     struct err err = {0};
-    int wait_s = login_limits_wait_s(r->app->logins, email, r->remote_addr, r->now_ms);
+    const struct login_source source = {.account = email, .address = r->remote_addr, .known = at_home(r, email)};
+    int wait_s = login_limits_wait_s(r->app->logins, &source, r->now_ms);
     if (wait_s > 0) {
         auth_failure_note(r->app, "auth.login", r->remote_addr);
         reply_retry_after(r, PROBLEM_RATE_LIMITED, wait_s, "Too many tries that failed; wait a little.");
         return false;
     }
     /* Counted before it is judged, so that a hundred tries sent at once do not all find a clean slate. */
-    login_limits_failed(r->app->logins, email, r->remote_addr, r->now_ms);
+    login_limits_failed(r->app->logins, &source, r->now_ms);
     int rc = check(r, email, password, ret, &err);
     if (rc == 0) {
-        login_limits_succeeded(r->app->logins, email, r->remote_addr);
+        login_limits_succeeded(r->app->logins, &source);
         return true;
     }
     wipe(ret->password_hash, sizeof ret->password_hash);

@@ -103,22 +103,38 @@ int auth_authenticate(struct req *r)
 
 /* --- sign-in and sign-out --- */
 
+/* ERR_DENIED when it is over or another request has used it up. */
+static int use_signin(struct db *db, const struct session_user *user, int64_t now_ms, struct err *err)
+{
+    int64_t changes = 0;
+    int rc = db_exec(db, DB_SIGNIN_USE,
+                     DB_ARGS(DB_TEXT("id_hash", user->signin_hash), DB_TEXT("user", user->id), DB_INT("now", now_ms)),
+                     &changes, err);
+    return rc == 0 && changes != 1 ? err_set(err, ERR_DENIED, "this sign-in is over") : rc;
+}
+
+static int note_address(struct db *db, const struct session_user *user, int64_t now_ms, struct err *err)
+{
+    int rc = db_exec(db, DB_SIGNIN_ADDRESS_NOTE,
+                     DB_ARGS(DB_TEXT("user", user->id), DB_TEXT("address", user->address), DB_INT("now", now_ms)), NULL,
+                     err);
+    return rc != 0 ? rc
+                   : db_exec(db, DB_SIGNIN_ADDRESS_FORGET,
+                             DB_ARGS(DB_TEXT("user", user->id), DB_INT("most", SESSION_ADDRESSES_MAX)), NULL, err);
+}
+
 int session_admit(struct db *db, const struct session_user *user, int64_t now_ms, struct err *err)
 {
     int64_t changes = 0;
-    int rc = 0;
-    if (user->signin_hash != NULL)
-        rc = db_exec(db, DB_SIGNIN_USE,
-                     DB_ARGS(DB_TEXT("id_hash", user->signin_hash), DB_TEXT("user", user->id), DB_INT("now", now_ms)),
-                     &changes, err);
-    if (rc == 0 && user->signin_hash != NULL && changes != 1)
-        return err_set(err, ERR_DENIED, "this sign-in is over");
+    int rc = user->signin_hash != NULL ? use_signin(db, user, now_ms, err) : 0;
     if (rc == 0)
         rc = db_exec(db, DB_AUTH_USER_SIGNED_IN,
                      DB_ARGS(DB_TEXT("id", user->id), DB_INT("now", now_ms),
                              DB_TEXT("password_hash", user->password_hash != NULL ? user->password_hash : "")),
                      &changes, err);
-    return rc == 0 && changes != 1 ? err_set(err, ERR_DENIED, "the account has changed meanwhile") : rc;
+    if (rc == 0 && changes != 1)
+        return err_set(err, ERR_DENIED, "the account has changed meanwhile");
+    return rc == 0 && user->address != NULL ? note_address(db, user, now_ms, err) : rc;
 }
 
 const char *session_user_agent(struct req *r)

@@ -7,6 +7,9 @@
 #include "db/db.h"
 #include "http/request.h"
 
+/* Where a person signs in from is known for so long, and so many addresses of each. */
+enum { SESSION_ADDRESS_DAYS = 90, SESSION_ADDRESSES_MAX = 10 };
+
 /* Who signs in, and what the sign-in stands on. */
 struct session_user {
     const char *id;
@@ -15,6 +18,7 @@ struct session_user {
     const char *method;        /* password, totp, backup-code, passkey, device */
     const char *password_hash; /* what the password was compared with, in this very request; NULL: it was not */
     const char *signin_hash;   /* the partial session that this completes; NULL: none */
+    const char *address;       /* where from: it is known for theirs from now on; NULL: not known */
 };
 
 /* Inside the write closure that makes a session of either kind: uses up the partial session and notes the sign-in.

@@ -167,9 +167,11 @@ int signin_complete_with(struct req *r, const struct session_user *user, enum si
                          const struct signin_extras *extras)
 {
     struct err err = {0};
+    struct session_user from_here = *user;
     json_t *body = NULL;
     json_t *person = signin_user_json(r, user->id, &err);
-    int rc = person != NULL ? make_session(r, user, wants, &body, &err) : err.code;
+    from_here.address = r->remote_addr;
+    int rc = person != NULL ? make_session(r, &from_here, wants, &body, &err) : err.code;
     if (rc == ERR_DENIED) {
         reply_problem(r, PROBLEM_UNAUTHENTICATED, "This sign-in is over; begin again with your password.");
     } else if (rc != 0) {

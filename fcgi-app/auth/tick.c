@@ -7,6 +7,7 @@
 #include "auth/failures.h"
 #include "auth/limits.h"
 #include "auth/secrets.h"
+#include "auth/session.h"
 #include "common/log.h"
 #include "db/writer.h"
 
@@ -75,7 +76,8 @@ static int delete_over(struct db *db, void *ctx, struct err *err)
     static const enum db_statement others[] = {DB_STEPUP_DELETE_OVER, DB_SIGNIN_DELETE_OVER, DB_DEVICE_DELETE_OVER};
     for (size_t i = 0; rc == 0 && i < sizeof others / sizeof others[0]; i++)
         rc = db_exec(db, others[i], DB_ARGS(DB_INT("now", sweep->now_ms)), NULL, err);
-    return rc;
+    int64_t since_ms = sweep->now_ms - SESSION_ADDRESS_DAYS * INT64_C(24) * 3600 * 1000;
+    return rc != 0 ? rc : db_exec(db, DB_SIGNIN_ADDRESS_DELETE_OLD, DB_ARGS(DB_INT("since", since_ms)), NULL, err);
 }
 
 void auth_tick(struct app *app)

@@ -68,6 +68,14 @@ CREATE TABLE devices (
 );
 CREATE INDEX devices_by_user ON devices (user_id);
 
+-- Where a person has signed in from: guessing by others of the same network does not slow them down there.
+CREATE TABLE signin_addresses (
+    user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    address TEXT NOT NULL,
+    last_ms BIGINT NOT NULL,
+    PRIMARY KEY (user_id, address)
+);
+
 -- --- factors ---
 
 -- A person's one-time codes (RFC 6238). The secrets are sealed; AAD "user_totp:secret:<user>" and "user_totp:pending:<user>".

@@ -87,6 +87,21 @@ DELETE FROM sessions WHERE user_id = :user;
 -- A program's session is idle between two refreshes for as long as it likes.
 DELETE FROM sessions WHERE expires_ms <= :now OR (kind = 'cookie' AND last_used_ms <= :idle_since);
 
+-- name: signin_address_note
+INSERT INTO signin_addresses (user_id, address, last_ms) VALUES (:user, :address, :now)
+ON CONFLICT (user_id, address) DO UPDATE SET last_ms = excluded.last_ms;
+
+-- name: signin_address_forget
+DELETE FROM signin_addresses WHERE user_id = :user AND address NOT IN
+    (SELECT a.address FROM signin_addresses a WHERE a.user_id = :user ORDER BY a.last_ms DESC, a.address LIMIT :most);
+
+-- name: signin_address_known
+SELECT 1 FROM signin_addresses a JOIN users u ON u.id = a.user_id
+WHERE u.email_lower = :email AND a.address = :address AND a.last_ms > :since;
+
+-- name: signin_address_delete_old
+DELETE FROM signin_addresses WHERE last_ms <= :since;
+
 -- name: signin_insert
 INSERT INTO signins (id_hash, user_id, wants, address, created_ms, expires_ms)
 VALUES (:id_hash, :user, :wants, :address, :now, :expires);

@@ -17,6 +17,9 @@ static int setup(void **state)
     return *state == NULL;
 }
 
+/* Somebody who has not been there before. */
+#define FROM(name, from) (&(struct login_source){.account = (name), .address = (from)})
+
 static int teardown(void **state)
 {
     login_limits_free(*state);
@@ -26,29 +29,46 @@ static int teardown(void **state)
 static void fail_times(struct login_limits *l, int times, const char *account, const char *address, int64_t now_ms)
 {
     for (int i = 0; i < times; i++)
-        login_limits_failed(l, account, address, now_ms);
+        login_limits_failed(l, FROM(account, address), now_ms);
 }
 
 static void the_first_tries_are_free_and_later_ones_wait_twice_as_long_each(void **state)
 {
     struct login_limits *l = *state;
     fail_times(l, 2, "a@x", "192.0.2.1", NOW);
-    assert_int_equal(login_limits_wait_s(l, "a@x", "192.0.2.1", NOW), 0);
+    assert_int_equal(login_limits_wait_s(l, FROM("a@x", "192.0.2.1"), NOW), 0);
     static const int waits[] = {1, 2, 4, 8, 16, 32, 60, 60, 60};
     for (size_t i = 0; i < sizeof waits / sizeof waits[0]; i++) {
-        login_limits_failed(l, "a@x", "192.0.2.1", NOW);
-        assert_int_equal(login_limits_wait_s(l, "a@x", "192.0.2.1", NOW), waits[i]);
+        login_limits_failed(l, FROM("a@x", "192.0.2.1"), NOW);
+        assert_int_equal(login_limits_wait_s(l, FROM("a@x", "192.0.2.1"), NOW), waits[i]);
     }
-    assert_int_equal(login_limits_wait_s(l, "a@x", "192.0.2.1", NOW + 60000), 0);
+    assert_int_equal(login_limits_wait_s(l, FROM("a@x", "192.0.2.1"), NOW + 60000), 0);
 }
 
 static void the_wait_is_for_one_account_from_one_network(void **state)
 {
     struct login_limits *l = *state;
     fail_times(l, 9, "a@x", "192.0.2.1", NOW);
-    assert_true(login_limits_wait_s(l, "A@X", "192.0.2.99", NOW) > 0);
-    assert_int_equal(login_limits_wait_s(l, "a@x", "198.51.100.1", NOW), 0);
-    assert_int_equal(login_limits_wait_s(l, "b@x", "192.0.2.1", NOW), 0);
+    assert_true(login_limits_wait_s(l, FROM("A@X", "192.0.2.99"), NOW) > 0);
+    assert_int_equal(login_limits_wait_s(l, FROM("a@x", "198.51.100.1"), NOW), 0);
+    assert_int_equal(login_limits_wait_s(l, FROM("b@x", "192.0.2.1"), NOW), 0);
+}
+
+static void an_address_that_is_known_is_slowed_by_its_own_tries_alone(void **state)
+{
+    struct login_limits *l = *state;
+    const struct login_source home = {.account = "a@x", .address = "192.0.2.1", .known = true};
+    const struct login_source also_home = {.account = "a@x", .address = "192.0.2.2", .known = true};
+    fail_times(l, 9, "a@x", "192.0.2.66", NOW);
+    assert_int_equal(login_limits_wait_s(l, &home, NOW), 0);
+    assert_true(login_limits_wait_s(l, FROM("a@x", "192.0.2.1"), NOW) > 0);
+    for (int i = 0; i < 9; i++)
+        login_limits_failed(l, &home, NOW);
+    assert_true(login_limits_wait_s(l, &home, NOW) > 0);
+    assert_int_equal(login_limits_wait_s(l, &also_home, NOW), 0);
+    login_limits_succeeded(l, &home);
+    assert_int_equal(login_limits_wait_s(l, &home, NOW), 0);
+    assert_true(login_limits_wait_s(l, FROM("a@x", "192.0.2.1"), NOW) > 0);
 }
 
 static void of_many_refusals_in_a_minute_some_are_worth_a_row(void **state)
@@ -66,18 +86,18 @@ static void success_and_a_quiet_quarter_of_an_hour_forget(void **state)
 {
     struct login_limits *l = *state;
     fail_times(l, 9, "a@x", "192.0.2.1", NOW);
-    login_limits_succeeded(l, "a@x", "192.0.2.1");
-    assert_int_equal(login_limits_wait_s(l, "a@x", "192.0.2.1", NOW), 0);
+    login_limits_succeeded(l, FROM("a@x", "192.0.2.1"));
+    assert_int_equal(login_limits_wait_s(l, FROM("a@x", "192.0.2.1"), NOW), 0);
     fail_times(l, 9, "a@x", "192.0.2.1", NOW);
     fail_times(l, 1, "a@x", "192.0.2.1", NOW + 15 * 60 * 1000);
-    assert_int_equal(login_limits_wait_s(l, "a@x", "192.0.2.1", NOW + 15 * 60 * 1000), 0);
+    assert_int_equal(login_limits_wait_s(l, FROM("a@x", "192.0.2.1"), NOW + 15 * 60 * 1000), 0);
 }
 
 static void a_clock_set_back_locks_nobody_out(void **state)
 {
     struct login_limits *l = *state;
     fail_times(l, 9, "a@x", "192.0.2.1", INT64_C(1) << 41);
-    assert_true(login_limits_wait_s(l, "a@x", "192.0.2.1", NOW) <= 60);
+    assert_true(login_limits_wait_s(l, FROM("a@x", "192.0.2.1"), NOW) <= 60);
 }
 
 static void a_flood_of_accounts_does_not_grow_the_table(void **state)
@@ -86,13 +106,13 @@ static void a_flood_of_accounts_does_not_grow_the_table(void **state)
     char account[2000];
     memset(account, 'x', sizeof account);
     account[sizeof account - 1] = '\0';
-    login_limits_failed(l, account, "::1", NOW);
+    login_limits_failed(l, FROM(account, "::1"), NOW);
     for (int i = 0; i < 50000; i++) {
         (void)snprintf(account, sizeof account, "%d@x", i);
-        login_limits_failed(l, account, "2001:db8::1", NOW + i);
+        login_limits_failed(l, FROM(account, "2001:db8::1"), NOW + i);
     }
     fail_times(l, 9, "a@x", "192.0.2.1", NOW + 50000);
-    assert_true(login_limits_wait_s(l, "a@x", "192.0.2.1", NOW + 50000) > 0);
+    assert_true(login_limits_wait_s(l, FROM("a@x", "192.0.2.1"), NOW + 50000) > 0);
 }
 
 static void networks_are_24_and_64_bits_wide(void **state)
@@ -182,6 +202,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_first_tries_are_free_and_later_ones_wait_twice_as_long_each, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(the_wait_is_for_one_account_from_one_network, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_address_that_is_known_is_slowed_by_its_own_tries_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(of_many_refusals_in_a_minute_some_are_worth_a_row, setup, teardown),
         cmocka_unit_test_setup_teardown(success_and_a_quiet_quarter_of_an_hour_forget, setup, teardown),
         cmocka_unit_test_setup_teardown(a_clock_set_back_locks_nobody_out, setup, teardown),

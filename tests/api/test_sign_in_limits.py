@@ -1,0 +1,144 @@
+"""Guessing passwords: what it costs, whom it slows down, and whom it does not."""
+
+import secrets
+import subprocess
+
+import pytest
+
+from at_once import at_once
+from client import Client, Person, problem
+from elsewhere import client_at
+from factor import Factor
+from releases import PRELOADED
+from routes import ROOT
+from stack import Stack
+
+HOME, NEXT_DOOR, SAME_NETWORK, OTHER_NETWORK, FAR = "127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.1.1", "127.0.2.1"
+
+
+@pytest.fixture
+def person(stack, spec):
+    """Somebody who is at home at HOME."""
+    return Person.add(stack, spec, "viewer")
+
+
+def login(browser, person, password=None):
+    return browser.post("/api/auth/login", {"email": person.email, "password": password or person.password})
+
+
+def guess_until_slowed(browser, person, most=10):
+    for tries in range(most):
+        reply = login(browser, person, "guess")
+        if reply.status_code == 429:
+            return tries
+        problem(reply, 401, "unauthenticated")
+    raise AssertionError(f"{most} guesses and not slowed")
+
+
+def test_three_wrong_passwords_are_free_and_the_fourth_try_waits(stack, spec, person):
+    there = client_at(stack, spec, FAR)
+    assert guess_until_slowed(there, person) == 3
+    reply = login(there, person)
+    told = problem(reply, 429, "rate-limited")
+    assert 1 <= int(reply.headers["Retry-After"]) <= 2
+    assert person.password not in str(told)
+
+
+def test_a_network_is_slowed_together(stack, spec, person):
+    guess_until_slowed(client_at(stack, spec, NEXT_DOOR), person)
+    problem(login(client_at(stack, spec, SAME_NETWORK), person), 429, "rate-limited")
+
+
+def test_where_one_has_signed_in_before_one_stays_quick_while_neighbours_guess(stack, spec, person):
+    guess_until_slowed(client_at(stack, spec, NEXT_DOOR), person)
+    for _ in range(3):
+        assert login(client_at(stack, spec, HOME), person).status_code == 200
+
+
+def test_guessing_from_elsewhere_slows_nobody_here(stack, spec, person):
+    """Not at home, and not in a network where one has never been."""
+    guess_until_slowed(client_at(stack, spec, OTHER_NETWORK), person)
+    assert login(client_at(stack, spec, HOME), person).status_code == 200
+    assert login(client_at(stack, spec, FAR), person).status_code == 200
+
+
+def test_at_home_too_guessing_is_slowed(stack, spec, person):
+    assert guess_until_slowed(client_at(stack, spec, HOME), person) == 3
+
+
+def test_a_right_password_without_the_factor_makes_no_address_known(stack, spec, person):
+    Factor(person)
+    assert login(client_at(stack, spec, NEXT_DOOR), person).json()["mfaRequired"] is True
+    assert stack.query("SELECT address FROM signin_addresses WHERE user_id = ?", person.user["id"]) == [(HOME,)]
+
+
+def test_addresses_are_known_for_ninety_days_and_ten_of_them(stack, spec, person):
+    user = person.user["id"]
+    for i in range(12):
+        assert login(client_at(stack, spec, f"127.1.{i}.1"), person).status_code == 200
+    assert stack.query("SELECT count(*) FROM signin_addresses WHERE user_id = ?", user) == [(10,)]
+    stack.change("UPDATE signin_addresses SET last_ms = last_ms - ? WHERE user_id = ?", 90 * 86_400_000, user)
+    guess_until_slowed(client_at(stack, spec, "127.1.11.2"), person)
+    problem(login(client_at(stack, spec, "127.1.11.1"), person), 429, "rate-limited")
+
+
+def test_a_hundred_guesses_at_once_are_four_at_most(stack, spec, person):
+    statuses = at_once(100, lambda _: login(client_at(stack, spec, FAR), person, "guess").status_code)
+    assert statuses.count(401) <= 4
+    assert set(statuses) <= {401, 429, 503}
+
+
+def test_step_ups_by_password_are_slowed_as_sign_ins_are(person):
+    act = {"action": "POST /api/auth/password", "target": ""}
+    for _ in range(3):
+        problem(person.post("/api/auth/step-up", {**act, "password": "guess"}), 403, "proof-wrong")
+    problem(person.post("/api/auth/step-up", {**act, "password": person.password}), 429, "rate-limited")
+
+
+# --- what each try costs ---
+
+
+@pytest.fixture(scope="module")
+def counted(tmp_path_factory):
+    """A server that says how often it computes Argon2."""
+    where = tmp_path_factory.mktemp("argon2")
+    library, count = where / "count.so", where / "count"
+    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, ROOT / "tests/lib/argon2_count.c", "-ldl"], check=True)
+    count.write_bytes(b"")
+    settings = {**PRELOADED, "LD_PRELOAD": str(library), "MUSTER_ARGON2_COUNT": str(count)}
+    with Stack("argon2", **settings) as stack:
+        stack.argon2_count = lambda: count.stat().st_size
+        yield stack
+
+
+def test_every_try_costs_one_argon2_and_is_answered_alike(counted, spec):
+    known, disabled, deleted = (Person.add(counted, spec, "viewer") for _ in range(3))
+    counted.change("UPDATE users SET disabled_ms = 1 WHERE id = ?", disabled.user["id"])
+    counted.change("UPDATE users SET deleted_ms = 1 WHERE id = ?", deleted.user["id"])
+    tries = {
+        "wrong password": (known.email, "wrong"),
+        "unknown": (f"{secrets.token_hex(8)}@example.org", "wrong"),
+        "no address": ("nonsense", "wrong"),
+        "disabled, wrong password": (disabled.email, "wrong"),
+        "disabled, right password": (disabled.email, disabled.password),
+        "deleted, right password": (deleted.email, deleted.password),
+    }
+    answers = set()
+    for what, (email, password) in tries.items():
+        before = counted.argon2_count()
+        reply = Client(counted, spec, "admin").post("/api/auth/login", {"email": email, "password": password})
+        assert counted.argon2_count() - before == 1, what
+        told = problem(reply, 401, "unauthenticated")
+        answers.add((told["title"], told["detail"], tuple(sorted(reply.headers)), len(reply.content)))
+    assert len(answers) == 1
+    before = counted.argon2_count()
+    assert login(Client(counted, spec, "admin"), known).status_code == 200
+    assert counted.argon2_count() - before == 1
+
+
+def test_a_try_that_is_slowed_costs_none(counted, spec):
+    person = Person.add(counted, spec, "viewer")
+    guess_until_slowed(Client(counted, spec, "admin"), person)
+    before = counted.argon2_count()
+    problem(login(Client(counted, spec, "admin"), person), 429, "rate-limited")
+    assert counted.argon2_count() == before
