@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "auth/auth.h"
+#include "auth/first_admin.h"
 #include "backup/backup.h"
 #include "command.h"
 #include "common/file.h"
@@ -149,6 +150,8 @@ static int write_pid(const char *path, struct err *err)
 static int start(struct server *s, struct settings *settings, struct err *err)
 {
     int rc = route_check(err);
+    if (rc == 0)
+        rc = first_admin_check(settings, err);
     if (rc == 0)
         rc = app_open(settings, &(struct app_options){.server = true}, &s->app, err);
     if (rc == 0)

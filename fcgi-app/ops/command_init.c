@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "auth/auth.h"
+#include "auth/first_admin.h"
 #include "auth/password.h"
 #include "auth/secrets.h"
 #include "command.h"
@@ -129,8 +130,6 @@ static int choose_admin(struct init *i, struct err *err)
     const struct settings *s = i->settings;
     if (s->admin_email != NULL) {
         (void)snprintf(i->email, sizeof i->email, "%s", s->admin_email);
-        if (!password_hash_valid(s->admin_password_hash) || strlen(s->admin_password_hash) >= sizeof i->hash)
-            return err_set(err, ERR_INVALID, "MUSTER_ADMIN_PASSWORD_HASH is not an Argon2id hash this program takes");
         (void)snprintf(i->hash, sizeof i->hash, "%s", s->admin_password_hash);
         return 0;
     }
@@ -209,7 +208,9 @@ int ops_command_init(const struct cli_args *args, void *ctx)
     if (command_settings(args, &settings, &exit_code) != 0)
         return exit_code;
     struct init i = {.settings = settings, .now_ms = clock_now_ms(clock_system())};
-    int rc = make_secrets(&i, &err);
+    int rc = first_admin_check(settings, &err);
+    if (rc == 0)
+        rc = make_secrets(&i, &err);
     if (rc == 0)
         rc = make_database(&i, &err);
     if (rc == 0)
