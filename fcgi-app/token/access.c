@@ -126,8 +126,8 @@ static enum access_verdict judge_claims(jwt_t *jwt, const char *issuer, int64_t 
     if (!grant_is(jwt, "iss", issuer) || !grant_is(jwt, "aud", audience) || !read_id(jwt, "sub", c.user_id) ||
         !read_id(jwt, "sid", c.session_id))
         return ACCESS_FORGED;
-    if (c.issued_s <= 0 || c.issued_s > now_s || from_s <= 0 || from_s > now_s || c.expires_s <= c.issued_s ||
-        c.expires_s - c.issued_s > ACCESS_TTL_S)
+    if (c.issued_s <= 0 || c.issued_s > now_s + ACCESS_SKEW_S || from_s <= 0 || from_s > now_s + ACCESS_SKEW_S ||
+        c.expires_s <= c.issued_s || c.expires_s - c.issued_s > ACCESS_TTL_S)
         return ACCESS_FORGED;
     *ret = c;
     return now_s < c.expires_s ? ACCESS_OK : ACCESS_EXPIRED;

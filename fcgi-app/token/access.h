@@ -14,6 +14,7 @@
 
 enum {
     ACCESS_TTL_S = 30 * 60,
+    ACCESS_SKEW_S = 5, /* a token may be so far from the future: the clock may have been set back a little */
     ACCESS_MAX = 1024, /* bytes of a token; ours have some 450 */
     ACCESS_KEY_SIZE = 32,
     ACCESS_KID_SIZE = 16 + 1, /* lower-case hex */

@@ -19,6 +19,20 @@ int refresh_insert_first(struct db *db, const char *session_id, const char *toke
                    NULL, err);
 }
 
+int refresh_known(struct db *db, const char *token, int64_t now_ms, bool *ret, struct err *err)
+{
+    char hash[DIGEST_HEX_SIZE];
+    struct db_rows rows;
+    digest_token(token, hash);
+    int rc = db_query_one(db, DB_REFRESH_GET, DB_ARGS(DB_TEXT("hash", hash), DB_INT("now", now_ms)), &rows, err);
+    if (rc < 0)
+        return rc;
+    *ret = rc == DB_ROW;
+    if (rc == DB_ROW)
+        db_rows_done(&rows);
+    return 0;
+}
+
 /* --- the successor under the seal of its predecessor --- */
 
 enum { AAD_SIZE = 32 + DIGEST_HEX_SIZE };
@@ -175,10 +189,10 @@ static int end_family(struct db *db, struct redemption *w, const struct found *f
     return rc != 0 ? rc : db_changed(db, "sessions", err);
 }
 
-/* A clock that was set back makes no grace longer. */
+/* Of two requests at once the one that is written second may have begun first, so its time may be the earlier one. */
 static bool within_grace(const struct redemption *w, const struct found *f)
 {
-    return w->now_ms >= f->used_ms && w->now_ms - f->used_ms <= REFRESH_GRACE_MS;
+    return w->now_ms - f->used_ms <= REFRESH_GRACE_MS && f->used_ms - w->now_ms <= REFRESH_GRACE_MS;
 }
 
 int refresh_redeem(struct db *db, void *ctx, struct err *err)

@@ -65,6 +65,9 @@ struct redemption {
     int64_t expires_ms; /* of next, and of the session */
 };
 
+/* Whether the token is one of a session that is in force: what is not costs no write. */
+int refresh_known(struct db *db, const char *token, int64_t now_ms, bool *ret, struct err *err) MUSTER_NODISCARD;
+
 /* With token, now_ms, audit_key and audit set: draws the next token and what belongs to it. */
 int refresh_prepare(struct redemption *w, struct err *err) MUSTER_NODISCARD;
 

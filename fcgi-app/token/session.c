@@ -133,8 +133,11 @@ static void answer(struct req *r, const struct redemption *w)
 static void redeem(struct req *r, struct redemption *w)
 {
     struct err err = {0};
-    int rc = refresh_prepare(w, &err);
-    if (rc == 0)
+    bool known = false;
+    int rc = refresh_known(r->db, w->token, r->now_ms, &known, &err);
+    if (rc == 0 && known)
+        rc = refresh_prepare(w, &err);
+    if (rc == 0 && known)
         rc = db_write(r->app->writer, refresh_redeem, w, &err);
     if (rc == 0 && w->outcome == REFRESH_AGAIN)
         rc = refresh_open(w, &err);

@@ -5,7 +5,6 @@ import concurrent.futures
 import hashlib
 import hmac
 import json
-import pathlib
 import secrets
 import time
 
@@ -18,6 +17,7 @@ import routes
 import samples
 import tokens
 from client import Client, Person, Program, Script, problem
+from wait import wait_until
 
 DAY = 24 * 3600 * 1000
 PEOPLE = [r for r in routes.load() if r.permission in ("viewer", "operator", "admin")]
@@ -293,3 +293,462 @@ def test_a_changed_role_counts_at_the_next_request(stack, spec, person):
     problem(program.get("/api/otps"), 403, "forbidden")
     problem(script.get("/api/otps"), 403, "forbidden")
     assert script.get("/api/agents").status_code == 200
+
+
+# --- refresh tokens ---
+
+
+def redeem(page, token, **kwargs):
+    return page.post("/api/auth/refresh", {"refreshToken": token}, **kwargs)
+
+
+def ago(stack, token, ms):
+    """As if the token had been used so much earlier."""
+    hashed = hashlib.sha256(token.encode()).hexdigest()
+    assert stack.change("UPDATE refresh_tokens SET used_ms = used_ms - ? WHERE token_hash = ? AND used_ms > 0", ms, hashed) == 1
+
+
+def family(stack, program):
+    session = json.loads(padded(program.access.split(".")[1]))["sid"]
+    return session, stack.query("SELECT generation, used_ms FROM refresh_tokens WHERE session_id = ? ORDER BY 1", session)
+
+
+def reuses(stack, person):
+    rows = stack.query("SELECT result, detail FROM audit WHERE action = 'token.reuse' AND target = ?", f"user:{person['id']}")
+    alerts = stack.query("SELECT message FROM alerts WHERE kind = 'token.reuse' AND user_id = ?", person["id"])
+    return rows, alerts
+
+
+@pytest.fixture
+def own(stack, spec, person):
+    """A program of somebody who has no other."""
+    return Program(stack, spec, person.email, person.password)
+
+
+def test_a_refresh_token_gives_the_next_pair(stack, page, own):
+    first_access, first = own.access, own.refresh_token
+    pair = own.refresh()
+    assert pair["refreshToken"] != first
+    assert own.ok("GET", "/api/auth/session")["user"] == own.user
+    assert ask(page, first_access).status_code == 200  # it is of the same session, and in force
+    assert [used is not None for _, used in family(stack, own)[1]] == [True, False]
+
+
+def test_the_session_ends_when_it_would_have_however_often_it_is_refreshed(stack, own):
+    session, _ = family(stack, own)
+    before = stack.query("SELECT expires_ms FROM sessions WHERE id = ?", session)
+    stack.change("UPDATE sessions SET expires_ms = expires_ms - ? WHERE id = ?", 7 * DAY - 600_000, session)
+    pair = own.refresh()
+    assert pair["refreshExpiresIn"] <= 600 and pair["expiresIn"] <= 600
+    claims = json.loads(padded(own.access.split(".")[1]))
+    assert claims["exp"] <= (before[0][0] - 7 * DAY + 600_000) // 1000
+
+
+def test_a_lost_reply_locks_nobody_out(page, own):
+    first = own.refresh_token
+    lost = redeem(page, first).json()
+    again = redeem(page, first).json()
+    assert again["refreshToken"] == lost["refreshToken"]
+    own.take(again)
+    own.refresh()
+    own.ok("GET", "/api/auth/session")
+
+
+def test_29_seconds_later_it_is_a_lost_reply_and_31_later_a_copy(stack, page, own):
+    first = own.refresh_token
+    second = redeem(page, first).json()["refreshToken"]
+    ago(stack, first, 29_000)
+    reply = redeem(page, first)
+    assert reply.status_code == 200 and reply.json()["refreshToken"] == second
+    ago(stack, first, 2_000)
+    told = problem(redeem(page, first), 401, "unauthenticated")
+    assert "before" in told["detail"] and first not in str(told)
+    problem(redeem(page, second), 401, "unauthenticated")
+    problem(own.get("/api/auth/session"), 401, "unauthenticated")
+    assert family(stack, own)[1] == []
+    rows, alerts = reuses(stack, own.user)
+    assert [(result, json.loads(detail)["session"]) for result, detail in rows] == [("denied", family(stack, own)[0])]
+    assert len(alerts) == 1 and own.email in alerts[0][0] and first not in alerts[0][0]
+
+
+def test_after_its_successor_was_used_it_is_a_copy_at_once(stack, page, own):
+    first = own.refresh_token
+    own.refresh()
+    own.refresh()
+    problem(redeem(page, first), 401, "unauthenticated")
+    problem(own.get("/api/auth/session"), 401, "unauthenticated")
+    assert len(reuses(stack, own.user)[0]) == 1
+
+
+def test_a_copy_ends_its_own_family_and_no_other(stack, spec, page, own):
+    other = Program(stack, spec, own.email, own.password)
+    first = own.refresh_token
+    own.refresh()
+    own.refresh()
+    problem(redeem(page, first), 401, "unauthenticated")
+    other.refresh()
+    other.ok("GET", "/api/auth/session")
+
+
+def test_the_owner_of_the_copied_token_sees_the_alert_and_a_stranger_does_not(stack, page, own, person, neighbour):
+    first = own.refresh_token
+    own.refresh()
+    own.refresh()
+    problem(redeem(page, first), 401, "unauthenticated")
+    kinds = [a["message"] for a in person.ok("GET", "/api/alerts")["items"] if own.email in a["message"]]
+    assert len(kinds) == 1
+    assert not [a for a in neighbour.ok("GET", "/api/alerts")["items"] if own.email in a["message"]]
+
+
+@pytest.mark.parametrize("token", [tokens.refresh(), tokens.access(), tokens.api_key(), "mrt_", "x", "' OR 1=1 --",
+                                   tokens.refresh()[:-1] + "!"])
+def test_an_unknown_refresh_token_is_refused(page, token):
+    told = problem(redeem(page, token), 401, "unauthenticated")
+    assert token not in json.dumps(told) or token == "x"
+
+
+def test_a_refresh_token_is_no_bearer_and_an_access_token_gives_no_pair(page, own):
+    problem(ask(page, own.refresh_token), 401, "unauthenticated")
+    problem(redeem(page, own.access[:200]), 401, "unauthenticated")
+
+
+def test_an_expired_refresh_token_says_so(stack, page, own):
+    hashed = hashlib.sha256(own.refresh_token.encode()).hexdigest()
+    stack.change("UPDATE refresh_tokens SET expires_ms = ? WHERE token_hash = ?", int(time.time() * 1000), hashed)
+    assert "expired" in problem(redeem(page, own.refresh_token), 401, "unauthenticated")["detail"]
+
+
+def test_the_form_of_another_site_redeems_nothing(page, own):
+    problem(redeem(page, own.refresh_token, headers={"Origin": "https://evil.example"}), 403, "csrf")
+    own.refresh()
+
+
+def test_of_many_at_once_one_lineage_survives_a_hundred_times(stack, spec, own):
+    """Whoever asks gets the one live token; there never is a second."""
+    clients = [Client(stack, spec, "admin") for _ in range(4)]
+    with concurrent.futures.ThreadPoolExecutor(len(clients)) as pool:
+        for _ in range(100):
+            token = own.refresh_token
+            replies = list(pool.map(lambda client: redeem(client, token), clients))
+            assert [reply.status_code for reply in replies] == [200] * len(clients), [reply.text for reply in replies]
+            assert len({reply.json()["refreshToken"] for reply in replies}) == 1
+            own.take(replies[0].json())
+    generations = family(stack, own)[1]
+    assert [generation for generation, _ in generations] == list(range(101))
+    assert [used is None for _, used in generations] == [False] * 100 + [True]
+    own.ok("GET", "/api/auth/session")
+
+
+def test_of_many_copies_at_once_one_is_written_down(stack, spec, own):
+    first = own.refresh_token
+    own.refresh()
+    own.refresh()
+    clients = [Client(stack, spec, "admin") for _ in range(4)]
+    with concurrent.futures.ThreadPoolExecutor(len(clients)) as pool:
+        for reply in pool.map(lambda client: redeem(client, first), clients):
+            problem(reply, 401, "unauthenticated")
+    rows, alerts = reuses(stack, own.user)
+    assert (len(rows), len(alerts)) == (1, 1)
+
+
+def test_a_program_in_a_loop_fills_no_disk(stack, page, own):
+    first = own.refresh_token
+    own.refresh()
+    session, _ = family(stack, own)
+    stack.change("UPDATE refresh_tokens SET generation = 1999 WHERE session_id = ? AND generation = 1", session)
+    own.refresh()
+    assert [generation for generation, _ in family(stack, own)[1]] == [1999, 2000]
+    problem(redeem(page, first), 401, "unauthenticated")
+    own.ok("GET", "/api/auth/session")  # forgotten, and so no alarm
+
+
+# --- personal access tokens ---
+
+
+def test_a_script_does_what_its_scopes_say(person):
+    script = Script(person, "read", "enrol")
+    assert script.get("/api/agents").status_code == 200
+    assert script.ok("POST", "/api/otps", {"name": "from a script"})["otp"].startswith("mot_")
+    reply = script.post("/api/configs", samples.valid("ConfigChange"))
+    told = problem(reply, 403, "forbidden")
+    assert '"backup"' in told["detail"]
+    assert reply.headers["WWW-Authenticate"] == 'Bearer realm="muster", error="insufficient_scope", scope="backup"'
+
+
+def test_what_a_script_sees_is_what_its_owner_sees(person, neighbour):
+    foreign = neighbour.register()
+    mine = person.register()
+    script = Script(person, "read")
+    assert script.get(f"/api/agents/{mine.id}").status_code == 200
+    problem(script.get(f"/api/agents/{foreign.id}"), 404, "not-found")
+
+
+def act(client, route):
+    """A request to the route with a body that it takes. Of a stream of events only the beginning is waited for."""
+    body = samples.valid(route.schema) if route.schema else None
+    content = client.spec.operations[route.method, route.path][1]["responses"].get("200", {}).get("content", {})
+    streams = "text/event-stream" in content
+    reply = client.request(route.method, route.url(), json=body, stream=streams, judge=not streams)
+    if streams:
+        reply.close()
+    return reply
+
+
+SCOPES = ["read", "fleet", "enrol", "backup", "restore", "rollout"]
+
+
+@pytest.fixture(scope="module")
+def scripts(admin):
+    return {scope: Script(admin, scope) for scope in SCOPES}
+
+
+@pytest.mark.parametrize("route", PEOPLE, ids=str)
+def test_each_route_takes_its_own_scope_and_no_other(scripts, route):
+    for scope, script in scripts.items():
+        reply = act(script, route)
+        if scope == route.scope:
+            assert reply.status_code not in (401, 403), f"{scope}: {reply.text}"
+        else:
+            problem(reply, 403, "forbidden")
+
+
+@pytest.mark.parametrize("route", PEOPLE, ids=str)
+def test_no_scope_gives_more_than_the_owners_role(demoted, route):
+    for role, script in demoted.items():
+        reply = act(script, route)
+        levels = ["viewer", "operator", "admin"]
+        if route.scope != "none" and levels.index(route.permission) <= levels.index(role):
+            assert reply.status_code not in (401, 403), f"{role}: {reply.text}"
+        else:
+            problem(reply, 403, "forbidden")
+
+
+@pytest.fixture(scope="module")
+def demoted(stack, spec):
+    """Tokens with every scope, of people who had been admins when they made them."""
+    scripts = {}
+    for role in ("viewer", "operator"):
+        person = Person.add(stack, spec, "admin")
+        scripts[role] = Script(person, *SCOPES)
+        stack.change("UPDATE users SET role = ? WHERE id = ?", role, person.user["id"])
+    return scripts
+
+
+@pytest.fixture(scope="module")
+def admins_program(stack, spec, admin):
+    return Program(stack, spec, admin.email, admin.password)
+
+
+@pytest.mark.parametrize("route", [r for r in PEOPLE if "logout" not in r.path and r.path != "/api/auth/sessions"], ids=str)
+def test_a_program_may_what_its_person_may_without_a_csrf_token(admins_program, route):
+    admins_program.steps_up = False
+    reply = act(admins_program, route)
+    assert reply.status_code != 401, reply.text
+    if reply.status_code == 403:
+        assert reply.json()["type"] in ("/problems/step-up-required", "/problems/proof-wrong"), reply.text
+
+
+def test_a_token_is_shown_once_and_stored_as_a_hash(stack, person):
+    script = Script(person, "read", name="mine")
+    row = next(t for t in person.ok("GET", "/api/auth/tokens")["tokens"] if t["id"] == script.token["id"])
+    assert row == script.token
+    assert row["name"] == "mine" and row["scopes"] == ["read"] and row["lastUsed_ms"] is None
+    assert abs(row["expires_ms"] - row["created_ms"] - 90 * DAY) < 1000
+    with stack.database() as db:
+        dump = "\n".join(db.iterdump())
+    assert hashlib.sha256(script.secret.encode()).hexdigest() in dump
+    assert script.secret not in dump and script.secret not in stack.log_text()
+
+
+def test_no_token_of_a_program_lies_about(stack, page, own):
+    seen = [own.access, own.refresh_token]
+    own.refresh()
+    seen += [own.access, own.refresh_token]
+    redeem(page, own.refresh_token + "x")
+    ask(page, own.access + "x")
+    own.ok("GET", "/api/agents")
+    with stack.database() as db:
+        dump = "\n".join(db.iterdump())
+    text = dump + stack.log_text()
+    for token in seen:
+        assert token not in text and token.rsplit(".")[-1] not in text
+
+
+@pytest.mark.parametrize("days, status", [(0, 422), (1, 200), (365, 200), (366, 422)])
+def test_a_token_lives_for_a_day_to_a_year(person, days, status):
+    person.step_up({"action": "POST /api/auth/tokens", "target": ""})
+    reply = person.post("/api/auth/tokens", {"name": "n", "scopes": ["read"], "expiresInDays": days})
+    assert reply.status_code == status
+    if status == 200:
+        token = reply.json()["token"]
+        assert token["expires_ms"] - token["created_ms"] == days * DAY
+
+
+def test_an_expired_token_says_so(stack, person):
+    script = Script(person, "read")
+    now = int(time.time() * 1000)
+    stack.change("UPDATE access_tokens SET expires_ms = ? WHERE id = ?", now + 60_000, script.token["id"])
+    assert script.get("/api/agents").status_code == 200
+    stack.change("UPDATE access_tokens SET expires_ms = ? WHERE id = ?", now, script.token["id"])
+    assert "expired" in problem(script.get("/api/agents"), 401, "unauthenticated")["detail"]
+    assert script.token["id"] in [t["id"] for t in person.ok("GET", "/api/auth/tokens")["tokens"]]
+
+
+def test_a_revoked_token_is_dead_at_once_and_gone_from_the_list(stack, person):
+    script = Script(person, "read")
+    assert script.get("/api/agents").status_code == 200
+    person.ok("DELETE", f"/api/auth/tokens/{script.token['id']}")
+    problem(script.get("/api/agents"), 401, "unauthenticated")
+    assert script.token["id"] not in [t["id"] for t in person.ok("GET", "/api/auth/tokens")["tokens"]]
+    problem(person.request("DELETE", f"/api/auth/tokens/{script.token['id']}"), 404, "not-found")
+    rows = stack.query("SELECT action, actor, detail FROM audit WHERE target = ? ORDER BY seq", f"token:{script.token['id']}")
+    assert [(action, actor) for action, actor, _ in rows] == [
+        ("token.create", f"user:{person.user['id']}"), ("token.revoke", f"user:{person.user['id']}")]
+    assert json.loads(rows[0][2])["scopes"] == "read"
+    assert script.secret not in str(rows)
+
+
+def test_nobody_sees_or_revokes_the_token_of_another(person, neighbour, admin):
+    script = Script(person, "read")
+    for other in (neighbour, admin):
+        assert script.token["id"] not in [t["id"] for t in other.ok("GET", "/api/auth/tokens")["tokens"]]
+        problem(other.request("DELETE", f"/api/auth/tokens/{script.token['id']}"), 404, "not-found")
+    assert script.get("/api/agents").status_code == 200
+
+
+def test_its_last_use_is_written_once_a_minute(stack, person):
+    script = Script(person, "read")
+
+    def used():
+        return next(t for t in person.ok("GET", "/api/auth/tokens")["tokens"] if t["id"] == script.token["id"])
+
+    script.get("/api/agents")
+    assert abs(used()["lastUsed_ms"] - time.time() * 1000) < 30_000
+    assert used()["lastAddress"] in ("127.0.0.1", "::1")
+    for back, written in ((30_000, False), (31_000, True)):
+        stack.change("UPDATE access_tokens SET last_used_ms = last_used_ms - ? WHERE id = ?", back, script.token["id"])
+        before = used()["lastUsed_ms"]
+        script.get("/api/agents")
+        assert (used()["lastUsed_ms"] > before) == written
+
+
+def test_scopes_beyond_the_own_role_are_refused(viewer):
+    viewer.step_up({"action": "POST /api/auth/tokens", "target": ""})
+    for scope in SCOPES:
+        reply = viewer.post("/api/auth/tokens", {"name": "n", "scopes": [scope]})
+        if scope == "read":
+            assert reply.status_code == 200
+        else:
+            assert problem(reply, 422, "invalid-field")["pointer"] == "/scopes"
+
+
+@pytest.mark.parametrize("scopes", [[], ["admin"], ["read", "none"], [""], ["READ"], ["read "], ["read fleet"], [5],
+                                    ["read"] * 7, "read"])
+def test_scopes_that_are_none_are_refused(person, scopes):
+    person.step_up({"action": "POST /api/auth/tokens", "target": ""})
+    told = problem(person.post("/api/auth/tokens", {"name": "n", "scopes": scopes}), 422, "invalid-field")
+    assert told["pointer"].startswith("/scopes")
+
+
+def test_making_a_token_takes_a_step_up(person):
+    person.steps_up = False
+    problem(person.post("/api/auth/tokens", {"name": "n", "scopes": ["read"]}), 403, "step-up-required")
+
+
+def test_a_script_makes_and_sees_no_tokens(scripts):
+    for script in scripts.values():
+        for method, path in (("GET", "/api/auth/tokens"), ("GET", "/api/auth/session"), ("GET", "/api/auth/sessions")):
+            assert "sign in" in problem(script.request(method, path), 403, "forbidden")["detail"]
+
+
+def test_where_all_need_a_factor_a_token_of_somebody_without_one_does_nothing(stack, person):
+    script = Script(person, "read")
+    try:
+        stack.change("INSERT INTO policy (name, value, updated_ms) VALUES ('auth.mfa.required', 'true', 1)", topic="policy")
+        wait_until(lambda: script.get("/api/agents").status_code == 403, 5, "the rule is in force")
+        problem(script.get("/api/agents"), 403, "mfa-enrolment-required")
+    finally:
+        stack.change("DELETE FROM policy WHERE name = 'auth.mfa.required'", topic="policy")
+    wait_until(lambda: script.get("/api/agents").status_code == 200, 5, "the rule is gone")
+
+
+def fill(stack, person, count, expires_ms):
+    for _ in range(count):
+        stack.change("INSERT INTO access_tokens (id, user_id, name, token_hash, scopes, created_ms, expires_ms)"
+                     " VALUES (?, ?, 'n', ?, 'read', 1, ?)", secrets.token_hex(8), person.user["id"],
+                     secrets.token_hex(32), expires_ms)
+
+
+def test_a_person_has_fifty_at_most(stack, person):
+    later = int(time.time() * 1000) + DAY
+    fill(stack, person, 49, later)
+    fill(stack, person, 20, 1)  # expired ones do not count
+    Script(person, "read")
+    problem(person.post("/api/auth/tokens", {"name": "n", "scopes": ["read"]}), 409, "conflict")
+    stack.change("UPDATE access_tokens SET expires_ms = 1 WHERE user_id = ? AND name = 'n'", person.user["id"])
+    Script(person, "read")
+
+
+def test_of_many_made_at_once_fifty_stay(stack, person):
+    fill(stack, person, 47, int(time.time() * 1000) + DAY)
+    person.step_up({"action": "POST /api/auth/tokens", "target": ""})
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: person.post("/api/auth/tokens", {"name": "n", "scopes": ["read"]}).status_code, range(8)))
+    assert sorted(made) == [200] * 3 + [409] * 5
+
+
+@pytest.mark.parametrize("token", [tokens.access(), tokens.access()[:-1] + "!", "mpt_", "mpt_" + "0" * 36, tokens.api_key()])
+def test_an_unknown_token_is_refused(page, token):
+    told = problem(ask(page, token, "/api/agents"), 401, "unauthenticated")
+    assert token not in json.dumps(told) or token == "mpt_"
+
+
+def test_the_key_of_an_agent_is_no_token_and_a_token_no_key(wire, page, agent, person):
+    script = Script(person, "read")
+    problem(ask(page, agent.key, "/api/agents"), 401, "unauthenticated")
+    problem(wire.post("/api/agent/heartbeat", samples.valid("Heartbeat"), headers={"X-Agent-API-Key": script.secret}),
+            401, "unauthenticated")
+    problem(wire.post("/api/agent/heartbeat", samples.valid("Heartbeat"), headers=script.headers), 401, "unauthenticated")
+
+
+def test_a_flood_of_wrong_tokens_writes_nothing_on_the_spot(stack, page):
+    before = stack.query("SELECT count(*) FROM audit WHERE action LIKE 'token.ref%'")
+    for _ in range(100):
+        ask(page, tokens.access(), "/api/agents")
+        redeem(page, tokens.refresh())
+    after = stack.query("SELECT count(*) FROM audit WHERE action LIKE 'token.ref%'")
+    assert after[0][0] - before[0][0] <= 4  # counters of minutes that are over
+
+
+# --- keys ---
+
+
+def kid(program):
+    return json.loads(padded(program.access.split(".")[0]))["kid"]
+
+
+def test_a_rotated_key_signs_and_the_one_before_still_verifies(stack, program):
+    old_kid, old = kid(program), dict(program.headers)
+    made = stack.app_json("token", "rotate-keys")["kid"]
+    program.refresh()
+    assert kid(program) == made != old_kid
+    program.ok("GET", "/api/auth/session")
+    program.ok("GET", "/api/auth/session", headers=old)
+    rows = stack.query("SELECT actor FROM audit WHERE action = 'token.rotate_keys' AND target = ?", f"jwt:{made}")
+    assert len(rows) == 1 and rows[0][0].startswith("cli:")
+
+
+def test_rotated_at_once_the_keys_before_verify_nothing_and_programs_go_on(stack, program):
+    program.ok("GET", "/api/auth/session")
+    stack.app("token", "rotate-keys", "--at-once")
+    assert stack.query("SELECT count(*) FROM jwt_keys") == [(1,)]
+    problem(program.get("/api/auth/session"), 401, "unauthenticated")
+    program.refresh()
+    program.ok("GET", "/api/auth/session")
+
+
+def test_keys_lie_sealed(stack, forge):
+    with stack.database() as db:
+        dump = "\n".join(db.iterdump())
+    for spelling in (forge.key.hex(), unpadded(forge.key), base64.b64encode(forge.key).decode()):
+        assert spelling not in dump
