@@ -155,6 +155,7 @@ CREATE TABLE refresh_tokens (
     UNIQUE (session_id, generation)
 );
 CREATE INDEX refresh_tokens_by_expiry ON refresh_tokens (expires_ms);
+CREATE INDEX refresh_tokens_sealed ON refresh_tokens (used_ms) WHERE successor IS NOT NULL;
 
 -- Personal access tokens.
 CREATE TABLE access_tokens (

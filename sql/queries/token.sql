@@ -60,9 +60,7 @@ UPDATE refresh_tokens SET used_ms = :now, successor = :successor WHERE token_has
 DELETE FROM refresh_tokens WHERE session_id = :session AND generation <= :generation;
 
 -- name: refresh_delete_over
-DELETE FROM refresh_tokens
-WHERE expires_ms <= :now
-    OR NOT EXISTS (SELECT 1 FROM sessions s WHERE s.id_hash = 'sid:' || refresh_tokens.session_id);
+DELETE FROM refresh_tokens WHERE expires_ms <= :now;
 
 -- name: refresh_unseal_over
 -- After the grace nobody gets a successor again.

@@ -11,7 +11,7 @@ import time
 import pytest
 import requests
 
-from client import Client, Person, event
+from client import Client, Person, Script, event, problem
 from stack import Stack
 from upload import Upload
 from wait import wait_until
@@ -190,6 +190,8 @@ def test_sighup_takes_new_settings_without_dropping_anybody(own):
 
 def test_the_database_is_copied_and_put_back(own, tmp_path):
     agent = own.boss.register("in the copy")
+    script = Script(own.boss, "read")
+    assert script.get("/api/agents").status_code == 200
     copy = tmp_path / "copy.db"
     own.app("backup-db", copy)
     later = own.boss.register("after the copy")
@@ -197,6 +199,7 @@ def test_the_database_is_copied_and_put_back(own, tmp_path):
     own.app("restore-db", copy)
     own.up()
     own.wait_ready()
+    problem(script.get("/api/agents"), 401, "unauthenticated")  # it may have been revoked since
     own.boss.sign_in()
     agent.beat()
     assert later.post("/api/agent/heartbeat", {"version": "0.1.0", "platform": "linux"}).status_code == 401
