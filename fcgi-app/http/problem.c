@@ -52,20 +52,25 @@ static json_t *problem_json(const struct req *r, const struct problem_text *t, c
                      detail != NULL ? detail : t->title, "requestId", r->request_id != NULL ? r->request_id : "");
 }
 
-/* RFC 9110 §15.5.2 wants a challenge with every 401, RFC 6750 §3 an error code only where a token came. Agents have a
+/* RFC 9110 §15.5.2 wants a challenge with every 401. An error code stands only where a token came (RFC 6750 §3); one
+ * whose sign-in is too old is still good for other things (RFC 9470), so that no program throws it away. Agents have a
  * header of their own, which is no scheme. */
-static void challenge(struct req *r)
+static void challenge(struct req *r, const struct problem_text *t)
 {
-    if (r->listener == HTTP_ADMIN)
-        reply_header(r, "WWW-Authenticate",
-                     req_header(r, "Authorization") != NULL ? "Bearer realm=\"muster\", error=\"invalid_token\""
-                                                            : "Bearer realm=\"muster\"");
+    const char *value = "Bearer realm=\"muster\"";
+    if (r->listener != HTTP_ADMIN)
+        return;
+    if (t == &texts[PROBLEM_REAUTHENTICATE])
+        value = "Bearer realm=\"muster\", error=\"insufficient_user_authentication\"";
+    else if (req_header(r, "Authorization") != NULL)
+        value = "Bearer realm=\"muster\", error=\"invalid_token\"";
+    reply_header(r, "WWW-Authenticate", value);
 }
 
 static void send_problem(struct req *r, const struct problem_text *t, json_t *take)
 {
     if (t->status == 401)
-        challenge(r);
+        challenge(r, t);
     reply_json(r, t->status, take);
     if (take != NULL)
         r->exchange->reply.content_type = "application/problem+json";

@@ -273,6 +273,21 @@ def test_a_program_may_be_quiet_for_hours(stack, program):
     problem(program.get("/api/auth/session"), 401, "unauthenticated")
 
 
+def test_what_only_admins_do_takes_a_sign_in_of_today_and_scripts_are_exempt(stack, spec, admin):
+    program, script = Program(stack, spec, admin.email, admin.password), Script(admin, "fleet")
+    session = program.ok("GET", "/api/auth/session")["session"]["id"]
+    hours = 3600 * 1000
+    path = f"/api/agents/{samples.NOBODY}/approve"
+    stack.change("UPDATE sessions SET authenticated_ms = authenticated_ms - ? WHERE id = ?", 12 * hours - 60_000, session)
+    problem(program.post(path), 404, "not-found")
+    stack.change("UPDATE sessions SET authenticated_ms = authenticated_ms - ? WHERE id = ?", 120_000, session)
+    reply = program.post(path)
+    problem(reply, 401, "reauthenticate")
+    assert 'error="insufficient_user_authentication"' in reply.headers["WWW-Authenticate"]
+    program.ok("GET", "/api/agents")
+    problem(script.post(path), 404, "not-found")
+
+
 @pytest.mark.parametrize("column", ["disabled_ms", "deleted_ms"])
 def test_a_disabled_or_deleted_persons_tokens_are_dead_at_once(stack, spec, person, column):
     program, script = Program(stack, spec, person.email, person.password), Script(person, "read")

@@ -41,6 +41,16 @@ static void new_tokens_are_well_formed(void **state)
         assert_false(token_well_formed(TOKEN_OTP, key));
         assert_false(token_well_formed(TOKEN_API_KEY, otp));
     }
+    char access[TOKEN_SIZE], refresh[TOKEN_SIZE];
+    assert_true(token_new(TOKEN_ACCESS, token_random, access));
+    assert_true(token_new(TOKEN_REFRESH, token_random, refresh));
+    assert_true(token_well_formed(TOKEN_ACCESS, access));
+    assert_true(token_well_formed(TOKEN_REFRESH, refresh));
+    assert_false(token_well_formed(TOKEN_ACCESS, refresh));
+    assert_false(token_well_formed(TOKEN_REFRESH, access));
+    assert_false(token_well_formed(TOKEN_ACCESS, key));
+    assert_memory_equal(access, "mpt_", 4);
+    assert_memory_equal(refresh, "mrt_", 4);
     assert_int_equal(strlen(key), 40);
     assert_int_equal(strlen(otp), 32);
     assert_memory_equal(key, "msk_", 4);
