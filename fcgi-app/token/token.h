@@ -3,8 +3,8 @@
  * There are two kinds, both sent as "Authorization: Bearer …"; a cookie beside it is refused (400), so that a request
  * never speaks for two people.
  *
- * - A program that signs in as a person does (password, second factor) gets an ACCESS TOKEN, a JWT of 30 minutes, and a
- *   REFRESH TOKEN, which gets the next pair. Both belong to a row of sessions of kind "token", which is looked up at
+ * - A program that signs in as a person does (password, second factor) gets an ACCESS TOKEN, a JWT of 30 minutes, and
+ *   a REFRESH TOKEN, which gets the next pair. Both belong to a row of sessions of kind "token", which is looked up at
  *   every request: when it is deleted, both are over at once. The session lives for 7 days from the sign-in (or
  *   MUSTER_SESSION_MAX, if that is less), however often it is refreshed; there is no shorter idle time. The JWT
  *   (access.h) is HS256 and nothing else: only this server reads it, so there is no key that anybody else needs; with

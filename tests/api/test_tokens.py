@@ -1,11 +1,10 @@
-"""What programs sign in with: access and refresh tokens, personal access tokens."""
+"""What programs sign in with: access tokens, refresh tokens, and the keys behind them."""
 
 import base64
 import concurrent.futures
 import hashlib
 import hmac
 import json
-import secrets
 import time
 
 import pytest
@@ -17,7 +16,7 @@ import routes
 import samples
 import tokens
 from client import Client, Person, Program, Script, problem
-from wait import wait_until
+from samples import act
 
 DAY = 24 * 3600 * 1000
 PEOPLE = [r for r in routes.load() if r.permission in ("viewer", "operator", "admin")]
@@ -102,7 +101,8 @@ def test_a_program_needs_no_csrf_token_but_steps_up_like_anybody(program):
 
 
 FORGED_HEADERS = {
-    "alg none": {"alg": "none"}, "alg None": {"alg": "None"}, "no alg": {"alg": None}, "alg of another case": {"alg": "hs256"},
+    "alg none": {"alg": "none"}, "alg None": {"alg": "None"}, "no alg": {"alg": None},
+    "alg of another case": {"alg": "hs256"},
     "HS384": {"alg": "HS384"}, "HS512": {"alg": "HS512"}, "RS256": {"alg": "RS256"}, "ES256": {"alg": "ES256"},
     "a list of algs": {"alg": ["HS256"]}, "no typ": {"typ": None}, "another typ": {"typ": "at+jwt"},
     "typ of another case": {"typ": "jwt"}, "no kid": {"kid": None}, "another kid": {"kid": "0123456789abcdef"},
@@ -164,11 +164,13 @@ def test_another_spelling_of_the_same_bytes_is_refused(page, forge):
 
 
 FORGED_CLAIMS = {
-    "another issuer": {"iss": "https://evil.example"}, "no issuer": {"iss": None}, "another audience": {"aud": "agents"},
+    "another issuer": {"iss": "https://evil.example"}, "no issuer": {"iss": None},
+    "another audience": {"aud": "agents"},
     "a list of audiences": {"aud": ["muster-api"]}, "no audience": {"aud": None}, "no subject": {"sub": None},
     "a subject that is none": {"sub": "admin"}, "no session": {"sid": None}, "a session that is none": {"sid": "x"},
     "nobody's session": {"sid": samples.NOBODY}, "somebody else's": {"sub": samples.NOBODY}, "no end": {"exp": None},
-    "an end that is text": {"exp": "9999999999"}, "no beginning": {"nbf": None}, "a beginning that is text": {"nbf": "0"},
+    "an end that is text": {"exp": "9999999999"}, "no beginning": {"nbf": None},
+    "a beginning that is text": {"nbf": "0"},
     "no time of issue": {"iat": None}, "an end that is none": {"exp": 0},
 }
 
@@ -196,7 +198,8 @@ def test_a_token_ends_to_the_second_and_says_that_it_has_expired(page, forge):
 def test_a_token_of_the_future_is_refused(page, forge):
     now = int(time.time())
     for early in ({"nbf": now + 30}, {"iat": now + 30}, {"iat": now + 30, "nbf": now + 30}):
-        told = problem(ask(page, forge.make(exp=now + 1700, **{"iat": now, "nbf": now, **early})), 401, "unauthenticated")
+        token = forge.make(**{"iat": now, "nbf": now, "exp": now + 1700, **early})
+        told = problem(ask(page, token), 401, "unauthenticated")
         assert "expired" not in told["detail"]
     assert ask(page, forge.make(iat=now, nbf=now, exp=now + 1700)).status_code == 200
 
@@ -239,8 +242,8 @@ def test_a_bad_token_is_not_saved_by_a_cookie_of_another_name(page, program):
 
 
 def test_an_access_token_dies_with_its_session_at_the_next_request(stack, program):
-    program.ok("GET", "/api/auth/session")
-    assert stack.change("DELETE FROM sessions WHERE id = ?", program.ok("GET", "/api/auth/session")["session"]["id"]) == 1
+    session = program.ok("GET", "/api/auth/session")["session"]["id"]
+    assert stack.change("DELETE FROM sessions WHERE id = ?", session) == 1
     told = problem(program.get("/api/auth/session"), 401, "unauthenticated")
     assert "session" in told["detail"]
     problem(program.post("/api/auth/refresh", {"refreshToken": program.refresh_token}, headers={"Authorization": None}),
@@ -263,6 +266,19 @@ def test_a_program_signs_out(stack, program):
             401, "unauthenticated")
 
 
+def test_a_new_password_ends_the_programs_of_the_old_one(stack, page, own):
+    stack.app("user", "passwd", own.email, input="another password of some length\n")
+    problem(own.get("/api/auth/session"), 401, "unauthenticated")
+    problem(redeem(page, own.refresh_token), 401, "unauthenticated")
+
+
+def test_a_programs_sign_in_stands_in_the_trail(stack, own):
+    session = own.ok("GET", "/api/auth/session")["session"]["id"]
+    rows = [json.loads(detail) for (detail,) in stack.query(
+        "SELECT detail FROM audit WHERE action = 'auth.login' AND actor = ?", f"user:{own.user['id']}")]
+    assert {"kind": "token", "method": "password", "session": session} in rows
+
+
 def test_a_program_may_be_quiet_for_hours(stack, program):
     session = program.ok("GET", "/api/auth/session")["session"]["id"]
     stack.change("UPDATE sessions SET last_used_ms = last_used_ms - ? WHERE id = ?", 3 * DAY, session)
@@ -278,9 +294,10 @@ def test_what_only_admins_do_takes_a_sign_in_of_today_and_scripts_are_exempt(sta
     session = program.ok("GET", "/api/auth/session")["session"]["id"]
     hours = 3600 * 1000
     path = f"/api/agents/{samples.NOBODY}/approve"
-    stack.change("UPDATE sessions SET authenticated_ms = authenticated_ms - ? WHERE id = ?", 12 * hours - 60_000, session)
+    earlier = "UPDATE sessions SET authenticated_ms = authenticated_ms - ? WHERE id = ?"
+    stack.change(earlier, 12 * hours - 60_000, session)
     problem(program.post(path), 404, "not-found")
-    stack.change("UPDATE sessions SET authenticated_ms = authenticated_ms - ? WHERE id = ?", 120_000, session)
+    stack.change(earlier, 120_000, session)
     reply = program.post(path)
     problem(reply, 401, "reauthenticate")
     assert 'error="insufficient_user_authentication"' in reply.headers["WWW-Authenticate"]
@@ -320,16 +337,19 @@ def redeem(page, token, **kwargs):
 def ago(stack, token, ms):
     """As if the token had been used so much earlier."""
     hashed = hashlib.sha256(token.encode()).hexdigest()
-    assert stack.change("UPDATE refresh_tokens SET used_ms = used_ms - ? WHERE token_hash = ? AND used_ms > 0", ms, hashed) == 1
+    assert stack.change("UPDATE refresh_tokens SET used_ms = used_ms - ? WHERE token_hash = ? AND used_ms > 0",
+                        ms, hashed) == 1
 
 
 def family(stack, program):
     session = json.loads(padded(program.access.split(".")[1]))["sid"]
-    return session, stack.query("SELECT generation, used_ms FROM refresh_tokens WHERE session_id = ? ORDER BY 1", session)
+    return session, stack.query("SELECT generation, used_ms FROM refresh_tokens WHERE session_id = ? ORDER BY 1",
+                                session)
 
 
 def reuses(stack, person):
-    rows = stack.query("SELECT result, detail FROM audit WHERE action = 'token.reuse' AND target = ?", f"user:{person['id']}")
+    rows = stack.query("SELECT result, detail FROM audit WHERE action = 'token.reuse' AND target = ?",
+                       f"user:{person['id']}")
     alerts = stack.query("SELECT message FROM alerts WHERE kind = 'token.reuse' AND user_id = ?", person["id"])
     return rows, alerts
 
@@ -477,102 +497,18 @@ def test_a_program_in_a_loop_fills_no_disk(stack, page, own):
     own.ok("GET", "/api/auth/session")  # forgotten, and so no alarm
 
 
-# --- personal access tokens ---
-
-
-def test_a_script_does_what_its_scopes_say(person):
-    script = Script(person, "read", "enrol")
-    assert script.get("/api/agents").status_code == 200
-    assert script.ok("POST", "/api/otps", {"name": "from a script"})["otp"].startswith("mot_")
-    reply = script.post("/api/configs", samples.valid("ConfigChange"))
-    told = problem(reply, 403, "forbidden")
-    assert '"backup"' in told["detail"]
-    assert reply.headers["WWW-Authenticate"] == 'Bearer realm="muster", error="insufficient_scope", scope="backup"'
-
-
-def test_what_a_script_sees_is_what_its_owner_sees(person, neighbour):
-    foreign = neighbour.register()
-    mine = person.register()
-    script = Script(person, "read")
-    assert script.get(f"/api/agents/{mine.id}").status_code == 200
-    problem(script.get(f"/api/agents/{foreign.id}"), 404, "not-found")
-
-
-def act(client, route):
-    """A request to the route with a body that it takes. Of a stream of events only the beginning is waited for."""
-    body = samples.valid(route.schema) if route.schema else None
-    content = client.spec.operations[route.method, route.path][1]["responses"].get("200", {}).get("content", {})
-    streams = "text/event-stream" in content
-    reply = client.request(route.method, route.url(), json=body, stream=streams, judge=not streams)
-    if streams:
-        reply.close()
-    return reply
-
-
-SCOPES = ["read", "fleet", "enrol", "backup", "restore", "rollout"]
-
-
-@pytest.fixture(scope="module")
-def scripts(admin):
-    return {scope: Script(admin, scope) for scope in SCOPES}
-
-
-@pytest.mark.parametrize("route", PEOPLE, ids=str)
-def test_each_route_takes_its_own_scope_and_no_other(scripts, route):
-    for scope, script in scripts.items():
-        reply = act(script, route)
-        if scope == route.scope:
-            assert reply.status_code not in (401, 403), f"{scope}: {reply.text}"
-        else:
-            problem(reply, 403, "forbidden")
-
-
-@pytest.mark.parametrize("route", PEOPLE, ids=str)
-def test_no_scope_gives_more_than_the_owners_role(demoted, route):
-    for role, script in demoted.items():
-        reply = act(script, route)
-        levels = ["viewer", "operator", "admin"]
-        if route.scope != "none" and levels.index(route.permission) <= levels.index(role):
-            assert reply.status_code not in (401, 403), f"{role}: {reply.text}"
-        else:
-            problem(reply, 403, "forbidden")
-
-
-@pytest.fixture(scope="module")
-def demoted(stack, spec):
-    """Tokens with every scope, of people who had been admins when they made them."""
-    scripts = {}
-    for role in ("viewer", "operator"):
-        person = Person.add(stack, spec, "admin")
-        scripts[role] = Script(person, *SCOPES)
-        stack.change("UPDATE users SET role = ? WHERE id = ?", role, person.user["id"])
-    return scripts
-
-
 @pytest.fixture(scope="module")
 def admins_program(stack, spec, admin):
     return Program(stack, spec, admin.email, admin.password)
 
 
-@pytest.mark.parametrize("route", [r for r in PEOPLE if "logout" not in r.path and r.path != "/api/auth/sessions"], ids=str)
+@pytest.mark.parametrize("route", [r for r in PEOPLE if r.path not in ("/api/auth/logout", "/api/auth/sessions")], ids=str)
 def test_a_program_may_what_its_person_may_without_a_csrf_token(admins_program, route):
     admins_program.steps_up = False
     reply = act(admins_program, route)
     assert reply.status_code != 401, reply.text
     if reply.status_code == 403:
         assert reply.json()["type"] in ("/problems/step-up-required", "/problems/proof-wrong"), reply.text
-
-
-def test_a_token_is_shown_once_and_stored_as_a_hash(stack, person):
-    script = Script(person, "read", name="mine")
-    row = next(t for t in person.ok("GET", "/api/auth/tokens")["tokens"] if t["id"] == script.token["id"])
-    assert row == script.token
-    assert row["name"] == "mine" and row["scopes"] == ["read"] and row["lastUsed_ms"] is None
-    assert abs(row["expires_ms"] - row["created_ms"] - 90 * DAY) < 1000
-    with stack.database() as db:
-        dump = "\n".join(db.iterdump())
-    assert hashlib.sha256(script.secret.encode()).hexdigest() in dump
-    assert script.secret not in dump and script.secret not in stack.log_text()
 
 
 def test_no_token_of_a_program_lies_about(stack, page, own):
@@ -587,143 +523,6 @@ def test_no_token_of_a_program_lies_about(stack, page, own):
     text = dump + stack.log_text()
     for token in seen:
         assert token not in text and token.rsplit(".")[-1] not in text
-
-
-@pytest.mark.parametrize("days, status", [(0, 422), (1, 200), (365, 200), (366, 422)])
-def test_a_token_lives_for_a_day_to_a_year(person, days, status):
-    person.step_up({"action": "POST /api/auth/tokens", "target": ""})
-    reply = person.post("/api/auth/tokens", {"name": "n", "scopes": ["read"], "expiresInDays": days})
-    assert reply.status_code == status
-    if status == 200:
-        token = reply.json()["token"]
-        assert token["expires_ms"] - token["created_ms"] == days * DAY
-
-
-def test_an_expired_token_says_so(stack, person):
-    script = Script(person, "read")
-    now = int(time.time() * 1000)
-    stack.change("UPDATE access_tokens SET expires_ms = ? WHERE id = ?", now + 60_000, script.token["id"])
-    assert script.get("/api/agents").status_code == 200
-    stack.change("UPDATE access_tokens SET expires_ms = ? WHERE id = ?", now, script.token["id"])
-    assert "expired" in problem(script.get("/api/agents"), 401, "unauthenticated")["detail"]
-    assert script.token["id"] in [t["id"] for t in person.ok("GET", "/api/auth/tokens")["tokens"]]
-
-
-def test_a_revoked_token_is_dead_at_once_and_gone_from_the_list(stack, person):
-    script = Script(person, "read")
-    assert script.get("/api/agents").status_code == 200
-    person.ok("DELETE", f"/api/auth/tokens/{script.token['id']}")
-    problem(script.get("/api/agents"), 401, "unauthenticated")
-    assert script.token["id"] not in [t["id"] for t in person.ok("GET", "/api/auth/tokens")["tokens"]]
-    problem(person.request("DELETE", f"/api/auth/tokens/{script.token['id']}"), 404, "not-found")
-    rows = stack.query("SELECT action, actor, detail FROM audit WHERE target = ? ORDER BY seq", f"token:{script.token['id']}")
-    assert [(action, actor) for action, actor, _ in rows] == [
-        ("token.create", f"user:{person.user['id']}"), ("token.revoke", f"user:{person.user['id']}")]
-    assert json.loads(rows[0][2])["scopes"] == "read"
-    assert script.secret not in str(rows)
-
-
-def test_nobody_sees_or_revokes_the_token_of_another(person, neighbour, admin):
-    script = Script(person, "read")
-    for other in (neighbour, admin):
-        assert script.token["id"] not in [t["id"] for t in other.ok("GET", "/api/auth/tokens")["tokens"]]
-        problem(other.request("DELETE", f"/api/auth/tokens/{script.token['id']}"), 404, "not-found")
-    assert script.get("/api/agents").status_code == 200
-
-
-def test_its_last_use_is_written_once_a_minute(stack, person):
-    script = Script(person, "read")
-
-    def used():
-        return next(t for t in person.ok("GET", "/api/auth/tokens")["tokens"] if t["id"] == script.token["id"])
-
-    script.get("/api/agents")
-    assert abs(used()["lastUsed_ms"] - time.time() * 1000) < 30_000
-    assert used()["lastAddress"] in ("127.0.0.1", "::1")
-    for back, written in ((30_000, False), (31_000, True)):
-        stack.change("UPDATE access_tokens SET last_used_ms = last_used_ms - ? WHERE id = ?", back, script.token["id"])
-        before = used()["lastUsed_ms"]
-        script.get("/api/agents")
-        assert (used()["lastUsed_ms"] > before) == written
-
-
-def test_scopes_beyond_the_own_role_are_refused(viewer):
-    viewer.step_up({"action": "POST /api/auth/tokens", "target": ""})
-    for scope in SCOPES:
-        reply = viewer.post("/api/auth/tokens", {"name": "n", "scopes": [scope]})
-        if scope == "read":
-            assert reply.status_code == 200
-        else:
-            assert problem(reply, 422, "invalid-field")["pointer"] == "/scopes"
-
-
-@pytest.mark.parametrize("scopes", [[], ["admin"], ["read", "none"], [""], ["READ"], ["read "], ["read fleet"], [5],
-                                    ["read"] * 7, "read"])
-def test_scopes_that_are_none_are_refused(person, scopes):
-    person.step_up({"action": "POST /api/auth/tokens", "target": ""})
-    told = problem(person.post("/api/auth/tokens", {"name": "n", "scopes": scopes}), 422, "invalid-field")
-    assert told["pointer"].startswith("/scopes")
-
-
-def test_making_a_token_takes_a_step_up(person):
-    person.steps_up = False
-    problem(person.post("/api/auth/tokens", {"name": "n", "scopes": ["read"]}), 403, "step-up-required")
-
-
-def test_a_script_makes_and_sees_no_tokens(scripts):
-    for script in scripts.values():
-        for method, path in (("GET", "/api/auth/tokens"), ("GET", "/api/auth/session"), ("GET", "/api/auth/sessions")):
-            assert "sign in" in problem(script.request(method, path), 403, "forbidden")["detail"]
-
-
-def test_where_all_need_a_factor_a_token_of_somebody_without_one_does_nothing(stack, person):
-    script = Script(person, "read")
-    try:
-        stack.change("INSERT INTO policy (name, value, updated_ms) VALUES ('auth.mfa.required', 'true', 1)", topic="policy")
-        wait_until(lambda: script.get("/api/agents").status_code == 403, 5, "the rule is in force")
-        problem(script.get("/api/agents"), 403, "mfa-enrolment-required")
-    finally:
-        stack.change("DELETE FROM policy WHERE name = 'auth.mfa.required'", topic="policy")
-    wait_until(lambda: script.get("/api/agents").status_code == 200, 5, "the rule is gone")
-
-
-def fill(stack, person, count, expires_ms):
-    for _ in range(count):
-        stack.change("INSERT INTO access_tokens (id, user_id, name, token_hash, scopes, created_ms, expires_ms)"
-                     " VALUES (?, ?, 'n', ?, 'read', 1, ?)", secrets.token_hex(8), person.user["id"],
-                     secrets.token_hex(32), expires_ms)
-
-
-def test_a_person_has_fifty_at_most(stack, person):
-    later = int(time.time() * 1000) + DAY
-    fill(stack, person, 49, later)
-    fill(stack, person, 20, 1)  # expired ones do not count
-    Script(person, "read")
-    problem(person.post("/api/auth/tokens", {"name": "n", "scopes": ["read"]}), 409, "conflict")
-    stack.change("UPDATE access_tokens SET expires_ms = 1 WHERE user_id = ? AND name = 'n'", person.user["id"])
-    Script(person, "read")
-
-
-def test_of_many_made_at_once_fifty_stay(stack, person):
-    fill(stack, person, 47, int(time.time() * 1000) + DAY)
-    person.step_up({"action": "POST /api/auth/tokens", "target": ""})
-    with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        made = list(pool.map(lambda _: person.post("/api/auth/tokens", {"name": "n", "scopes": ["read"]}).status_code, range(8)))
-    assert sorted(made) == [200] * 3 + [409] * 5
-
-
-@pytest.mark.parametrize("token", [tokens.access(), tokens.access()[:-1] + "!", "mpt_", "mpt_" + "0" * 36, tokens.api_key()])
-def test_an_unknown_token_is_refused(page, token):
-    told = problem(ask(page, token, "/api/agents"), 401, "unauthenticated")
-    assert token not in json.dumps(told) or token == "mpt_"
-
-
-def test_the_key_of_an_agent_is_no_token_and_a_token_no_key(wire, page, agent, person):
-    script = Script(person, "read")
-    problem(ask(page, agent.key, "/api/agents"), 401, "unauthenticated")
-    problem(wire.post("/api/agent/heartbeat", samples.valid("Heartbeat"), headers={"X-Agent-API-Key": script.secret}),
-            401, "unauthenticated")
-    problem(wire.post("/api/agent/heartbeat", samples.valid("Heartbeat"), headers=script.headers), 401, "unauthenticated")
 
 
 def test_a_flood_of_wrong_tokens_writes_nothing_on_the_spot(stack, page):
