@@ -117,12 +117,13 @@ static void every_changed_character_is_noticed(void **state)
     secrets_free(s);
 }
 
+static const char one[] = "11111111 aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n";
+static const char both[] = "11111111 aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n"
+                           "22222222 bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\n";
+
 static void an_older_master_key_still_opens_and_the_newest_seals(void **state)
 {
     struct fixture *f = *state;
-    static const char one[] = "11111111 aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n";
-    static const char both[] = "11111111 aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n"
-                               "22222222 bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\n";
     struct buf sealed, plain;
     struct err err = {0};
     buf_init(&sealed, 4096);
@@ -141,6 +142,29 @@ static void an_older_master_key_still_opens_and_the_newest_seals(void **state)
     buf_done(&sealed);
     buf_done(&plain);
     secrets_free(fresh);
+}
+
+/* One key per use, and one per master key: what a rotation leaves behind is still found. */
+static void a_mac_depends_on_its_use_and_on_the_age_of_the_key(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "master.key", one, 0600);
+    struct secrets *s = load(f);
+    char first[SECRETS_MAC_SIZE], other[SECRETS_MAC_SIZE], again[SECRETS_MAC_SIZE];
+    struct err err = {0};
+    expect_ok(secrets_mac(s, 0, "codes", "x", 1, first, &err), &err);
+    expect_ok(secrets_mac(s, 0, "other", "x", 1, other, &err), &err);
+    assert_string_not_equal(first, other);
+    assert_int_equal(secrets_mac(s, 1, "codes", "x", 1, other, &err), ERR_NOT_FOUND);
+    secrets_free(s);
+    put(f, "master.key", both, 0600);
+    s = load(f);
+    expect_ok(secrets_mac(s, 0, "codes", "x", 1, other, &err), &err);
+    assert_string_not_equal(first, other);
+    expect_ok(secrets_mac(s, 1, "codes", "x", 1, again, &err), &err);
+    assert_string_equal(first, again);
+    assert_int_equal(secrets_mac(s, 2, "codes", "x", 1, other, &err), ERR_NOT_FOUND);
+    secrets_free(s);
 }
 
 /* RFC 4231 test case 2; RFC 5869 test case 3 (no salt, no info). */
@@ -170,6 +194,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_was_sealed_opens_at_its_place_only, fixture_setup_empty, fixture_teardown),
         cmocka_unit_test_setup_teardown(every_changed_character_is_noticed, fixture_setup_empty, fixture_teardown),
         cmocka_unit_test_setup_teardown(an_older_master_key_still_opens_and_the_newest_seals, fixture_setup_empty,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(a_mac_depends_on_its_use_and_on_the_age_of_the_key, fixture_setup_empty,
                                         fixture_teardown),
         cmocka_unit_test(digests_are_those_of_the_standards),
     };
