@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "fleet/fleet.h"
 #include "ops/ops.h"
+#include "people/people.h"
 #include "rollout/rollout.h"
 #include "token/token.h"
 #include "update/update.h"
@@ -67,6 +68,7 @@ static void *slow_main(void *arg)
         ops_tick(h->app, &h->schedule);
         update_tick(h->app, &h->updates);
         token_tick(h->app, &h->tokens);
+        people_tick(h->app);
     } while (pause_ms(h, SLOW_MS));
     return NULL;
 }

@@ -6,6 +6,7 @@
 #include "fleet/fleet.h"
 #include "mfa/mfa.h"
 #include "ops/ops.h"
+#include "people/people.h"
 #include "rollout/rollout.h"
 #include "serve.h"
 #include "token/token.h"
@@ -20,11 +21,17 @@ static const struct cli_command commands[] = {
     {"init",               NULL,       0, 0, "make database, secrets, CA and the first admin",       ops_init_details,   CONFIG_AND_JSON,       ops_command_init},
     {"serve",              NULL,       0, 0, "run the server",                                       serve_details,      CONFIG_ONLY,           serve_command},
     {"migrate",            NULL,       0, 0, "bring the database to this version's schema",          NULL,               CONFIG_AND_JSON,       ops_command_migrate},
-    {"user add",           "EMAIL",    1, 1, "add a person; the password is read from standard input", NULL,             auth_user_add_options, auth_command_user_add},
-    {"user passwd",        "EMAIL",    1, 1, "set a new password, read from standard input",         NULL,               CONFIG_ONLY,           auth_command_user_passwd},
-    {"user list",          NULL,       0, 0, "list people",                                          NULL,               CONFIG_AND_JSON,       auth_command_user_list},
     {"token rotate-keys",  NULL,       0, 0, "sign access tokens with a new key",                    token_rotate_details, token_rotate_options, token_command_rotate_keys},
     {"user reset-mfa",     "EMAIL",    1, 1, "end every second factor and session of a person",      mfa_reset_details,  CONFIG_ONLY,           mfa_command_user_reset},
+    {"user add",           "EMAIL",    1, 1, "add a person; the password is read from standard input", NULL,             people_add_options,    people_command_add},
+    {"user invite",        "EMAIL",    1, 1, "print a link with which somebody makes their account", people_invite_details, people_invite_options, people_command_invite},
+    {"user passwd",        "EMAIL",    1, 1, "set a new password, read from standard input",         NULL,               CONFIG_ONLY,           people_command_passwd},
+    {"user role",          "EMAIL ROLE", 2, 2, "make a person viewer, operator or admin",            NULL,               CONFIG_AND_JSON,       people_command_role},
+    {"user disable",       "EMAIL",    1, 1, "end what a person is signed in with, and refuse them", NULL,               CONFIG_AND_JSON,       people_command_disable},
+    {"user enable",        "EMAIL",    1, 1, "let a disabled person sign in again",                  NULL,               CONFIG_AND_JSON,       people_command_enable},
+    {"user delete",        "EMAIL",    1, 1, "delete a person and all that is theirs, after a grace", people_delete_details, people_delete_options, people_command_delete},
+    {"user restore",       "EMAIL",    1, 1, "take a deletion back while its grace lasts",           NULL,               CONFIG_AND_JSON,       people_command_restore},
+    {"user list",          NULL,       0, 0, "list people",                                          NULL,               CONFIG_AND_JSON,       people_command_list},
     {"otp mint",           NULL,       0, 0, "make a one-time password that enrols a host",          NULL,               fleet_otp_mint_options, fleet_command_otp_mint},
     {"agent list",         NULL,       0, 0, "list agents",                                          NULL,               CONFIG_AND_JSON,       fleet_command_agent_list},
     {"agent deactivate",   "AGENT",    1, 1, "refuse an agent; undone by 'agent activate'",          NULL,               CONFIG_AND_JSON,       fleet_command_agent_deactivate},

@@ -4,6 +4,7 @@
 #include "fleet/fleet.h"
 #include "mfa/mfa.h"
 #include "ops/ops.h"
+#include "people/people.h"
 #include "rollout/rollout.h"
 #include "route.h"
 #include "token/token.h"
@@ -51,6 +52,22 @@ const struct route routes[] = {
     {HTTP_POST,   "/api/auth/mfa/disable",              HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_TOKEN,  KIB(8),    "MfaDisable",      SCOPE_NONE,    STEP_NONE,  mfa_disable},
     {HTTP_POST,   "/api/auth/mfa/backup-codes",         HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_TOKEN,  KIB(1),    NULL,              SCOPE_NONE,    STEP_ONCE,  mfa_backup_codes},
     {HTTP_POST,   "/api/users/{id}/reset-mfa",          HTTP_ADMIN, PERMISSION_ADMIN,    CSRF_TOKEN,  KIB(1),    NULL,              SCOPE_NONE,    STEP_ONCE,  mfa_user_reset},
+    /* people: accounts, invitations, grants */
+    {HTTP_GET,     "/api/users",                          HTTP_ADMIN, PERMISSION_ADMIN,    CSRF_NONE,   0,         NULL,              SCOPE_NONE,    STEP_NONE,  people_list},
+    {HTTP_GET,     "/api/users/{id}",                     HTTP_ADMIN, PERMISSION_ADMIN,    CSRF_NONE,   0,         NULL,              SCOPE_NONE,    STEP_NONE,  people_get},
+    {HTTP_PATCH,   "/api/users/{id}",                     HTTP_ADMIN, PERMISSION_ADMIN,    CSRF_TOKEN,  KIB(8),    "UserChange",      SCOPE_NONE,    STEP_FRESH, people_change},
+    {HTTP_DELETE,  "/api/users/{id}",                     HTTP_ADMIN, PERMISSION_ADMIN,    CSRF_TOKEN,  0,         NULL,              SCOPE_NONE,    STEP_ONCE,  people_delete},
+    {HTTP_POST,    "/api/users/{id}/restore",             HTTP_ADMIN, PERMISSION_ADMIN,    CSRF_TOKEN,  KIB(1),    NULL,              SCOPE_NONE,    STEP_FRESH, people_restore},
+    {HTTP_POST,    "/api/users/{id}/password-link",       HTTP_ADMIN, PERMISSION_ADMIN,    CSRF_TOKEN,  KIB(1),    NULL,              SCOPE_NONE,    STEP_ONCE,  people_password_link},
+    {HTTP_GET,     "/api/users/{id}/grants",              HTTP_ADMIN, PERMISSION_ADMIN,    CSRF_NONE,   0,         NULL,              SCOPE_NONE,    STEP_NONE,  people_grants},
+    {HTTP_PUT,     "/api/users/{id}/grants",              HTTP_ADMIN, PERMISSION_ADMIN,    CSRF_TOKEN,  KIB(64),   "GrantsChange",    SCOPE_NONE,    STEP_FRESH, people_grants_set},
+    {HTTP_GET,     "/api/users/{id}/export",              HTTP_ADMIN, PERMISSION_ADMIN,    CSRF_NONE,   0,         NULL,              SCOPE_NONE,    STEP_NONE,  people_export},
+    {HTTP_GET,     "/api/auth/export",                    HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              SCOPE_NONE,    STEP_NONE,  people_export_own},
+    {HTTP_GET,     "/api/invitations",                    HTTP_ADMIN, PERMISSION_ADMIN,    CSRF_NONE,   0,         NULL,              SCOPE_NONE,    STEP_NONE,  people_invitation_list},
+    {HTTP_POST,    "/api/invitations",                    HTTP_ADMIN, PERMISSION_ADMIN,    CSRF_TOKEN,  KIB(8),    "InvitationCreate",SCOPE_NONE,    STEP_FRESH, people_invitation_create},
+    {HTTP_DELETE,  "/api/invitations/{id}",               HTTP_ADMIN, PERMISSION_ADMIN,    CSRF_TOKEN,  0,         NULL,              SCOPE_NONE,    STEP_NONE,  people_invitation_revoke},
+    {HTTP_POST,    "/api/invitations/look",               HTTP_ADMIN, PERMISSION_PUBLIC,   CSRF_ORIGIN, KIB(8),    "InvitationLook",  SCOPE_NONE,    STEP_NONE,  people_invitation_look},
+    {HTTP_POST,    "/api/invitations/accept",             HTTP_ADMIN, PERMISSION_PUBLIC,   CSRF_ORIGIN, KIB(8),    "InvitationAccept",SCOPE_NONE,    STEP_NONE,  people_invitation_accept},
 
     /* fleet: agents as people see them */
     {HTTP_GET,    "/api/agents",                        HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              SCOPE_READ,    STEP_NONE,  fleet_agent_list},

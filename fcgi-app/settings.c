@@ -30,6 +30,7 @@ const struct config_key settings_keys[] = {
     {"MUSTER_AGENT_BURST",     CONFIG_INT,  "240",                    "requests at once per API key", 1, 1000000, NULL, false},
     {"MUSTER_SESSION_IDLE",    CONFIG_DURATION, "30m",                "a session that is not used ends", 60, 2592000, NULL, false},
     {"MUSTER_SESSION_MAX",     CONFIG_DURATION, "7d",                 "every session ends", 60, 31536000, NULL, false},
+    {"MUSTER_USER_GRACE",      CONFIG_DURATION, "7d",                 "what deleted people had is kept, and can be restored", 10800, 315360000, NULL, false},
     {"MUSTER_CERTIFICATE_DAYS", CONFIG_INT, "30",                     "life of agents' certificates", 1, 825, NULL, false},
     {"MUSTER_RUN_TIMEOUT",     CONFIG_DURATION, "15m",                "silence after which a backup has failed", 10, 604800, NULL, false},
     {"MUSTER_LOG_RETENTION",   CONFIG_INT,  "30",                     "days that agents' events are kept", 1, 36500, NULL, false},
@@ -141,6 +142,7 @@ static void take_numbers(struct settings *s)
     s->rate_burst = (int)config_int(c, "MUSTER_AGENT_BURST");
     s->session_idle_s = (int)config_seconds(c, "MUSTER_SESSION_IDLE");
     s->session_max_s = (int)config_seconds(c, "MUSTER_SESSION_MAX");
+    s->user_grace_s = config_seconds(c, "MUSTER_USER_GRACE");
     s->certificate_days = (int)config_int(c, "MUSTER_CERTIFICATE_DAYS");
     s->run_timeout_s = (int)config_seconds(c, "MUSTER_RUN_TIMEOUT");
     s->log_retention_days = (int)config_int(c, "MUSTER_LOG_RETENTION");

@@ -29,6 +29,7 @@ struct settings {
     int rate_burst;                  /* MUSTER_AGENT_BURST (240) */
     int session_idle_s;              /* MUSTER_SESSION_IDLE (30m) */
     int session_max_s;               /* MUSTER_SESSION_MAX (7d) */
+    int64_t user_grace_s;            /* MUSTER_USER_GRACE: what deleted people had is kept for (7d) */
     int certificate_days;            /* MUSTER_CERTIFICATE_DAYS (30) */
     int run_timeout_s;               /* MUSTER_RUN_TIMEOUT: silence after which a run is failed (15m) */
     int log_retention_days;          /* MUSTER_LOG_RETENTION: agents' events (30) */

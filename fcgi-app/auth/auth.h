@@ -51,16 +51,13 @@ int auth_sign_out_everywhere(struct db *db, const char *user_id, const char *kee
 void auth_denied(struct req *r, const char *who, const char *action, const char *target, const char *detail);
 
 /* Commands */
-extern const struct cli_option auth_user_add_options[];
-int auth_command_user_add(const struct cli_args *args, void *ctx);
-int auth_command_user_passwd(const struct cli_args *args, void *ctx);
-int auth_command_user_list(const struct cli_args *args, void *ctx);
 int auth_command_audit_verify(const struct cli_args *args, void *ctx);
 
-/* Adds a person, inside a write closure; audited there. ERR_INVALID: not an e-mail address or not a hash of
+/* Adds a person, inside a write closure; audited there. Invitations of the same address are void from then on. ERR_INVALID: not an e-mail address or not a hash of
  * password.h; ERR_CONFLICT: the address is taken. */
 struct auth_user_new {
     const char *email;
+    const char *name; /* NULL: none */
     enum role role;
     const char *password_hash;
     const char *actor; /* for the audit trail */

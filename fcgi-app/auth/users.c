@@ -79,12 +79,16 @@ int auth_user_create(struct db *db, const struct audit_key *key, const struct au
         return err_set(err, ERR_UNAVAILABLE, "the system gives no random bytes");
     int rc = db_exec(db, DB_AUTH_USER_INSERT,
                      DB_ARGS(DB_TEXT("id", id), DB_TEXT("email", user->email), DB_TEXT("email_lower", email_lower),
+                             DB_TEXT("name", user->name != NULL ? user->name : ""),
                              DB_TEXT("password_hash", user->password_hash), DB_TEXT("role", role_name(user->role)),
                              DB_INT("now", user->now_ms)),
                      NULL, err);
     if (rc == ERR_CONFLICT)
         return err_set(err, rc, "there is a user with this e-mail address already");
     (void)snprintf(detail, sizeof detail, "{\"role\":\"%s\"}", role_name(user->role));
+    if (rc == 0)
+        rc = db_exec(db, DB_INVITATION_VOID_EMAIL,
+                     DB_ARGS(DB_TEXT("email", email_lower), DB_NULL("user"), DB_INT("now", user->now_ms)), NULL, err);
     if (rc == 0)
         rc = append_about(
             db, key, id,

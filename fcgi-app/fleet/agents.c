@@ -143,11 +143,27 @@ int fleet_agent_configs_changed(struct db *db, const char *agent_id, struct err 
     return rc != 0 ? rc : db_changed(db, "configs", err);
 }
 
+/* What a deleted person had stays off until they are restored. */
+static int owner_is_there(struct db *db, const char *id, struct err *err)
+{
+    struct db_rows rows;
+    int rc = db_query_one(db, DB_AGENT_OWNER_DELETED, DB_ARGS(DB_TEXT("id", id)), &rows, err);
+    if (rc != DB_ROW)
+        return rc;
+    db_rows_done(&rows);
+    return err_set(err, ERR_CONFLICT, "The person this agent belongs to was deleted; restore them first.");
+}
+
 static int run_act(struct db *db, const struct agent_change *change, int64_t *ret_changes, struct err *err)
 {
     static const enum db_statement statements[] = {[AGENT_DEACTIVATE] = DB_AGENT_DEACTIVATE,
                                                    [AGENT_ACTIVATE] = DB_AGENT_ACTIVATE,
                                                    [AGENT_APPROVE] = DB_AGENT_APPROVE};
+    if (change->act == AGENT_ACTIVATE) {
+        int rc = owner_is_there(db, change->id, err);
+        if (rc != 0)
+            return rc;
+    }
     if (change->act != AGENT_DELETE)
         return db_exec(db, statements[change->act],
                        DB_ARGS(DB_TEXT("id", change->id), DB_INT("now", change->audit.time_ms)), ret_changes, err);

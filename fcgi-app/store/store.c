@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/blocking.h"
+#include "common/uuid.h"
 #include "settings.h"
 #include "store/store_driver.h"
 #include "store/store_local.h"
@@ -174,6 +175,13 @@ int store_object_delete(struct store *s, const char *path, struct err *err)
     int rc = s->driver->object_delete(s, path, err);
     blocking_end();
     return rc;
+}
+
+int store_user_remove(struct store *s, const char *user_id, int64_t budget_ms, bool *ret_gone, struct err *err)
+{
+    if (!uuid_valid(user_id))
+        return refuse_path(user_id, err);
+    return s->driver->user_remove(s, user_id, clock_monotonic_ms(clock_system()) + budget_ms, ret_gone, err);
 }
 
 int store_object_head(struct store *s, const char *path, struct store_object *ret, struct err *err)

@@ -121,6 +121,11 @@ int store_upload_each(struct store *s, int64_t min_age_s, store_upload_fn *fn, v
 /* What is not there is no error. */
 int store_object_delete(struct store *s, const char *path, struct err *err) MUSTER_NODISCARD;
 
+/* Removes all that lies below users/{userId}/: objects, and uploads that the store knows by their path, as far as it
+ * gets within budget_ms. *ret_gone: nothing is left. What could not be removed is an error; call it again later. */
+int store_user_remove(struct store *s, const char *user_id, int64_t budget_ms, bool *ret_gone,
+                      struct err *err) MUSTER_NODISCARD;
+
 /* Storage that is not online has to be thawed before an object can be read. */
 enum store_thaw { STORE_ONLINE, STORE_ARCHIVED, STORE_THAWING, STORE_THAWED };
 

@@ -21,6 +21,8 @@ struct store_driver {
     int (*upload_forget)(struct store *s, const char *path, const char *upload_id, struct err *err);
     int (*upload_each)(struct store *s, int64_t min_age_s, store_upload_fn *fn, void *ctx, struct err *err);
     int (*object_delete)(struct store *s, const char *path, struct err *err);
+    int (*user_remove)(struct store *s, const char *user_id, int64_t deadline_ms /* monotonic */, bool *ret_gone,
+                       struct err *err);
     int (*object_head)(struct store *s, const char *path, struct store_object *ret, struct err *err);
     int (*object_thaw)(struct store *s, const char *path, int days, struct err *err);
     int (*object_open)(struct store *s, const char *path, struct store_reader **ret, struct err *err);

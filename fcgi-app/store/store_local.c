@@ -366,6 +366,7 @@ static const struct store_driver store_local_driver = {
     .upload_forget = store_local_upload_forget,
     .upload_each = store_local_upload_each,
     .object_delete = store_local_object_delete,
+    .user_remove = store_local_user_remove,
     .object_head = store_local_object_head,
     .object_thaw = store_local_object_thaw,
     .object_open = store_local_object_open,

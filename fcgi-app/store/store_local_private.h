@@ -34,6 +34,8 @@ bool store_local_upload_id_valid(const char *id);
 
 /* The driver's functions that are in other files than store_local.c. */
 int store_local_object_delete(struct store *base, const char *path, struct err *err) MUSTER_NODISCARD;
+int store_local_user_remove(struct store *base, const char *user_id, int64_t deadline_ms, bool *ret_gone,
+                            struct err *err) MUSTER_NODISCARD;
 int store_local_object_head(struct store *base, const char *path, struct store_object *ret,
                             struct err *err) MUSTER_NODISCARD;
 int store_local_object_thaw(struct store *base, const char *path, int days, struct err *err) MUSTER_NODISCARD;

@@ -154,6 +154,7 @@ static const struct store_driver store_s3_driver = {
     .upload_forget = store_s3_upload_forget,
     .upload_each = store_s3_upload_each,
     .object_delete = store_s3_object_delete,
+    .user_remove = store_s3_user_remove,
     .object_head = store_s3_object_head,
     .object_thaw = store_s3_object_thaw,
     .object_open = store_s3_object_open,

@@ -51,6 +51,8 @@ int store_s3_upload_forget(struct store *base, const char *path, const char *upl
 int store_s3_upload_each(struct store *base, int64_t min_age_s, store_upload_fn *fn, void *ctx,
                          struct err *err) MUSTER_NODISCARD;
 int store_s3_object_delete(struct store *base, const char *path, struct err *err) MUSTER_NODISCARD;
+int store_s3_user_remove(struct store *base, const char *user_id, int64_t deadline_ms, bool *ret_gone,
+                         struct err *err) MUSTER_NODISCARD;
 int store_s3_object_head(struct store *base, const char *path, struct store_object *ret,
                          struct err *err) MUSTER_NODISCARD;
 int store_s3_object_thaw(struct store *base, const char *path, int days, struct err *err) MUSTER_NODISCARD;

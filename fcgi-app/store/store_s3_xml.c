@@ -123,7 +123,10 @@ static bool on_element(struct s3_reply *reply, const char *path, const char *tex
         return on_part(reply, *name == '/' ? name + 1 : NULL, text);
     if ((name = below(path, "ListMultipartUploadsResult/Upload")) != NULL && (*name == '/' || *name == '\0'))
         return on_upload(reply, *name == '/' ? name + 1 : NULL, text);
-    if ((name = below(path, "ListPartsResult/")) != NULL || (name = below(path, "ListMultipartUploadsResult/")) != NULL)
+    if ((name = below(path, "ListBucketResult/Contents")) != NULL && (*name == '/' || *name == '\0'))
+        return on_upload(reply, *name == '/' ? name + 1 : NULL, text);
+    if ((name = below(path, "ListPartsResult/")) != NULL || (name = below(path, "ListBucketResult/")) != NULL ||
+        (name = below(path, "ListMultipartUploadsResult/")) != NULL)
         on_list(reply, name, text);
     else if (strcmp(path, "Error/Code") == 0)
         take_cut(reply->error.code, sizeof reply->error.code, text);
@@ -137,6 +140,8 @@ static bool on_element(struct s3_reply *reply, const char *path, const char *tex
         reply->completed = true;
     else if (strcmp(path, "ListPartsResult") == 0)
         reply->parts_listed = true;
+    else if (strcmp(path, "ListBucketResult") == 0)
+        reply->objects_listed = true;
     else if (strcmp(path, "ListMultipartUploadsResult") == 0)
         reply->uploads_listed = true;
     else if (strcmp(path, "Error") == 0 && reply->error.code[0] == '\0')

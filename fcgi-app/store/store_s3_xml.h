@@ -40,6 +40,7 @@ struct s3_reply {
     bool parts_listed;                    /* ListPartsResult */
     struct s3_part parts[S3_PARTS_MAX];
     size_t part_count;
+    bool objects_listed; /* ListBucketResult: in uploads, without ids */
     bool uploads_listed; /* ListMultipartUploadsResult */
     struct s3_upload uploads[S3_UPLOADS_MAX];
     size_t upload_count;

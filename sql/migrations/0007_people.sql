@@ -15,6 +15,7 @@ CREATE TABLE invitations (
     email TEXT NOT NULL,
     email_lower TEXT NOT NULL,
     role TEXT NOT NULL CHECK (role IN ('viewer', 'operator', 'admin')),
+    user_id TEXT REFERENCES users (id) ON DELETE CASCADE, -- whose password it sets anew; NULL: it makes an account
     invited_by TEXT NOT NULL,                   -- "user:<id>", "cli:<uid>"
     created_ms BIGINT NOT NULL,
     expires_ms BIGINT NOT NULL,
@@ -22,6 +23,7 @@ CREATE TABLE invitations (
     revoked_ms BIGINT
 );
 CREATE INDEX invitations_by_email ON invitations (email_lower);
+CREATE INDEX invitations_by_user ON invitations (user_id);
 
 -- --- sign-in ---
 

@@ -4,8 +4,8 @@
 SELECT id, email, role, password_hash, COALESCE(disabled_ms, deleted_ms) FROM users WHERE email_lower = :email;
 
 -- name: auth_user_insert
-INSERT INTO users (id, email, email_lower, password_hash, role, created_ms, updated_ms)
-VALUES (:id, :email, :email_lower, :password_hash, :role, :now, :now);
+INSERT INTO users (id, email, email_lower, name, password_hash, role, created_ms, updated_ms)
+VALUES (:id, :email, :email_lower, :name, :password_hash, :role, :now, :now);
 
 -- name: auth_user_list
 SELECT id, email, role, disabled_ms, created_ms FROM users ORDER BY email_lower, id;
@@ -14,7 +14,7 @@ SELECT id, email, role, disabled_ms, created_ms FROM users ORDER BY email_lower,
 UPDATE users SET password_hash = :password_hash, updated_ms = :now WHERE id = :id;
 
 -- name: auth_admin_first
-SELECT id FROM users WHERE role = 'admin' AND disabled_ms IS NULL ORDER BY created_ms, id LIMIT 1;
+SELECT id FROM users WHERE role = 'admin' AND disabled_ms IS NULL AND deleted_ms IS NULL ORDER BY created_ms, id LIMIT 1;
 
 -- name: auth_user_public
 -- What a person is told about themselves.

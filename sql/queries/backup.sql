@@ -22,10 +22,11 @@ SELECT id, user_id, agent_id, execution_mode, name, sources, options, rev, creat
                                              WHERE f.name = 'server_agent' AND a.user_id = backup_configs.user_id)
        ELSE agent_id END
 FROM backup_configs
-WHERE agent_id = :agent_id
-   OR (agent_id IS NULL AND execution_mode = 'server'
-       AND user_id = (SELECT a.user_id FROM facts f JOIN agents a ON a.id = f.value
-                      WHERE f.name = 'server_agent' AND a.id = :agent_id))
+WHERE (agent_id = :agent_id
+       OR (agent_id IS NULL AND execution_mode = 'server'
+           AND user_id = (SELECT a.user_id FROM facts f JOIN agents a ON a.id = f.value
+                          WHERE f.name = 'server_agent' AND a.id = :agent_id)))
+  AND NOT EXISTS (SELECT 1 FROM users u WHERE u.id = backup_configs.user_id AND u.deleted_ms IS NOT NULL)
 ORDER BY name, id
 LIMIT :limit;
 
@@ -61,7 +62,8 @@ WHERE id = :id
   AND (agent_id = :agent_id
        OR (execution_mode = 'server'
            AND user_id = (SELECT a.user_id FROM facts f JOIN agents a ON a.id = f.value
-                          WHERE f.name = 'server_agent' AND a.id = :agent_id)));
+                          WHERE f.name = 'server_agent' AND a.id = :agent_id)))
+  AND NOT EXISTS (SELECT 1 FROM users u WHERE u.id = backup_configs.user_id AND u.deleted_ms IS NOT NULL);
 
 -- name: backup_config_insert
 INSERT INTO backup_configs (id, user_id, agent_id, execution_mode, name, sources, options, rev, due_ms, verify_due_ms,

@@ -202,6 +202,9 @@ UPDATE agents SET deactivated_ms = :now, updated_ms = :now WHERE id = :id AND de
 -- name: agent_activate
 UPDATE agents SET deactivated_ms = NULL, updated_ms = :now WHERE id = :id AND deactivated_ms IS NOT NULL;
 
+-- name: agent_owner_deleted
+SELECT 1 FROM agents a JOIN users u ON u.id = a.user_id WHERE a.id = :id AND u.deleted_ms IS NOT NULL;
+
 -- name: agent_approve
 UPDATE agents SET quarantined_ms = NULL, updated_ms = :now WHERE id = :id AND quarantined_ms IS NOT NULL;
 
@@ -270,7 +273,7 @@ VALUES (:id, :otp_hash, :user, :name, :expected_host, :network, :labels, :uses, 
 -- name: otp_by_hash
 SELECT id, user_id, name, expected_host, network, labels, uses, expires_ms, blocked_ms, revoked_ms,
     (SELECT COUNT(*) FROM otp_uses u WHERE u.otp_id = otps.id),
-    (SELECT u.disabled_ms FROM users u WHERE u.id = otps.user_id)
+    (SELECT COALESCE(u.disabled_ms, u.deleted_ms) FROM users u WHERE u.id = otps.user_id)
 FROM otps WHERE otp_hash = :hash;
 
 -- name: otp_list

@@ -35,7 +35,8 @@ WHERE chain_id = :chain_id AND deleted_ms IS NULL AND status NOT IN ('queued', '
 -- name: retention_due
 -- Configs to look at. What lies beyond :horizon was set by a clock that has gone back since.
 SELECT id FROM backup_configs
-WHERE retention_due_ms <= :now OR retention_due_ms > :horizon
+WHERE (retention_due_ms <= :now OR retention_due_ms > :horizon)
+  AND NOT EXISTS (SELECT 1 FROM users u WHERE u.id = backup_configs.user_id AND u.deleted_ms IS NOT NULL)
 ORDER BY retention_due_ms, id
 LIMIT :limit;
 

@@ -1,0 +1,202 @@
+/* The routes under /api/users, all of them for admins. */
+#include <string.h>
+
+#include "app.h"
+#include "auth/secrets.h"
+#include "db/writer.h"
+#include "http/problem.h"
+#include "people/people.h"
+#include "people/person.h"
+
+enum { QUERY_MAX = 120 };
+
+static struct person_act act_of(struct req *r)
+{
+    return (struct person_act){secrets_audit_key(r->app->secrets), audit_of_request(r, "", ""), r->params[0]};
+}
+
+/* What nobody does to themselves: who is locked out by their own hand cannot undo it. */
+static bool is_oneself(struct req *r, const char *detail)
+{
+    if (strcmp(r->params[0], r->principal.id) != 0)
+        return false;
+    reply_problem(r, PROBLEM_CONFLICT, detail);
+    return true;
+}
+
+static void reply_person(struct req *r)
+{
+    struct err err = {0};
+    json_t *person = NULL;
+    if (person_json(r->db, r->params[0], &person, &err) != 0)
+        reply_error(r, &err);
+    else
+        reply_json(r, 200, json_pack("{s:o}", "user", person));
+}
+
+void people_get(struct req *r)
+{
+    reply_person(r);
+}
+
+/* --- the list --- */
+
+struct list_query {
+    char pattern[2 * QUERY_MAX + 3]; /* LIKE; "" for any */
+    const char *role, *state, *sort;
+    int64_t descending, limit, offset;
+};
+
+/* "%text%" in lower case, with LIKE's own characters taken literally. */
+static void like_pattern(const char *text, char *ret, size_t size)
+{
+    size_t len = 0;
+    ret[0] = '\0';
+    if (text == NULL || text[0] == '\0')
+        return;
+    ret[len++] = '%';
+    for (size_t i = 0; i < QUERY_MAX && text[i] != '\0' && len + 3 < size; i++) {
+        if (strchr("%_\\", text[i]) != NULL)
+            ret[len++] = '\\';
+        ret[len++] = text[i] >= 'A' && text[i] <= 'Z' ? (char)(text[i] + ('a' - 'A')) : text[i];
+    }
+    ret[len++] = '%';
+    ret[len] = '\0';
+}
+
+/* One of names[], "" or the first of them when it is not asked for. False after a 422. */
+static bool read_choice(struct req *r, const char *name, const char *const names[], const char *fallback,
+                        const char **ret)
+{
+    const char *value = req_query(r, name);
+    *ret = fallback;
+    if (value == NULL || value[0] == '\0')
+        return true;
+    for (size_t i = 0; names[i] != NULL; i++)
+        if (strcmp(value, names[i]) == 0) {
+            *ret = names[i];
+            return true;
+        }
+    reply_invalid_field(r, "", name, "is none of those the documentation names");
+    return false;
+}
+
+static bool read_list_query(struct req *r, struct list_query *ret)
+{
+    static const char *const roles[] = {"viewer", "operator", "admin", NULL};
+    static const char *const states[] = {"active", "disabled", "deleted", NULL};
+    static const char *const sorts[] = {"email", "name", "role", "created", "last_login", NULL};
+    static const char *const orders[] = {"asc", "desc", NULL};
+    const char *order = "asc";
+    like_pattern(req_query(r, "q"), ret->pattern, sizeof ret->pattern);
+    bool ok = read_choice(r, "role", roles, "", &ret->role) && read_choice(r, "state", states, "", &ret->state) &&
+              read_choice(r, "sort", sorts, "email", &ret->sort) && read_choice(r, "order", orders, "asc", &order) &&
+              req_query_int(r, "limit", 1, 200, 50, &ret->limit) &&
+              req_query_int(r, "offset", 0, INT64_C(1) << 40, 0, &ret->offset);
+    ret->descending = strcmp(order, "desc") == 0;
+    return ok;
+}
+
+static int count_people(struct req *r, const struct list_query *q, int64_t *ret, struct err *err)
+{
+    struct db_rows rows;
+    int rc = db_query_one(r->db, DB_PEOPLE_COUNT,
+                          DB_ARGS(DB_TEXT("q", q->pattern), DB_TEXT("role", q->role), DB_TEXT("state", q->state)),
+                          &rows, err);
+    if (rc != DB_ROW)
+        return rc < 0 ? rc : err_set(err, ERR_INTERNAL, "a count without a row");
+    *ret = db_rows_int(&rows, 0, 0);
+    db_rows_done(&rows);
+    return 0;
+}
+
+static int list_people(struct req *r, const struct list_query *q, json_t *items, struct err *err)
+{
+    struct db_rows rows;
+    int rc = db_query(r->db, DB_PEOPLE_PAGE,
+                      DB_ARGS(DB_TEXT("q", q->pattern), DB_TEXT("role", q->role), DB_TEXT("state", q->state),
+                              DB_TEXT("sort", q->sort), DB_INT("desc", q->descending), DB_INT("limit", q->limit),
+                              DB_INT("offset", q->offset)),
+                      &rows, err);
+    while (rc == 0 && (rc = db_rows_next(&rows, err)) == DB_ROW) {
+        json_t *person = NULL;
+        rc = person_json(r->db, db_rows_text(&rows, 0), &person, err);
+        if (rc == 0 && json_array_append_new(items, person) != 0)
+            rc = err_set(err, ERR_NOMEM, "out of memory");
+    }
+    db_rows_done(&rows);
+    return rc;
+}
+
+void people_list(struct req *r)
+{
+    struct list_query query;
+    struct err err = {0};
+    int64_t total = 0;
+    if (!read_list_query(r, &query))
+        return;
+    json_t *items = json_array();
+    int rc = db_read_begin(r->db, &err);
+    if (rc == 0) {
+        rc = count_people(r, &query, &total, &err);
+        if (rc == 0)
+            rc = list_people(r, &query, items, &err);
+        db_read_end(r->db);
+    }
+    if (rc != 0) {
+        json_decref(items);
+        reply_error(r, &err);
+        return;
+    }
+    reply_json(r, 200, json_pack("{s:o,s:I}", "items", items, "total", (json_int_t)total));
+}
+
+/* --- acts --- */
+
+void people_change(struct req *r)
+{
+    static const char *const roles[] = {"viewer", "operator", "admin", NULL};
+    struct jsonread_error wrong = {0};
+    struct jsonread body;
+    struct err err = {0};
+    if (!req_json(r, &wrong, &body))
+        return;
+    struct person_change c = {.act = act_of(r), .name = jsonread_str_or(&body, "name", 0, PERSON_NAME_MAX, NULL)};
+    if (jsonread_has(&body, "role"))
+        c.role = (enum role)(ROLE_VIEWER + jsonread_enum(&body, "role", roles));
+    if (jsonread_has(&body, "disabled"))
+        c.enable = jsonread_bool(&body, "disabled") ? PERSON_DISABLE : PERSON_ENABLE;
+    if (!req_fields_ok(r, &wrong))
+        return;
+    if (c.role != ROLE_NONE && c.role != r->principal.role &&
+        is_oneself(r, "Nobody changes their own role; ask another admin."))
+        return;
+    if (c.enable == PERSON_DISABLE && is_oneself(r, "Nobody disables themselves; ask another admin."))
+        return;
+    if (db_write(r->app->writer, person_change, &c, &err) != 0)
+        reply_error(r, &err);
+    else
+        reply_person(r);
+}
+
+void people_delete(struct req *r)
+{
+    struct err err = {0};
+    struct person_delete d = {.act = act_of(r), .grace_ms = r->app->settings->user_grace_s * 1000};
+    if (is_oneself(r, "Nobody deletes themselves; ask another admin."))
+        return;
+    if (db_write(r->app->writer, person_delete, &d, &err) != 0)
+        reply_error(r, &err);
+    else
+        reply_person(r);
+}
+
+void people_restore(struct req *r)
+{
+    struct err err = {0};
+    struct person_act act = act_of(r);
+    if (db_write(r->app->writer, person_restore, &act, &err) != 0)
+        reply_error(r, &err);
+    else
+        reply_person(r);
+}
