@@ -423,7 +423,9 @@ int config_delete(struct db *db, void *ctx, struct err *err)
 {
     struct config_write *w = ctx;
     int64_t changed = 0;
-    int rc = db_exec(db, DB_BACKUP_CONFIG_DELETE, DB_ARGS(DB_TEXT("id", w->old->id)), &changed, err);
+    int rc = db_exec(db, DB_BACKUP_CONFIG_GRANTS_DELETE, DB_ARGS(DB_TEXT("id", w->old->id)), NULL, err);
+    if (rc == 0)
+        rc = db_exec(db, DB_BACKUP_CONFIG_DELETE, DB_ARGS(DB_TEXT("id", w->old->id)), &changed, err);
     if (rc == 0 && changed == 0)
         return err_set(err, ERR_NOT_FOUND, "There is no such backup config.");
     if (rc == 0)

@@ -93,8 +93,6 @@ static int write_setting(struct db *db, void *ctx, struct err *err)
     for (size_t i = 0; rc == 0 && i < s->count; i++)
         rc = add(db, s, &s->list[i], err);
     if (rc == 0)
-        rc = person_lost_sight(db, &s->act, err);
-    if (rc == 0)
         rc = person_audit(db, &s->act, "user.grants", s->detail, err);
     return rc != 0 ? rc : db_changed(db, "users", err);
 }

@@ -133,16 +133,6 @@ int person_access_end(struct db *db, const char *id, struct err *err)
     return rc != 0 ? rc : db_changed(db, "sessions", err);
 }
 
-int person_lost_sight(struct db *db, const struct person_act *act, struct err *err)
-{
-    int64_t changes = 0;
-    int rc = db_exec(db, DB_PEOPLE_CONFIGS_DETACH_AGENTS, DB_ARGS(DB_TEXT("user", act->id)), NULL, err);
-    if (rc == 0)
-        rc = db_exec(db, DB_PEOPLE_CONFIGS_DETACH, DB_ARGS(DB_TEXT("user", act->id), DB_INT("now", act->audit.time_ms)),
-                     &changes, err);
-    return rc != 0 || changes == 0 ? rc : db_changed(db, "configs", err);
-}
-
 /* --- changing --- */
 
 /* A row for each thing that changes; names stay out of the trail. */
@@ -171,8 +161,6 @@ static int take_away(struct db *db, const struct person_change *c, const struct 
         rc = person_access_end(db, c->act.id, err);
     if (rc == 0 && was->role == ROLE_ADMIN && (is->disabled || is->role != ROLE_ADMIN))
         rc = void_invitations_by(db, &c->act, err);
-    if (rc == 0 && was->role == ROLE_ADMIN && is->role != ROLE_ADMIN)
-        rc = person_lost_sight(db, &c->act, err);
     return rc;
 }
 
@@ -230,7 +218,7 @@ static int stop_work(struct db *db, const struct person_act *act, struct err *er
 {
     static const enum db_statement statements[] = {
         DB_PEOPLE_COMMANDS_WITHDRAW, DB_PEOPLE_AGENTS_DEACTIVATE, DB_PEOPLE_RUNS_CANCEL,
-        DB_PEOPLE_JOBS_CANCEL,       DB_PEOPLE_OTPS_REVOKE,       DB_PEOPLE_CONFIGS_REV,
+        DB_PEOPLE_JOBS_CANCEL,       DB_PEOPLE_OTPS_REVOKE,
     };
     static const char *const topics[] = {"agents", "commands", "configs", "runs", "users"};
     int rc = 0;
@@ -288,9 +276,6 @@ int person_restore(struct db *db, void *ctx, struct err *err)
             db, DB_PEOPLE_AGENTS_REACTIVATE,
             DB_ARGS(DB_TEXT("user", act->id), DB_INT("deleted", was.deleted_ms), DB_INT("now", act->audit.time_ms)),
             NULL, err);
-    if (rc == 0)
-        rc = db_exec(db, DB_PEOPLE_CONFIGS_REV, DB_ARGS(DB_TEXT("user", act->id), DB_INT("now", act->audit.time_ms)),
-                     NULL, err);
     if (rc == 0)
         rc = db_exec(db, DB_PEOPLE_MARK_RESTORED, DB_ARGS(DB_TEXT("id", act->id), DB_INT("now", act->audit.time_ms)),
                      NULL, err);

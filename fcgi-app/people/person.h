@@ -46,9 +46,6 @@ int person_change(struct db *db, void *ctx, struct err *err) MUSTER_NODISCARD;
 /* Ends all that a person has signed in with: sessions of both kinds, half sign-ins, trusted devices, access tokens. */
 int person_access_end(struct db *db, const char *id, struct err *err) MUSTER_NODISCARD;
 
-/* After a person may see less: their configs on agents of others that they may not see any more come to rest. */
-int person_lost_sight(struct db *db, const struct person_act *act, struct err *err) MUSTER_NODISCARD;
-
 /* Nothing of theirs works any more: no sign-in, no agent, no config, no one-time password, no invitation they sent.
  * What is theirs stays for grace_ms, within which person_restore takes it back; agents that were deactivated before
  * stay so, and what was ended or revoked does not come back. */

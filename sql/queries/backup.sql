@@ -22,11 +22,10 @@ SELECT id, user_id, agent_id, execution_mode, name, sources, options, rev, creat
                                              WHERE f.name = 'server_agent' AND a.user_id = backup_configs.user_id)
        ELSE agent_id END
 FROM backup_configs
-WHERE (agent_id = :agent_id
-       OR (agent_id IS NULL AND execution_mode = 'server'
-           AND user_id = (SELECT a.user_id FROM facts f JOIN agents a ON a.id = f.value
-                          WHERE f.name = 'server_agent' AND a.id = :agent_id)))
-  AND NOT EXISTS (SELECT 1 FROM users u WHERE u.id = backup_configs.user_id AND u.deleted_ms IS NOT NULL)
+WHERE agent_id = :agent_id
+   OR (agent_id IS NULL AND execution_mode = 'server'
+       AND user_id = (SELECT a.user_id FROM facts f JOIN agents a ON a.id = f.value
+                      WHERE f.name = 'server_agent' AND a.id = :agent_id))
 ORDER BY name, id
 LIMIT :limit;
 
@@ -62,8 +61,7 @@ WHERE id = :id
   AND (agent_id = :agent_id
        OR (execution_mode = 'server'
            AND user_id = (SELECT a.user_id FROM facts f JOIN agents a ON a.id = f.value
-                          WHERE f.name = 'server_agent' AND a.id = :agent_id)))
-  AND NOT EXISTS (SELECT 1 FROM users u WHERE u.id = backup_configs.user_id AND u.deleted_ms IS NOT NULL);
+                          WHERE f.name = 'server_agent' AND a.id = :agent_id)));
 
 -- name: backup_config_insert
 INSERT INTO backup_configs (id, user_id, agent_id, execution_mode, name, sources, options, rev, due_ms, verify_due_ms,
@@ -77,6 +75,9 @@ SET agent_id = :agent_id, execution_mode = :execution_mode, name = :name, source
     verify_due_ms = CASE WHEN :keep_verify = 1 THEN COALESCE(verify_due_ms, :verify_due) ELSE :verify_due END,
     rev = rev + 1, updated_ms = :now
 WHERE id = :id;
+
+-- name: backup_config_grants_delete
+DELETE FROM grants WHERE kind = 'config' AND object_id = :id;
 
 -- name: backup_config_delete
 DELETE FROM backup_configs WHERE id = :id;

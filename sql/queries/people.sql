@@ -70,23 +70,6 @@ DELETE FROM access_tokens WHERE user_id = :user;
 -- name: people_challenges_delete
 DELETE FROM challenges WHERE user_id = :user;
 
--- name: people_configs_detach
--- What one's configs did on agents that one may not see any more.
-UPDATE backup_configs SET agent_id = NULL, rev = rev + 1, updated_ms = :now
-WHERE user_id = :user AND agent_id IS NOT NULL
-    AND NOT EXISTS (SELECT 1 FROM users u WHERE u.id = :user AND u.role = 'admin')
-    AND NOT EXISTS (SELECT 1 FROM agents a WHERE a.id = backup_configs.agent_id AND a.user_id = :user)
-    AND NOT EXISTS (SELECT 1 FROM grants g
-                    WHERE g.user_id = :user AND g.kind = 'agent' AND g.object_id = backup_configs.agent_id);
-
--- name: people_configs_detach_agents
--- The agents whose list of configs that changes.
-UPDATE agents SET configs_rev = configs_rev + 1
-WHERE id IN (SELECT c.agent_id FROM backup_configs c WHERE c.user_id = :user)
-    AND user_id <> :user
-    AND NOT EXISTS (SELECT 1 FROM users u WHERE u.id = :user AND u.role = 'admin')
-    AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.user_id = :user AND g.kind = 'agent' AND g.object_id = agents.id);
-
 -- === Invitations ===
 
 -- name: invitation_insert
@@ -193,11 +176,6 @@ WHERE status IN ('thawing', 'queued', 'running')
 
 -- name: people_otps_revoke
 UPDATE otps SET revoked_ms = :now WHERE user_id = :user AND revoked_ms IS NULL;
-
--- name: people_configs_rev
--- Agents, their own and those of others, that make one of their configs have to look again.
-UPDATE agents SET configs_rev = configs_rev + 1, updated_ms = :now
-WHERE user_id = :user OR id IN (SELECT agent_id FROM backup_configs WHERE user_id = :user);
 
 -- name: people_rollouts_pause
 UPDATE rollouts SET state = 'paused', reason = 'the person who began it was deleted', updated_ms = :now

@@ -16,11 +16,7 @@ ORDER BY started_ms DESC, id DESC
 LIMIT 1;
 
 -- name: schedule_due
--- Those of people who were deleted rest.
-SELECT id FROM backup_configs
-WHERE due_ms <= :now
-    AND NOT EXISTS (SELECT 1 FROM users u WHERE u.id = backup_configs.user_id AND u.deleted_ms IS NOT NULL)
-ORDER BY due_ms, id LIMIT :limit;
+SELECT id FROM backup_configs WHERE due_ms <= :now ORDER BY due_ms, id LIMIT :limit;
 
 -- name: schedule_runner_live
 -- Whether an agent is one that may be given work.
@@ -77,7 +73,6 @@ FROM backup_configs c JOIN agents a
                                                       WHERE f.name = 'server_agent' AND s.user_id = c.user_id)
             ELSE c.agent_id END
 WHERE c.id > :after AND a.deactivated_ms IS NULL
-  AND NOT EXISTS (SELECT 1 FROM users u WHERE u.id = c.user_id AND u.deleted_ms IS NOT NULL)
 ORDER BY c.id
 LIMIT :limit;
 
