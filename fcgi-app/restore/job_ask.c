@@ -175,12 +175,13 @@ int job_ask_plan(struct db *db, const char *run_id, const char *viewer, const ch
 /* --- making it ------------------------------------------------------------------------------------------------------
  */
 
-/* How many paths rather than which: the job has them, and the trail is kept for ever. NULL: out of memory. */
+/* How many paths rather than which, and none where to: the job has them, the trail is kept for ever, and a path may be
+ * called after a person. NULL: out of memory. */
 static char *audit_detail(const struct job_ask *ask)
 {
     const json_t *request = ask->job.request;
     json_t *detail = json_pack("{s:s, s:s}", "job", ask->id, "agent", ask->job.agent_id);
-    static const char *const kept[] = {"target", "original", "policy", "dryRun"};
+    static const char *const kept[] = {"original", "policy", "dryRun"};
     for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
         (void)json_object_set(detail, kept[i], json_object_get(request, kept[i]));
     size_t paths = json_array_size(json_object_get(request, "paths"));
