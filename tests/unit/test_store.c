@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "auth/secrets.h"
+#include "common/file.h"
 #include "fixture_db.h"
 #include "settings.h"
 #include "store/store_local.h"
@@ -564,6 +565,68 @@ static void only_old_bodies_are_swept(void **state)
     assert_int_equal(access(other, F_OK), 0);
 }
 
+#define ADA "0193a000-0000-7000-8000-00000000000a"
+#define BOB "0193a000-0000-7000-8000-00000000000b"
+
+static void plant(struct place *p, const char *path)
+{
+    char full[400];
+    (void)snprintf(full, sizeof full, "%s/objects/%s", p->store_dir, path);
+    *strrchr(full, '/') = '\0';
+    expect_ok(file_mkdirs(full, 0700, &p->err), &p->err);
+    (void)snprintf(full, sizeof full, "objects/%s", path);
+    (void)put_file(p, full, "x");
+}
+
+static bool is_there(struct place *p, const char *path)
+{
+    char full[400];
+    struct stat st;
+    (void)snprintf(full, sizeof full, "%s/objects/%s", p->store_dir, path);
+    return lstat(full, &st) == 0;
+}
+
+static void all_of_one_person_is_removed_and_nothing_of_another(void **state)
+{
+    struct place *p = *state;
+    bool gone = false;
+    expect_ok(store_user_remove(p->store, ADA, 10000, &gone, &p->err), &p->err);
+    assert_true(gone); /* there is none yet */
+    plant(p, "users/" ADA "/agents/a1/configs/c1/one.tar.zst");
+    plant(p, "users/" ADA "/agents/a2/configs/c2/two.tar.zst");
+    plant(p, "users/" BOB "/agents/a1/configs/c1/one.tar.zst");
+    char link[400], target[400];
+    (void)snprintf(link, sizeof link, "%s/objects/users/" ADA "/agents/link", p->store_dir);
+    (void)snprintf(target, sizeof target, "%s/objects/users/" BOB, p->store_dir);
+    assert_int_equal(symlink(target, link), 0);
+    gone = false;
+    expect_ok(store_user_remove(p->store, ADA, 10000, &gone, &p->err), &p->err);
+    assert_true(gone);
+    assert_false(is_there(p, "users/" ADA));
+    assert_true(is_there(p, "users/" BOB "/agents/a1/configs/c1/one.tar.zst"));
+}
+
+static void without_time_not_all_is_said_to_be_gone(void **state)
+{
+    struct place *p = *state;
+    bool gone = true;
+    plant(p, "users/" ADA "/agents/a1/configs/c1/one.tar.zst");
+    expect_ok(store_user_remove(p->store, ADA, 0, &gone, &p->err), &p->err);
+    assert_false(gone);
+    assert_true(is_there(p, "users/" ADA "/agents/a1/configs/c1/one.tar.zst"));
+}
+
+static void only_a_persons_id_names_what_is_removed(void **state)
+{
+    struct place *p = *state;
+    static const char *const ids[] = {"", ".", "..", "../uploads", ADA "/agents", "%2e"};
+    bool gone = false;
+    plant(p, "users/" ADA "/agents/a1/configs/c1/one.tar.zst");
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++)
+        assert_int_equal(store_user_remove(p->store, ids[i], 10000, &gone, &p->err), ERR_INVALID);
+    assert_true(is_there(p, "users/" ADA "/agents/a1/configs/c1/one.tar.zst"));
+}
+
 static void a_touched_reserve_is_told(void **state)
 {
     struct place *p = *state;
@@ -605,6 +668,9 @@ int main(void)
         TEST(an_id_that_is_no_run_names_no_upload),
         TEST(only_old_uploads_are_shown),
         TEST(only_old_bodies_are_swept),
+        TEST(all_of_one_person_is_removed_and_nothing_of_another),
+        TEST(without_time_not_all_is_said_to_be_gone),
+        TEST(only_a_persons_id_names_what_is_removed),
         TEST(a_touched_reserve_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

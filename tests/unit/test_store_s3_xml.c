@@ -117,6 +117,23 @@ static void uploads_have_keys_ids_and_an_age(void **state)
     assert_int_equal(r->uploads[1].started_ms, 0);
 }
 
+static void objects_have_keys_alone(void **state)
+{
+    const struct s3_reply *r = *state;
+    assert_int_equal(read_text(state, HEAD "<ListBucketResult" NS "><Name>b</Name><IsTruncated>false</IsTruncated>"
+                                           "<Contents><Key>users/a</Key><Size>1</Size></Contents>"
+                                           "<Contents><Key>users/b</Key><Owner><ID>o</ID></Owner></Contents>"
+                                           "</ListBucketResult>"),
+                     0);
+    assert_true(r->objects_listed && !r->uploads_listed && !r->truncated);
+    assert_int_equal(r->upload_count, 2);
+    assert_string_equal(r->uploads[1].key, "users/b");
+    assert_string_equal(r->uploads[1].upload_id, "");
+    assert_int_equal(read_text(state, HEAD "<ListBucketResult" NS "/>"), 0);
+    assert_true(r->objects_listed);
+    assert_int_equal(r->upload_count, 0);
+}
+
 static void what_is_no_reply_is_refused(void **state)
 {
     static const char *const texts[] = {
@@ -174,6 +191,7 @@ int main(void)
         TEST(a_completion_is_told_by_its_root),
         TEST(parts_come_in_pages),
         TEST(uploads_have_keys_ids_and_an_age),
+        TEST(objects_have_keys_alone),
         TEST(what_is_no_reply_is_refused),
         TEST(more_than_a_page_is_refused),
         TEST(a_text_has_its_limit),
