@@ -7,8 +7,8 @@
 
 enum { MINUTE_MS = 60 * 1000 };
 
-/* The last places are kept for "many", one per action; there are only a handful of actions. */
-enum { RESERVED = 16 };
+/* The last places are kept for "many", one per action; there are only so many actions. */
+enum { RESERVED = 32 };
 
 struct failures {
     pthread_mutex_t lock;
@@ -32,25 +32,25 @@ void failures_free(struct failures *f)
     free(f);
 }
 
-static struct failure *find(struct failures *f, const char *action, const char *address, int64_t minute_ms)
+static struct failure *find(struct failures *f, const struct failure *what)
 {
     for (int i = 0; i < f->count; i++) {
         struct failure *at = &f->list[i];
-        if (at->minute_ms == minute_ms && strcmp(at->address, address) == 0 && strcmp(at->action, action) == 0)
+        if (at->minute_ms == what->minute_ms && strcmp(at->address, what->address) == 0 &&
+            strcmp(at->action, what->action) == 0 && strcmp(at->target, what->target) == 0)
             return at;
     }
     return NULL;
 }
 
 /* Adds to the counter, making it when below limit counters stand. */
-static bool add(struct failures *f, const struct failure *what, const char *address, int limit)
+static bool add(struct failures *f, const struct failure *what, int limit)
 {
-    struct failure *at = find(f, what->action, address, what->minute_ms);
+    struct failure *at = find(f, what);
     if (at == NULL && f->count < limit) {
         at = &f->list[f->count++];
-        *at = (struct failure){.minute_ms = what->minute_ms};
-        (void)snprintf(at->action, sizeof at->action, "%s", what->action);
-        (void)snprintf(at->address, sizeof at->address, "%s", address);
+        *at = *what;
+        at->count = 0;
     }
     if (at != NULL)
         at->count += what->count;
@@ -59,17 +59,20 @@ static bool add(struct failures *f, const struct failure *what, const char *addr
 
 void failures_return(struct failures *f, const struct failure *failure)
 {
+    struct failure many = {.minute_ms = failure->minute_ms, .count = failure->count, .address = "many"};
+    memcpy(many.action, failure->action, sizeof many.action);
     (void)pthread_mutex_lock(&f->lock);
-    if (!add(f, failure, failure->address, FAILURES_MAX - RESERVED))
-        (void)add(f, failure, "many", FAILURES_MAX);
+    if (!add(f, failure, FAILURES_MAX - RESERVED))
+        (void)add(f, &many, FAILURES_MAX);
     (void)pthread_mutex_unlock(&f->lock);
 }
 
-void failures_note(struct failures *f, const char *action, const char *address, int64_t now_ms)
+void failures_note(struct failures *f, const char *action, const char *address, const char *target, int64_t now_ms)
 {
     struct failure failure = {.minute_ms = now_ms - now_ms % MINUTE_MS, .count = 1};
     (void)snprintf(failure.action, sizeof failure.action, "%s", action);
     (void)snprintf(failure.address, sizeof failure.address, "%s", address);
+    (void)snprintf(failure.target, sizeof failure.target, "%s", target);
     failures_return(f, &failure);
 }
 

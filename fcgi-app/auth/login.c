@@ -1,11 +1,15 @@
 /* The routes under /api/auth. */
+#include <string.h>
+
 #include "app.h"
 #include "auth/auth.h"
 #include "auth/device.h"
 #include "auth/prove.h"
 #include "auth/signin.h"
 #include "auth/users.h"
+#include "common/log.h"
 #include "common/wipe.h"
+#include "db/writer.h"
 #include "mfa/mfa.h"
 #include "policy/policy.h"
 
@@ -32,6 +36,37 @@ static void go_on(struct req *r, const struct user *user, enum signin_wants want
         reply_error(r, &err);
 }
 
+struct rehash {
+    const struct user *user;
+    const char *hash;
+    int64_t now_ms;
+};
+
+static int write_rehash(struct db *db, void *ctx, struct err *err)
+{
+    const struct rehash *w = ctx;
+    return db_exec(db, DB_AUTH_USER_REHASH,
+                   DB_ARGS(DB_TEXT("id", w->user->id), DB_TEXT("old", w->user->password_hash), DB_TEXT("new", w->hash),
+                           DB_INT("now", w->now_ms)),
+                   NULL, err);
+}
+
+/* A hash from the configuration may have parameters of its own, so that checking it takes another time than checking
+ * for nobody does. The first sign-in gives it ours; when that fails, the next one does. */
+static void renew_hash(struct req *r, const struct user *user, const char *password)
+{
+    char hash[PASSWORD_HASH_SIZE];
+    struct err err = {0};
+    if (password_hash_current(user->password_hash))
+        return;
+    int rc = password_hash(password, strlen(password), hash, &err);
+    if (rc == 0)
+        rc = db_write(r->app->writer, write_rehash, &(struct rehash){user, hash, r->now_ms}, &err);
+    if (rc != 0)
+        log_warning("a password keeps its hash with other parameters: %s", err.msg);
+    wipe(hash, sizeof hash);
+}
+
 void auth_login(struct req *r)
 {
     struct jsonread_error wrong = {0};
@@ -47,6 +82,7 @@ void auth_login(struct req *r)
     if (!password_proven(r, email, password, &user))
         return;
     go_on(r, &user, tokens ? SIGNIN_TOKEN : SIGNIN_COOKIE);
+    renew_hash(r, &user, password);
     wipe(user.password_hash, sizeof user.password_hash);
 }
 

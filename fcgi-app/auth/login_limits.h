@@ -46,4 +46,8 @@ bool login_limits_worth_a_row(struct login_limits *l, const char *who, int64_t n
  * on the command line, where app->logins is NULL. */
 void auth_failure_note(struct app *app, const char *action, const char *address);
 
+/* The same, where the account that was tried is known: a row per account, too. user_id: "" when it is not known, which
+ * costs the same. */
+void auth_failure_note_of(struct app *app, const char *action, const char *address, const char *user_id);
+
 #endif

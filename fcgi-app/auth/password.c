@@ -1,6 +1,7 @@
 #include "auth/password.h"
 
 #include <argon2.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "auth/guessable.h"
@@ -89,6 +90,13 @@ bool password_verify(const char *password, size_t len, const char *hash)
     bool fits = verify(password, len, hash);
     blocking_end();
     return fits;
+}
+
+bool password_hash_current(const char *hash)
+{
+    char prefix[48];
+    int len = snprintf(prefix, sizeof prefix, "$argon2id$v=19$m=%d,t=%d,p=%d$", MEMORY_KIB, PASSES, LANES);
+    return strncmp(hash, prefix, (size_t)len) == 0;
 }
 
 static bool take_base64(struct cursor *c, char stop, size_t min, size_t max)

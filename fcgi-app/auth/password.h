@@ -22,6 +22,9 @@ int password_hash(const char *password, size_t len, char ret[PASSWORD_HASH_SIZE]
 /* Whether the password is that of hash. hash NULL (no such user) costs the same and is always false. */
 bool password_verify(const char *password, size_t len, const char *hash);
 
+/* Whether hash has the parameters that new ones have. One that came from elsewhere may cost more or less. */
+bool password_hash_current(const char *hash);
+
 /* Whether hash is an Argon2id string we can verify within our own limits of memory and time. */
 bool password_hash_valid(const char *hash);
 

@@ -27,7 +27,7 @@ static int check(struct req *r, const char *email, const char *password, struct 
 }
 
 /* again: the one who is signed in was wrong, which does not mean that they are not. */
-static void refuse(struct req *r, bool again, int rc, const struct err *err)
+static void refuse(struct req *r, bool again, const char *user_id, int rc, const struct err *err)
 {
     if (rc == ERR_TIMEOUT) {
         reply_retry_after(r, PROBLEM_UNAVAILABLE, 2, "Too many people are signing in at once; try again.");
@@ -36,7 +36,7 @@ static void refuse(struct req *r, bool again, int rc, const struct err *err)
             auth_denied(r, r->principal.id, "auth.password", arena_printf(r->arena, "user:%s", r->principal.id), NULL);
             reply_problem(r, PROBLEM_PROOF_WRONG, "This is not your password.");
         } else {
-            auth_failure_note(r->app, "auth.login", r->remote_addr);
+            auth_failure_note_of(r->app, "auth.login", r->remote_addr, user_id);
             reply_problem(r, PROBLEM_UNAUTHENTICATED, "The e-mail address or the password is wrong.");
         }
     } else {
@@ -79,7 +79,7 @@ static bool judge(struct req *r, bool again, const char *email, const char *pass
         return true;
     }
     wipe(ret->password_hash, sizeof ret->password_hash);
-    refuse(r, again, rc, &err);
+    refuse(r, again, ret->id, rc, &err);
     return false;
 }
 

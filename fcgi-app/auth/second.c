@@ -18,6 +18,7 @@ static void reply_over(struct req *r)
 {
     if (req_cookie(r, cookie_signin) != NULL)
         cookie_set(r, cookie_signin, "", 0);
+    auth_failure_note(r->app, "auth.mfa.signin", r->remote_addr);
     reply_problem(r, PROBLEM_UNAUTHENTICATED, "This sign-in is over; begin again with your password.");
 }
 

@@ -13,11 +13,18 @@
 
 enum { SWEEP_EVERY_MS = 60 * 1000 };
 
-void auth_failure_note(struct app *app, const char *action, const char *address)
+void auth_failure_note_of(struct app *app, const char *action, const char *address, const char *user_id)
 {
+    char target[FAILURES_TARGET_SIZE];
     if (app->logins == NULL)
         return;
-    failures_note(login_limits_failures(app->logins), action, address, clock_now_ms(app->clock));
+    (void)snprintf(target, sizeof target, "%s%.40s", user_id[0] != '\0' ? "user:" : "", user_id);
+    failures_note(login_limits_failures(app->logins), action, address, target, clock_now_ms(app->clock));
+}
+
+void auth_failure_note(struct app *app, const char *action, const char *address)
+{
+    auth_failure_note_of(app, action, address, "");
 }
 
 struct failure_rows {
@@ -40,7 +47,7 @@ static int write_failures(struct db *db, void *ctx, struct err *err)
             .time_ms = rows->now_ms,
             .actor = "anonymous",
             .action = f->action,
-            .target = "",
+            .target = f->target,
             .result = AUDIT_DENIED,
             .address = f->address,
             .detail = detail,

@@ -13,6 +13,10 @@ SELECT id, email, role, disabled_ms, created_ms FROM users ORDER BY email_lower,
 -- name: auth_user_set_password
 UPDATE users SET password_hash = :password_hash, updated_ms = :now WHERE id = :id;
 
+-- name: auth_user_rehash
+-- The same password under other parameters.
+UPDATE users SET password_hash = :new, updated_ms = :now WHERE id = :id AND password_hash = :old;
+
 -- name: auth_admin_first
 SELECT id FROM users WHERE role = 'admin' AND disabled_ms IS NULL AND deleted_ms IS NULL ORDER BY created_ms, id LIMIT 1;
 

@@ -8,6 +8,7 @@ import warnings
 
 import pytest
 
+from argon2 import argon2id
 from client import Client, Person, problem
 
 COOKIE = "__Host-muster"
@@ -57,6 +58,17 @@ def test_an_unknown_address_and_a_wrong_password_are_told_apart_by_nobody(page, 
     assert COOKIE not in page.session.cookies
     slow, fast = sorted((r[1] for r in replies), reverse=True)
     assert fast > slow / 4, f"{replies[0][1]:.3f} s for a known address, {replies[1][1]:.3f} s for an unknown one"
+
+
+def test_a_hash_with_other_parameters_gets_ours_at_the_first_sign_in(stack, page, person):
+    cheap = argon2id(person.password)
+    stack.change("UPDATE users SET password_hash = ? WHERE id = ?", cheap, person.user["id"])
+    problem(login(page, person.email, "wrong"), 401, "unauthenticated")
+    assert stack.query("SELECT password_hash FROM users WHERE id = ?", person.user["id"]) == [(cheap,)]
+    assert login(page, person.email, person.password).status_code == 200
+    assert stack.query("SELECT password_hash FROM users WHERE id = ?", person.user["id"])[0][0].startswith(
+        "$argon2id$v=19$m=19456,t=2,p=1$")
+    assert login(page, person.email, person.password).status_code == 200
 
 
 def test_another_session_is_made_at_every_sign_in(stack, spec, person):

@@ -86,6 +86,9 @@ static void our_own_hash_is_within_our_own_limits(void **state)
     assert_int_equal(password_hash(good, strlen(good), hash, &err), 0);
     assert_non_null(strstr(hash, "$argon2id$v=19$m=19456,t=2,p=1$"));
     assert_true(password_hash_valid(hash));
+    assert_true(password_hash_current(hash));
+    assert_false(password_hash_current("$argon2id$v=19$m=65536,t=2,p=1$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaGhhc2g"));
+    assert_false(password_hash_current("$argon2id$v=19$m=19456,t=2,p=14$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaGhhc2g"));
 }
 
 static void a_hash_that_would_cost_too_much_or_is_none_is_refused(void **state)

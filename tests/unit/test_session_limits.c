@@ -160,11 +160,11 @@ static void failures_are_counted_per_source_and_minute(void **state)
     struct failures *f = failures_new();
     assert_non_null(f);
     for (int i = 0; i < 7; i++)
-        failures_note(f, "auth.login", "192.0.2.1", 60000 + i);
-    failures_note(f, "auth.login", "192.0.2.2", 60001);
-    failures_note(f, "agent.key", "192.0.2.2", 60001);
+        failures_note(f, "auth.login", "192.0.2.1", "", 60000 + i);
+    failures_note(f, "auth.login", "192.0.2.2", "", 60001);
+    failures_note(f, "agent.key", "192.0.2.2", "", 60001);
     assert_int_equal(failures_take(f, 119999, false, list), 0);
-    failures_note(f, "auth.login", "192.0.2.1", 120000);
+    failures_note(f, "auth.login", "192.0.2.1", "", 120000);
     assert_int_equal(failures_take(f, 120000, false, list), 3);
     struct failure one = taken(list, 3, "192.0.2.1");
     assert_int_equal(one.count, 7);
@@ -172,6 +172,22 @@ static void failures_are_counted_per_source_and_minute(void **state)
     failures_return(f, &one);
     assert_int_equal(failures_take(f, 120000, true, list), 2);
     assert_int_equal(failures_take(f, 120000, true, list), 0);
+    failures_free(f);
+}
+
+static void failures_at_different_accounts_are_counted_apart(void **state)
+{
+    struct failure list[FAILURES_MAX];
+    (void)state;
+    struct failures *f = failures_new();
+    assert_non_null(f);
+    failures_note(f, "auth.login", "192.0.2.1", "user:1", 60000);
+    failures_note(f, "auth.login", "192.0.2.1", "user:1", 60001);
+    failures_note(f, "auth.login", "192.0.2.1", "user:2", 60002);
+    failures_note(f, "auth.login", "192.0.2.1", "", 60003);
+    assert_int_equal(failures_take(f, 120000, false, list), 3);
+    assert_string_equal(list[0].target, "user:1");
+    assert_int_equal(list[0].count, 2);
     failures_free(f);
 }
 
@@ -185,7 +201,7 @@ static void a_flood_of_sources_is_counted_as_many(void **state)
     assert_non_null(f);
     for (int i = 0; i < 10000; i++) {
         (void)snprintf(address, sizeof address, "2001:db8::%x", (unsigned)i);
-        failures_note(f, "agent.key", address, 60000);
+        failures_note(f, "agent.key", address, "", 60000);
     }
     int count = failures_take(f, 120000, false, list);
     assert_true(count < FAILURES_MAX);
@@ -210,6 +226,7 @@ int main(void)
         cmocka_unit_test(networks_are_24_and_64_bits_wide),
         cmocka_unit_test_setup_teardown(hashes_beyond_the_bound_wait_and_then_give_up, setup, teardown),
         cmocka_unit_test(failures_are_counted_per_source_and_minute),
+        cmocka_unit_test(failures_at_different_accounts_are_counted_apart),
         cmocka_unit_test(a_flood_of_sources_is_counted_as_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
