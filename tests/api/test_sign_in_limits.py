@@ -1,5 +1,6 @@
 """Guessing passwords: what it costs, whom it slows down, and whom it does not."""
 
+import json
 import secrets
 import subprocess
 
@@ -142,3 +143,17 @@ def test_a_try_that_is_slowed_costs_none(counted, spec):
     before = counted.argon2_count()
     problem(login(Client(counted, spec, "admin"), person), 429, "rate-limited")
     assert counted.argon2_count() == before
+
+
+def test_refused_sign_ins_are_counted_per_source_and_account(counted, spec):
+    person = Person.add(counted, spec, "viewer")
+    stranger = Client(counted, spec, "admin")
+    for _ in range(2):
+        problem(login(stranger, person, "guess"), 401, "unauthenticated")
+    counted.down_app()
+    rows = counted.query("SELECT actor, result, address, detail FROM audit WHERE action = 'auth.login' AND target = ?"
+                         " AND result = 'denied'", f"user:{person.user['id']}")
+    assert sum(json.loads(row[3])["count"] for row in rows) == 2
+    assert {row[:2] for row in rows} == {("anonymous", "denied")}
+    assert "guess" not in repr(rows) + counted.log_text()
+    counted.up()
