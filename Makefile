@@ -243,6 +243,7 @@ $$(addprefix $(2)/,$$(UNIT_APP)): $(2)/%: $$(BUILD)/$(1)/tests/unit/%.o $$(BUILD
 	$$(Q)$$(CC) $$($(1)_LDFLAGS) $$(LDFLAGS_COMMON) $$(TEST_LDFLAGS) -o $$@ $$^ $$(APP_LIBS) -lcmocka
 $(2)/test_allocfail: TEST_LDFLAGS := $$(ALLOCFAIL_WRAP)
 $(2)/test_password: TEST_LDFLAGS := -Wl,--wrap=argon2id_verify,--wrap=argon2id_hash_raw
+$(2)/test_guessable: TEST_LDFLAGS := -Wl,--wrap=gethostname
 endef
 $(eval $(call unit_tests,app,$(BUILD)/unit))
 $(eval $(call unit_tests,asan,$(BUILD)/asan/unit))
@@ -522,5 +523,5 @@ install: $(BUILD)/muster-app $(AGENT_BUILT) $(BUILD)/www man ## install under DE
 	[ -e $(DESTDIR)/etc/muster/app.conf ] || install -m 644 $(BUILD)/app.conf $(DESTDIR)/etc/muster/app.conf
 
 .PHONY: sbom
-sbom: agents $(BUILD)/www ## write what is inside into build/sbom.spdx.json
-	nginx/sbom $(VERSION) $(DEPS) $(NPM) > $(BUILD)/sbom.spdx.json
+sbom: agents $(BUILD)/muster-app $(BUILD)/www ## write what is inside into build/sbom.spdx.json
+	nginx/sbom $(VERSION) $(DEPS) $(NPM) $(WORDS) > $(BUILD)/sbom.spdx.json

@@ -1,8 +1,10 @@
 #include "auth/password.h"
 
 #include <argon2.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "auth/guessable.h"
 #include "common/blocking.h"
@@ -26,6 +28,13 @@ static size_t count_characters(const char *s, size_t len)
     return count;
 }
 
+static void lower(char *s)
+{
+    for (; *s != '\0'; s++)
+        if (*s >= 'A' && *s <= 'Z')
+            *s = (char)(*s + ('a' - 'A'));
+}
+
 static int check_new(const char *password, size_t len, const char *const words[], struct err *err)
 {
     if (len > PASSWORD_MAX)
@@ -41,21 +50,32 @@ static int check_new(const char *password, size_t len, const char *const words[]
     return 0;
 }
 
+/* The first label of this machine's name; "" when it cannot be told. */
+static void own_name(char ret[HOST_NAME_MAX + 1])
+{
+    if (gethostname(ret, HOST_NAME_MAX) != 0)
+        ret[0] = '\0';
+    ret[HOST_NAME_MAX] = '\0';
+    ret[strcspn(ret, ".")] = '\0';
+    lower(ret);
+}
+
 int password_check_new(const char *password, size_t len, struct err *err)
 {
-    static const char *const words[] = {"muster", "administrator", NULL};
-    return check_new(password, len, words, err);
+    return password_check_new_of("", password, len, err);
 }
 
 int password_check_new_of(const char *email, const char *password, size_t len, struct err *err)
 {
-    char whole[EMAIL_MAX + 1] = "", local[EMAIL_MAX + 1] = "";
-    for (size_t i = 0; email[i] != '\0' && i < EMAIL_MAX; i++)
-        whole[i] = email[i] >= 'A' && email[i] <= 'Z' ? (char)(email[i] + ('a' - 'A')) : email[i];
+    char host[HOST_NAME_MAX + 1], whole[EMAIL_MAX + 1], local[EMAIL_MAX + 1];
+    own_name(host);
+    (void)snprintf(whole, sizeof whole, "%s", email);
+    lower(whole);
     memcpy(local, whole, sizeof local);
-    local[strcspn(local, "@")] = '\0';
-    const char *domain = whole + strcspn(whole, "@");
-    const char *const words[] = {"muster", "administrator", whole, local, domain[0] == '@' ? domain + 1 : domain, NULL};
+    char *at = strchr(local, '@');
+    if (at != NULL)
+        *at = '\0';
+    const char *const words[] = {"muster", "administrator", host, whole, local, at != NULL ? at + 1 : "", NULL};
     return check_new(password, len, words, err);
 }
 

@@ -13,7 +13,8 @@ enum { PASSWORD_MIN = 15, PASSWORD_MAX = 1024, PASSWORD_HASH_SIZE = 160 };
  * those that are tried first (guessable.h). There are no other rules. */
 int password_check_new(const char *password, size_t len, struct err *err) MUSTER_NODISCARD;
 
-/* The same, where it is known whose it will be: the parts of the e-mail address count as words that are tried. */
+/* The same, where it is known whose it will be: the e-mail address and its two parts count as words that are tried, as
+ * the names of this program and of this machine always do. */
 int password_check_new_of(const char *email, const char *password, size_t len, struct err *err) MUSTER_NODISCARD;
 
 /* "$argon2id$v=19$m=19456,t=2,p=1$…" with a fresh salt. Takes about 30 ms and 19 MiB. */

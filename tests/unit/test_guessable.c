@@ -1,6 +1,7 @@
 /* Which passwords are tried first, and which are not. */
 #include "unit.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "auth/guessable.h"
@@ -78,6 +79,23 @@ static void what_belongs_to_the_person_is_a_word_too(void **state)
     assert_int_equal(password_check_new(program, strlen(program), &err), ERR_INVALID);
 }
 
+/* This machine, for this test. */
+int __wrap_gethostname(char *name, size_t len);
+int __wrap_gethostname(char *name, size_t len)
+{
+    (void)snprintf(name, len, "Lighthouse.example.org");
+    return 0;
+}
+
+static void the_name_of_this_machine_is_a_word_too(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    static const char password[] = "lightHOUSE-1234567", other[] = "lightBOARD-1874563";
+    assert_int_equal(password_check_new(password, strlen(password), &err), ERR_INVALID);
+    assert_int_equal(password_check_new(other, strlen(other), &err), 0);
+}
+
 static void a_long_one_is_only_refused_for_repetition(void **state)
 {
     (void)state;
@@ -100,6 +118,7 @@ int main(void)
         cmocka_unit_test(runs_rows_and_repetition_are_guessable),
         cmocka_unit_test(three_words_and_random_characters_pass),
         cmocka_unit_test(what_belongs_to_the_person_is_a_word_too),
+        cmocka_unit_test(the_name_of_this_machine_is_a_word_too),
         cmocka_unit_test(a_long_one_is_only_refused_for_repetition),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
