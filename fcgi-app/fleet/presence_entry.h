@@ -12,7 +12,7 @@
 #include "common/uuid.h"
 #include "db/db.h"
 #include "fleet/presence.h"
-#include "fleet/ratelimit.h"
+#include "common/ratelimit.h"
 #include "rollout/rollout.h"
 
 struct presence_entry;

@@ -1,7 +1,7 @@
 /* Token buckets. */
 #include "unit.h"
 
-#include "fleet/ratelimit.h"
+#include "common/ratelimit.h"
 
 static const struct ratelimit_rule rule = {.per_minute = 120, .burst = 10};
 

@@ -1,6 +1,6 @@
 /* ratelimit.h: a token bucket in the caller's storage, all in whole numbers. Not thread-safe. */
-#ifndef MUSTER_FLEET_RATELIMIT_H
-#define MUSTER_FLEET_RATELIMIT_H
+#ifndef MUSTER_COMMON_RATELIMIT_H
+#define MUSTER_COMMON_RATELIMIT_H
 
 #include <stdint.h>
 

@@ -1,4 +1,4 @@
-#include "fleet/ratelimit.h"
+#include "ratelimit.h"
 
 enum { UNIT = 60000, IDLE_MAX_MS = 3600 * 1000 };
 
