@@ -15,6 +15,7 @@
 #include "http/park.h"
 #include "http/stats.h"
 #include "ops/changes.h"
+#include "passkey/limits.h"
 #include "policy/policy.h"
 #include "store/store.h"
 
@@ -60,8 +61,9 @@ static int open_server(struct app *app, const struct settings *s, struct err *er
     app->presence = presence_new();
     app->logins = login_limits_new();
     app->policy = policy_new();
+    app->passkeys = passkey_limits_new();
     if (app->stats == NULL || app->changes == NULL || app->presence == NULL || app->logins == NULL ||
-        app->policy == NULL)
+        app->policy == NULL || app->passkeys == NULL)
         return err_set(err, ERR_NOMEM, "out of memory");
     return park_start(app, FINISHERS, most_parked(s), &app->park, err);
 }
@@ -97,6 +99,7 @@ void app_close(struct app *app)
         return;
     park_stop(app->park);
     changes_free(app->changes);
+    passkey_limits_free(app->passkeys);
     policy_free(app->policy);
     login_limits_free(app->logins);
     presence_free(app->presence);

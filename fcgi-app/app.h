@@ -26,6 +26,8 @@ struct app {
     int db_lock;                 /* db/backup.h: held shared while the database is open */
     struct login_limits *logins; /* auth/; NULL on the command line */
     struct policy_cache *policy; /* policy/policy.h; NULL on the command line */
+
+    struct passkey_limits *passkeys; /* passkey/limits.h; NULL on the command line */
 };
 
 struct app_options {

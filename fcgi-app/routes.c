@@ -5,6 +5,7 @@
 #include "mfa/mfa.h"
 #include "ops/ops.h"
 #include "people/people.h"
+#include "passkey/passkey.h"
 #include "rollout/rollout.h"
 #include "route.h"
 #include "token/token.h"
@@ -68,6 +69,15 @@ const struct route routes[] = {
     {HTTP_DELETE,  "/api/invitations/{id}",               HTTP_ADMIN, PERMISSION_ADMIN,    CSRF_TOKEN,  0,         NULL,              SCOPE_NONE,    STEP_NONE,  people_invitation_revoke},
     {HTTP_POST,    "/api/invitations/look",               HTTP_ADMIN, PERMISSION_PUBLIC,   CSRF_ORIGIN, KIB(8),    "InvitationLook",  SCOPE_NONE,    STEP_NONE,  people_invitation_look},
     {HTTP_POST,    "/api/invitations/accept",             HTTP_ADMIN, PERMISSION_PUBLIC,   CSRF_ORIGIN, KIB(8),    "InvitationAccept",SCOPE_NONE,    STEP_NONE,  people_invitation_accept},
+
+    /* passkey: WebAuthn */
+    {HTTP_POST,   "/api/auth/passkeys/challenge",       HTTP_ADMIN, PERMISSION_PUBLIC,   CSRF_ORIGIN, KIB(2),    "PasskeyAsk",      SCOPE_NONE,    STEP_NONE,  passkey_ask_challenge},
+    {HTTP_POST,   "/api/auth/passkeys/login",           HTTP_ADMIN, PERMISSION_PUBLIC,   CSRF_ORIGIN, KIB(16),   "PasskeyLogin",    SCOPE_NONE,    STEP_NONE,  passkey_login},
+    {HTTP_POST,   "/api/auth/passkeys/options",         HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_TOKEN,  KIB(1),    NULL,              SCOPE_NONE,    STEP_FRESH, passkey_options},
+    {HTTP_GET,    "/api/auth/passkeys",                 HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              SCOPE_NONE,    STEP_NONE,  passkey_list},
+    {HTTP_POST,   "/api/auth/passkeys",                 HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_TOKEN,  KIB(32),   "PasskeyNew",      SCOPE_NONE,    STEP_NONE,  passkey_add},
+    {HTTP_PATCH,  "/api/auth/passkeys/{id}",            HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_TOKEN,  KIB(1),    "PasskeyChange",   SCOPE_NONE,    STEP_NONE,  passkey_rename},
+    {HTTP_DELETE, "/api/auth/passkeys/{id}",            HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_TOKEN,  KIB(2),    NULL,              SCOPE_NONE,    STEP_ONCE,  passkey_delete},
 
     /* fleet: agents as people see them */
     {HTTP_GET,    "/api/agents",                        HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              SCOPE_READ,    STEP_NONE,  fleet_agent_list},

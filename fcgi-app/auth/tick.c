@@ -80,7 +80,8 @@ static int delete_over(struct db *db, void *ctx, struct err *err)
     const struct sweep *sweep = ctx;
     int rc = db_exec(db, DB_AUTH_SESSION_DELETE_OVER,
                      DB_ARGS(DB_INT("now", sweep->now_ms), DB_INT("idle_since", sweep->idle_since_ms)), NULL, err);
-    static const enum db_statement others[] = {DB_STEPUP_DELETE_OVER, DB_SIGNIN_DELETE_OVER, DB_DEVICE_DELETE_OVER};
+    static const enum db_statement others[] = {DB_STEPUP_DELETE_OVER, DB_SIGNIN_DELETE_OVER, DB_DEVICE_DELETE_OVER,
+                                               DB_CHALLENGE_DELETE_OVER};
     for (size_t i = 0; rc == 0 && i < sizeof others / sizeof others[0]; i++)
         rc = db_exec(db, others[i], DB_ARGS(DB_INT("now", sweep->now_ms)), NULL, err);
     int64_t since_ms = sweep->now_ms - SESSION_ADDRESS_DAYS * INT64_C(24) * 3600 * 1000;

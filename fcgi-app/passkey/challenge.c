@@ -40,12 +40,13 @@ static int write_new(struct db *db, void *ctx, struct err *err)
 {
     const struct new_challenge *c = ctx;
     const struct passkey_ask *ask = c->ask;
-    int rc = db_exec(db, DB_CHALLENGE_DELETE_EARLIER,
-                     DB_ARGS(DB_TEXT("bound_to", ask->bound_to), DB_TEXT("user", ask->user_id),
-                             DB_TEXT("purpose", purpose_name(ask->purpose))),
-                     NULL, err);
-    if (rc == 0 && ask->user_id[0] == '\0')
-        rc = db_exec(db, DB_CHALLENGE_DELETE_SURPLUS, DB_ARGS(DB_INT("keep", STRANGERS_CHALLENGES_MAX - 1)), NULL, err);
+    int rc =
+        ask->user_id[0] == '\0'
+            ? db_exec(db, DB_CHALLENGE_DELETE_SURPLUS, DB_ARGS(DB_INT("keep", STRANGERS_CHALLENGES_MAX - 1)), NULL, err)
+            : db_exec(db, DB_CHALLENGE_DELETE_EARLIER,
+                      DB_ARGS(DB_TEXT("bound_to", ask->bound_to), DB_TEXT("user", ask->user_id),
+                              DB_TEXT("purpose", purpose_name(ask->purpose))),
+                      NULL, err);
     if (rc == 0)
         rc = db_exec(db, DB_CHALLENGE_INSERT,
                      DB_ARGS(DB_TEXT("hash", c->hash), DB_TEXT("purpose", purpose_name(ask->purpose)),

@@ -28,7 +28,7 @@ struct passkey_ask {
 };
 
 /* A fresh challenge, with the options that a page hands to navigator.credentials.get (PublicKeyCredentialRequestOptions
- * as JSON, bytes in base64url). Ends the challenge that the same asker had for the same purpose. Not for
+ * as JSON, bytes in base64url). Ends the challenge that the same person and asker had for the same purpose. Not for
  * PASSKEY_REGISTER. ERR_NOT_FOUND: the person has no passkey. Blocks for a write. */
 int passkey_challenge(struct req *r, const struct passkey_ask *ask, json_t **ret_options,
                       struct err *err) MUSTER_NODISCARD;
@@ -48,5 +48,14 @@ struct passkey_owner {
  * ("auth.passkey"). Blocks for a write. */
 int passkey_verify(struct req *r, const struct passkey_ask *ask, const struct jsonread *credential,
                    struct passkey_owner *ret, struct err *err) MUSTER_NODISCARD;
+
+/* Handlers */
+void passkey_ask_challenge(struct req *r);
+void passkey_login(struct req *r);
+void passkey_options(struct req *r);
+void passkey_add(struct req *r);
+void passkey_list(struct req *r);
+void passkey_rename(struct req *r);
+void passkey_delete(struct req *r);
 
 #endif

@@ -1,7 +1,7 @@
 -- Passkeys, and what their holders are asked to sign.
 
 -- name: challenge_delete_earlier
--- One challenge per asker and purpose: the newest.
+-- One challenge per person, asker and purpose: the newest.
 DELETE FROM challenges WHERE bound_to = :bound_to AND user_id = :user AND purpose = :purpose;
 
 -- name: challenge_delete_surplus
@@ -39,3 +39,20 @@ UPDATE passkeys SET sign_count = :sign_count, last_used_ms = :now WHERE id = :id
 -- name: passkey_list
 SELECT id, name, credential_id, algorithm, transports, created_ms, last_used_ms
 FROM passkeys WHERE user_id = :user ORDER BY created_ms, id;
+
+-- name: passkey_get
+SELECT id, name, credential_id, algorithm, transports, created_ms, last_used_ms
+FROM passkeys WHERE id = :id AND user_id = :user;
+
+-- name: passkey_count
+SELECT count(*) FROM passkeys WHERE user_id = :user;
+
+-- name: passkey_insert
+INSERT INTO passkeys (id, user_id, name, credential_id, public_key, algorithm, sign_count, transports, created_ms)
+VALUES (:id, :user, :name, :credential, :public_key, :algorithm, :sign_count, :transports, :now);
+
+-- name: passkey_rename
+UPDATE passkeys SET name = :name WHERE id = :id AND user_id = :user;
+
+-- name: passkey_delete
+DELETE FROM passkeys WHERE id = :id AND user_id = :user;

@@ -12,6 +12,13 @@ def csr():
     return Identity().csr()
 
 
+# In the shape of a passkey's answer, and nobody's.
+PASSKEY_ANSWER = {"id": "AAAAAAAAAAAAAAAAAAAAAA", "type": "public-key", "response": {
+    "clientDataJSON": "e30", "authenticatorData": "AAAA", "signature": "AAAA", "userHandle": "AAAA"}}
+PASSKEY_NEW = {"id": "AAAAAAAAAAAAAAAAAAAAAA", "type": "public-key", "response": {
+    "clientDataJSON": "e30", "attestationObject": "oA", "transports": ["usb"]}}
+
+
 def valid(schema):
     return {
         "Login": {"email": "nobody@example.org", "password": "wrong", "tokens": False},
@@ -26,6 +33,10 @@ def valid(schema):
         "InvitationCreate": {"email": "nobody@example.org", "role": "viewer"},
         "InvitationLook": {"token": "none"},
         "InvitationAccept": {"token": "none", "name": "n", "password": "correct horse battery staple"},
+        "PasskeyAsk": {"purpose": "signin"},
+        "PasskeyLogin": {"passkey": PASSKEY_ANSWER, "tokens": False},
+        "PasskeyNew": {"name": "n", "credential": PASSKEY_NEW},
+        "PasskeyChange": {"name": "n"},
         "AgentRegister": {"name": "n", "platform": "linux"},
         "AgentChange": {"name": "n"},
         "OtpMint": {"name": "n", "expectedHost": "h", "network": "10.0.0.0/8", "ttlS": 60, "uses": 1, "labels": {}},

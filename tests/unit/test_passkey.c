@@ -2,7 +2,9 @@
 #include "fixture_sql.h"
 #include "soft_authenticator.h"
 
+#include "auth/login_limits.h"
 #include "passkey/challenge.h"
+#include "passkey/limits.h"
 
 static const struct passkey_ask signin = {PASSKEY_SIGNIN, "", "browser"};
 
@@ -176,19 +178,21 @@ static void a_challenge_is_for_one_purpose_person_and_asker(void **state)
         }
 }
 
-static void the_next_challenge_of_an_asker_ends_the_one_before(void **state)
+static void the_next_challenge_ends_the_one_before_but_not_a_strangers(void **state)
 {
     struct stage *s = *state;
-    char first[WEBAUTHN_CHALLENGE_SIZE];
-    ask(s, &signin);
-    memcpy(first, s->challenge, sizeof first);
-    ask(s, &signin);
-    char second[WEBAUTHN_CHALLENGE_SIZE];
-    memcpy(second, s->challenge, sizeof second);
-    memcpy(s->challenge, first, sizeof first);
-    assert_int_equal(verify(s, &signin, answer(s, s->f->owner)), ERR_DENIED);
-    memcpy(s->challenge, second, sizeof second);
-    assert_int_equal(verify(s, &signin, answer(s, s->f->owner)), 0);
+    const struct passkey_ask asks[] = {{PASSKEY_FACTOR, s->f->owner, "a"}, signin};
+    for (int i = 0; i < 2; i++) {
+        char first[WEBAUTHN_CHALLENGE_SIZE], second[WEBAUTHN_CHALLENGE_SIZE];
+        ask(s, &asks[i]);
+        memcpy(first, s->challenge, sizeof first);
+        ask(s, &asks[i]);
+        memcpy(second, s->challenge, sizeof second);
+        memcpy(s->challenge, first, sizeof first);
+        assert_int_equal(verify(s, &asks[i], answer(s, s->f->owner)), i == 0 ? ERR_DENIED : 0);
+        memcpy(s->challenge, second, sizeof second);
+        assert_int_equal(verify(s, &asks[i], answer(s, s->f->owner)), 0);
+    }
 }
 
 static void a_factor_may_do_without_verification_and_without_a_user_handle(void **state)
@@ -326,6 +330,58 @@ static void strangers_challenges_are_bounded_and_do_not_push_others_out(void **s
     assert_int_equal(verify(s, &stepup, answer(s, s->f->owner)), 0);
 }
 
+static void what_is_over_is_swept(void **state)
+{
+    struct stage *s = *state;
+    s->f->app.logins = login_limits_new();
+    ask(s, &signin);
+    s->f->clock.now_ms = FLEET_NOW + PASSKEY_CHALLENGE_MS - 1;
+    auth_tick(&s->f->app);
+    assert_int_equal(number(s->f, "SELECT count(*) FROM challenges"), 1);
+    s->f->clock.now_ms += 60 * 1000;
+    auth_tick(&s->f->app);
+    assert_int_equal(number(s->f, "SELECT count(*) FROM challenges"), 0);
+    login_limits_free(s->f->app.logins);
+    s->f->app.logins = NULL;
+}
+
+static void a_network_and_a_person_there_may_ask_four_times_a_second(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *user, *address;
+        int wait_s;
+    } after[] = {
+        {"", "192.0.2.9", 1},   {"", "::ffff:192.0.2.9", 1},  {"", "192.0.3.1", 0},
+        {"", "2001:db8::1", 0}, {"somebody", "192.0.2.1", 0}, {"", "192.0.2.1", 1},
+    };
+    struct passkey_limits *l = passkey_limits_new();
+    assert_non_null(l);
+    for (int i = 0; i < PASSKEY_CHALLENGES_A_MINUTE; i++)
+        assert_int_equal(passkey_limits_wait_s(l, "", "192.0.2.1", FLEET_NOW), 0);
+    for (size_t i = 0; i < sizeof after / sizeof after[0]; i++)
+        assert_int_equal(passkey_limits_wait_s(l, after[i].user, after[i].address, FLEET_NOW), after[i].wait_s);
+    assert_int_equal(passkey_limits_wait_s(l, "", "192.0.2.1", FLEET_NOW + 249), 1);
+    assert_int_equal(passkey_limits_wait_s(l, "", "192.0.2.1", FLEET_NOW + 250), 0);
+    assert_int_equal(passkey_limits_wait_s(l, "", "192.0.2.1", FLEET_NOW + 250), 1);
+    passkey_limits_free(l);
+}
+
+static void many_networks_push_out_the_one_that_was_quiet_for_longest(void **state)
+{
+    (void)state;
+    struct passkey_limits *l = passkey_limits_new();
+    assert_non_null(l);
+    int refused = 0;
+    for (int i = 0; i < 65536; i++) {
+        char address[32];
+        (void)snprintf(address, sizeof address, "10.%d.%d.1", i >> 8, i & 255);
+        refused += passkey_limits_wait_s(l, "", address, FLEET_NOW + i) != 0;
+    }
+    assert_int_equal(refused, 0);
+    passkey_limits_free(l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -333,7 +389,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_wrong_answer_uses_the_challenge_up, setup, teardown),
         cmocka_unit_test_setup_teardown(a_challenge_is_over_after_five_minutes, setup, teardown),
         cmocka_unit_test_setup_teardown(a_challenge_is_for_one_purpose_person_and_asker, setup, teardown),
-        cmocka_unit_test_setup_teardown(the_next_challenge_of_an_asker_ends_the_one_before, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_next_challenge_ends_the_one_before_but_not_a_strangers, setup, teardown),
         cmocka_unit_test_setup_teardown(a_factor_may_do_without_verification_and_without_a_user_handle, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(without_a_password_the_user_handle_has_to_be_the_owners, setup, teardown),
@@ -343,6 +399,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_authenticator_that_does_not_count_is_taken, setup, teardown),
         cmocka_unit_test_setup_teardown(an_answer_without_its_shape_is_told_so, setup, teardown),
         cmocka_unit_test_setup_teardown(a_server_without_a_name_has_no_passkeys, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_over_is_swept, setup, teardown),
+        cmocka_unit_test(a_network_and_a_person_there_may_ask_four_times_a_second),
+        cmocka_unit_test(many_networks_push_out_the_one_that_was_quiet_for_longest),
         cmocka_unit_test_setup_teardown(strangers_challenges_are_bounded_and_do_not_push_others_out, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
