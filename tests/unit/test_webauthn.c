@@ -1,6 +1,8 @@
 /* What the server believes of an authenticator, without a database. */
 #include "soft_authenticator.h"
 
+#include <sys/resource.h>
+
 static const char challenge[] = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 static const int algorithms[] = {WEBAUTHN_ES256, WEBAUTHN_EDDSA, WEBAUTHN_RS256};
 
@@ -352,6 +354,9 @@ static void extensions_are_walked_to_their_end(void **state)
         buf_done(&b);
         EVP_PKEY_free(s.key);
     }
+    struct rusage used;
+    assert_int_equal(getrusage(RUSAGE_SELF, &used), 0);
+    assert_true(used.ru_maxrss < 256 * 1024); /* KiB: none of what was claimed had room made for it */
 }
 
 static void a_key_of_another_algorithm_is_refused(void **state)
