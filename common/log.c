@@ -8,6 +8,7 @@
 
 #include "buf.h"
 #include "clock.h"
+#include "text.h"
 
 /* A byte takes at most six (\u001f); the rest is time, level and names. */
 enum { MESSAGE_MAX = 2000, REQUEST_ID_MAX = 64, LINE_MAX_BYTES = (MESSAGE_MAX + REQUEST_ID_MAX) * 6 + 256 };
@@ -77,13 +78,16 @@ static void add_json_string(struct buf *b, const char *s)
     buf_addc(b, '"');
 }
 
-/* Terminals take orders from C0 and from C1, which is C2 80 to C2 9F in UTF-8. */
+/* Terminals take orders from control characters, and viewers from those that turn the direction of what follows. */
 static void add_plain(struct buf *b, const char *s)
 {
-    for (const unsigned char *p = (const unsigned char *)s; *p != '\0'; p++) {
-        bool c1 = *p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0;
-        buf_addc(b, *p < 0x20 || *p == 0x7f || c1 ? '?' : (char)*p);
-        p += c1;
+    for (size_t len; *s != '\0'; s += len) {
+        uint32_t code;
+        len = text_next(s, &code);
+        if (text_is_control(code))
+            buf_addc(b, '?');
+        else
+            buf_add(b, s, len);
     }
 }
 

@@ -1,8 +1,8 @@
 /* log.h: one line per event, as JSON or as text, to one file descriptor.
  *
  * Programs log; library code returns errors instead. Every line carries time, level and message; the request id where
- * one is set for the thread. Text from outside cannot forge a line: JSON escapes it, the text form replaces control
- * characters. No secret is ever passed here. Thread-safe: a line is one write(). */
+ * one is set for the thread. Text from outside cannot forge a line: JSON escapes it, the text form replaces what
+ * is no plain text (text.h). No secret is ever passed here. Thread-safe: a line is one write(). */
 #ifndef MUSTER_COMMON_LOG_H
 #define MUSTER_COMMON_LOG_H
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "auth/audit_row.h"
 #include "auth/digest.h"
 #include "common/buf.h"
 #include "common/cursor.h"
@@ -15,14 +16,7 @@ enum { ROW_MAX = 64 * 1024 };
 
 static const char *const result_names[] = {[AUDIT_OK] = "ok", [AUDIT_DENIED] = "denied", [AUDIT_FAILED] = "failed"};
 
-static const char no_mac[] = "0000000000000000000000000000000000000000000000000000000000000000";
-
-/* A row as its mac sees it. */
-struct row {
-    int64_t seq;
-    int64_t time_ms;
-    const char *actor, *action, *target, *result, *address, *request_id, *detail;
-};
+const char audit_no_mac[AUDIT_MAC_SIZE] = "0000000000000000000000000000000000000000000000000000000000000000";
 
 struct audit_entry audit_of_request(struct req *r, const char *action, const char *target)
 {
@@ -57,11 +51,22 @@ static void add_integer(struct buf *b, int64_t n)
     add_field(b, text);
 }
 
-static int mac_of(const struct audit_key *key, const char *previous, const struct row *row, char ret[DIGEST_HEX_SIZE],
-                  struct err *err)
+static int mac_of_fields(const struct audit_key *key, const struct buf *fields, char ret[AUDIT_MAC_SIZE],
+                         struct err *err)
+{
+    unsigned char mac[DIGEST_SIZE];
+    if (!buf_ok(fields))
+        return err_set(err, ERR_TOO_BIG, "an audit row of more than %d bytes", ROW_MAX);
+    if (!digest_hmac(key->bytes, sizeof key->bytes, fields->data, fields->len, mac))
+        return err_set(err, ERR_INTERNAL, "HMAC failed");
+    hex_encode(mac, sizeof mac, ret);
+    return 0;
+}
+
+int audit_row_mac(const struct audit_key *key, const char *previous, const struct audit_row *row,
+                  char ret[AUDIT_MAC_SIZE], struct err *err)
 {
     struct buf b;
-    unsigned char mac[DIGEST_SIZE];
     buf_init(&b, ROW_MAX);
     add_field(&b, previous);
     add_integer(&b, row->seq);
@@ -70,19 +75,27 @@ static int mac_of(const struct audit_key *key, const char *previous, const struc
                                   row->address, row->request_id, row->detail};
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
         add_field(&b, fields[i]);
-    int rc = 0;
-    if (!buf_ok(&b))
-        rc = err_set(err, ERR_TOO_BIG, "an audit row of more than %d bytes", ROW_MAX);
-    else if (!digest_hmac(key->bytes, sizeof key->bytes, b.data, b.len, mac))
-        rc = err_set(err, ERR_INTERNAL, "HMAC failed");
-    else
-        hex_encode(mac, sizeof mac, ret);
+    int rc = mac_of_fields(key, &b, ret, err);
+    buf_done(&b);
+    return rc;
+}
+
+/* A row begins with a field of 64 bytes, this with one of another length. */
+int audit_sign(const struct audit_key *key, const char *purpose, const char *text, char ret[AUDIT_MAC_SIZE],
+               struct err *err)
+{
+    struct buf b;
+    buf_init(&b, ROW_MAX);
+    add_field(&b, purpose);
+    add_field(&b, text);
+    int rc = strlen(purpose) != AUDIT_MAC_SIZE - 1 ? mac_of_fields(key, &b, ret, err)
+                                                   : err_set(err, ERR_INTERNAL, "a purpose as long as a mac");
     buf_done(&b);
     return rc;
 }
 
 /* The newest row's number and mac; 0 and zeros when there is none. */
-static int read_head(struct db *db, int64_t *ret_seq, char ret_mac[DIGEST_HEX_SIZE], struct err *err)
+static int read_head(struct db *db, int64_t *ret_seq, char ret_mac[AUDIT_MAC_SIZE], struct err *err)
 {
     struct db_rows rows;
     int rc = db_query_one(db, DB_AUDIT_HEAD, DB_NO_ARGS, &rows, err);
@@ -90,23 +103,23 @@ static int read_head(struct db *db, int64_t *ret_seq, char ret_mac[DIGEST_HEX_SI
         return rc;
     if (rc == DB_DONE) {
         *ret_seq = 0;
-        memcpy(ret_mac, no_mac, sizeof no_mac);
+        memcpy(ret_mac, audit_no_mac, sizeof audit_no_mac);
         return 0;
     }
     *ret_seq = db_rows_int(&rows, 0, 0);
     const char *mac = db_rows_text(&rows, 1);
-    (void)snprintf(ret_mac, DIGEST_HEX_SIZE, "%s", mac != NULL ? mac : "");
+    (void)snprintf(ret_mac, AUDIT_MAC_SIZE, "%s", mac != NULL ? mac : "");
     db_rows_done(&rows);
     return 0;
 }
 
 int audit_append(struct db *db, const struct audit_key *key, const struct audit_entry *entry, struct err *err)
 {
-    char previous[DIGEST_HEX_SIZE];
-    char mac[DIGEST_HEX_SIZE];
+    char previous[AUDIT_MAC_SIZE];
+    char mac[AUDIT_MAC_SIZE];
     if (entry->actor == NULL || entry->target == NULL)
         return err_set(err, ERR_NOMEM, "an audit row without an actor or a target");
-    struct row row = {
+    struct audit_row row = {
         .time_ms = entry->time_ms,
         .actor = entry->actor,
         .action = entry->action,
@@ -120,7 +133,7 @@ int audit_append(struct db *db, const struct audit_key *key, const struct audit_
     if (rc != 0)
         return rc;
     row.seq++;
-    rc = mac_of(key, previous, &row, mac, err);
+    rc = audit_row_mac(key, previous, &row, mac, err);
     if (rc != 0)
         return rc;
     return db_exec(db, DB_AUDIT_INSERT,
@@ -134,79 +147,53 @@ int audit_append(struct db *db, const struct audit_key *key, const struct audit_
 int audit_head(struct db *db, char ret[AUDIT_HEAD_SIZE], struct err *err)
 {
     int64_t seq = 0;
-    char mac[DIGEST_HEX_SIZE];
+    char mac[AUDIT_MAC_SIZE];
     int rc = read_head(db, &seq, mac, err);
     if (rc == 0)
         (void)snprintf(ret, AUDIT_HEAD_SIZE, "%" PRId64 ":%s", seq, mac);
     return rc;
 }
 
-int audit_check_head(struct db *db, const char *head, struct err *err)
+/* What a head says: its number and its mac. */
+static int head_parse(const char *head, struct audit_place *ret, struct err *err)
 {
     struct cursor c;
     uint64_t seq = 0;
     unsigned char bytes[DIGEST_SIZE];
-    struct db_rows rows;
     cursor_init(&c, span_of(head));
-    if (!cursor_uint(&c, INT64_MAX, &seq) || !cursor_char(&c, ':') || !hex_decode(c.at, bytes, sizeof bytes))
+    bool good = cursor_uint(&c, INT64_MAX, &seq) && cursor_char(&c, ':') && hex_decode(c.at, bytes, sizeof bytes) &&
+                (seq != 0 || strcmp(c.at, audit_no_mac) == 0);
+    if (!good)
         return err_set(err, ERR_INVALID, "not the head of an audit trail");
-    if (seq == 0)
-        return strcmp(c.at, no_mac) == 0 ? 0 : err_set(err, ERR_INVALID, "not the head of an audit trail");
-    int rc = db_query_one(db, DB_AUDIT_MAC_AT, DB_ARGS(DB_INT("seq", (int64_t)seq)), &rows, err);
-    if (rc < 0)
-        return rc;
-    const char *mac = rc == DB_ROW ? db_rows_text(&rows, 0) : NULL;
-    bool same = mac != NULL && wipe_equal_str(mac, c.at);
-    if (rc == DB_ROW)
-        db_rows_done(&rows);
-    return same ? 0 : err_set(err, ERR_CORRUPT, "audit row %" PRIu64 " is gone or was replaced", seq);
-}
-
-static const char *text_or_empty(const struct db_rows *rows, int column)
-{
-    const char *text = db_rows_text(rows, column);
-    return text != NULL ? text : "";
-}
-
-/* Checks the row that rows stands on, and moves previous on to its mac. */
-static int verify_row(const struct db_rows *rows, const struct audit_key *key, int64_t want_seq,
-                      char previous[DIGEST_HEX_SIZE], struct err *err)
-{
-    struct row row = {
-        .seq = db_rows_int(rows, 0, 0),
-        .time_ms = db_rows_int(rows, 1, 0),
-        .actor = text_or_empty(rows, 2),
-        .action = text_or_empty(rows, 3),
-        .target = text_or_empty(rows, 4),
-        .result = text_or_empty(rows, 5),
-        .address = text_or_empty(rows, 6),
-        .request_id = text_or_empty(rows, 7),
-        .detail = text_or_empty(rows, 8),
-    };
-    if (row.seq != want_seq)
-        return err_set(err, ERR_CORRUPT, "audit row %" PRId64 " is missing: the next one is %" PRId64, want_seq,
-                       row.seq);
-    char mac[DIGEST_HEX_SIZE];
-    int rc = mac_of(key, previous, &row, mac, err);
-    if (rc != 0)
-        return rc;
-    if (!wipe_equal_str(mac, text_or_empty(rows, 9)))
-        return err_set(err, ERR_CORRUPT, "audit row %" PRId64 " was changed, or the one before it", row.seq);
-    memcpy(previous, mac, sizeof mac);
+    ret->seq = (int64_t)seq;
+    (void)snprintf(ret->mac, sizeof ret->mac, "%s", c.at);
     return 0;
 }
 
-int audit_verify(struct db *db, const struct audit_key *key, int64_t *ret_rows, struct err *err)
+int audit_check_place(struct db *db, const struct audit_place *place, struct err *err)
 {
-    char previous[DIGEST_HEX_SIZE];
-    int64_t count = 0;
     struct db_rows rows;
-    memcpy(previous, no_mac, sizeof no_mac);
-    int rc = db_query(db, DB_AUDIT_ALL, DB_NO_ARGS, &rows, err);
-    while (rc == 0 && (rc = db_rows_next(&rows, err)) == DB_ROW)
-        rc = verify_row(&rows, key, ++count, previous, err);
-    db_rows_done(&rows);
+    int rc = db_query_one(db, DB_AUDIT_MAC_AT, DB_ARGS(DB_INT("seq", place->seq)), &rows, err);
+    if (rc < 0)
+        return rc;
+    const char *mac = rc == DB_ROW ? db_rows_text(&rows, 0) : NULL;
+    bool same = mac != NULL && wipe_equal_str(mac, place->mac);
+    if (rc == DB_ROW)
+        db_rows_done(&rows);
+    return same ? 0 : err_set(err, ERR_CORRUPT, "audit row %" PRId64 " is gone or was replaced", place->seq);
+}
+
+int audit_check_head(struct db *db, const struct audit_key *key, const char *head, struct err *err)
+{
+    struct audit_place told, begin;
+    int rc = head_parse(head, &told, err);
     if (rc == 0)
-        *ret_rows = count;
-    return rc;
+        rc = audit_begin(db, key, &begin, NULL, err);
+    if (rc != 0 || told.seq < begin.seq || told.seq == 0)
+        return rc; /* what was cut in good order is too old to say anything of */
+    if (told.seq > begin.seq)
+        return audit_check_place(db, &told, err);
+    return wipe_equal_str(told.mac, begin.mac)
+               ? 0
+               : err_set(err, ERR_CORRUPT, "audit row %" PRId64 " was replaced before it was cut", told.seq);
 }

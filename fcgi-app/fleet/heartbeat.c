@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "app.h"
+#include "auth/secrets.h"
 #include "common/log.h"
 #include "db/writer.h"
 #include "fleet/ca.h"
@@ -85,7 +86,7 @@ static void judge_head(struct req *r, const char *head)
     struct err err = {0};
     if (!presence_head_new(r->principal.presence, head))
         return;
-    int rc = audit_check_head(r->db, head, &err);
+    int rc = audit_check_head(r->db, secrets_audit_key(r->app->secrets), head, &err);
     if (rc != ERR_CORRUPT)
         return;
     log_error("audit trail cut: agent %s: %s", r->principal.id, err.msg);

@@ -187,5 +187,18 @@ SELECT mac FROM audit WHERE seq = :seq;
 INSERT INTO audit (seq, time_ms, actor, action, target, result, address, request_id, detail, mac)
 VALUES (:seq, :time, :actor, :action, :target, :result, :address, :request_id, :detail, :mac);
 
--- name: audit_all
-SELECT seq, time_ms, actor, action, target, result, address, request_id, detail, mac FROM audit ORDER BY seq;
+-- name: audit_after
+SELECT seq, time_ms, actor, action, target, result, address, request_id, detail, mac FROM audit WHERE seq > :seq
+ORDER BY seq;
+
+-- name: audit_cut_newest
+SELECT seq, row_mac, cut_ms, mac FROM audit_cuts ORDER BY seq DESC LIMIT 1;
+
+-- name: audit_cut_insert
+INSERT INTO audit_cuts (seq, row_mac, cut_ms, mac) VALUES (:seq, :row_mac, :now, :mac);
+
+-- name: audit_cut_delete_before
+DELETE FROM audit_cuts WHERE seq < :seq;
+
+-- name: audit_drop
+DELETE FROM audit WHERE seq IN (SELECT seq FROM audit WHERE seq <= :seq ORDER BY seq LIMIT :limit);

@@ -48,7 +48,7 @@ static void an_empty_trail_is_whole(void **state)
     expect_verify(f, 0, NULL);
     expect_ok(audit_head(f->db, head, &err), &err);
     assert_string_equal(head, "0:0000000000000000000000000000000000000000000000000000000000000000");
-    expect_ok(audit_check_head(f->db, head, &err), &err);
+    expect_ok(audit_check_head(f->db, &key, head, &err), &err);
 }
 
 static void rows_chain_and_verify(void **state)
@@ -112,15 +112,15 @@ static void a_head_given_out_before_shows_that_the_end_was_cut_off(void **state)
     append_rows(f, 5);
     expect_ok(audit_head(f->db, head, &err), &err);
     append_rows(f, 1);
-    expect_ok(audit_check_head(f->db, head, &err), &err);
+    expect_ok(audit_check_head(f->db, &key, head, &err), &err);
     tamper(f, "DELETE FROM audit WHERE seq >= 5");
     expect_verify(f, 0, NULL); /* the chain itself cannot tell */
-    assert_int_equal(audit_check_head(f->db, head, &err), ERR_CORRUPT);
+    assert_int_equal(audit_check_head(f->db, &key, head, &err), ERR_CORRUPT);
     append_rows(f, 1);
-    assert_int_equal(audit_check_head(f->db, head, &err), 0); /* the same act at the same time is the same row */
+    assert_int_equal(audit_check_head(f->db, &key, head, &err), 0); /* the same act at the same time is the same row */
     tamper(f, "DELETE FROM audit WHERE seq >= 4");
     append_rows(f, 1);
-    assert_int_equal(audit_check_head(f->db, head, &err), ERR_CORRUPT);
+    assert_int_equal(audit_check_head(f->db, &key, head, &err), ERR_CORRUPT);
 }
 
 static void what_is_no_head_is_refused(void **state)
@@ -135,7 +135,7 @@ static void what_is_no_head_is_refused(void **state)
                                        "1:0000000000000000000000000000000000000000000000000000000000000000 ",
                                        "0:0000000000000000000000000000000000000000000000000000000000000001"};
     for (size_t i = 0; i < sizeof none / sizeof none[0]; i++)
-        assert_int_equal(audit_check_head(f->db, none[i], &err), ERR_INVALID);
+        assert_int_equal(audit_check_head(f->db, &key, none[i], &err), ERR_INVALID);
 }
 
 static int append_then_fail(struct db *db, void *ctx, struct err *err)

@@ -92,6 +92,20 @@ static void text_from_outside_cannot_forge_a_line(void **state)
     assert_non_null(strstr(text, "[2J??2J\xc2\xa0"));
 }
 
+static void text_that_turns_a_line_around_cannot_either(void **state)
+{
+    (void)state;
+    log_init(sink, LOG_INFO, LOG_TEXT);
+    log_info("a\xe2\x80\xae" /* right to left from here */
+             "b\xe2\x80\xa8" /* a line's end to some */
+             "c\xe2\x81\xa6" /* an isolate */
+             "d\xef\xbb\xbf" /* no width */
+             "e\x9b"         /* CSI to terminals of eight bits */
+             "f\xc3"         /* half a character */
+             "g\xc3\xa4");
+    assert_non_null(strstr(written(), " a?b?c?d?e?f?g\xc3\xa4\n"));
+}
+
 static void the_request_id_goes_when_it_is_taken_back(void **state)
 {
     (void)state;
@@ -152,10 +166,15 @@ static void names_of_levels_and_formats_are_read(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_text_line_has_time_level_and_message),    TEST(levels_below_the_least_are_left_out),
-        TEST(a_json_line_is_json_with_everything_in_it), TEST(text_from_outside_cannot_forge_a_line),
-        TEST(the_request_id_goes_when_it_is_taken_back), TEST(the_longest_message_with_the_longest_id_still_comes_out),
-        TEST(errno_survives_even_a_sink_that_is_gone),   TEST(names_of_levels_and_formats_are_read),
+        TEST(a_text_line_has_time_level_and_message),
+        TEST(levels_below_the_least_are_left_out),
+        TEST(a_json_line_is_json_with_everything_in_it),
+        TEST(text_from_outside_cannot_forge_a_line),
+        TEST(text_that_turns_a_line_around_cannot_either),
+        TEST(the_request_id_goes_when_it_is_taken_back),
+        TEST(the_longest_message_with_the_longest_id_still_comes_out),
+        TEST(errno_survives_even_a_sink_that_is_gone),
+        TEST(names_of_levels_and_formats_are_read),
     };
     return cmocka_run_group_tests_name("log", tests, NULL, NULL);
 }

@@ -125,7 +125,7 @@ static void the_tick_tells_the_head_of_the_trail(void **state)
     assert_string_equal(before, "");
     fleet_tick(&f->app);
     presence_audit_head(f->app.presence, now);
-    expect_ok(audit_check_head(f->base->db, now, &err), &err);
+    expect_ok(audit_check_head(f->base->db, secrets_audit_key(f->app.secrets), now, &err), &err);
     assert_memory_equal(now, "1:", 2);
 }
 
