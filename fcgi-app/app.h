@@ -5,6 +5,7 @@
 #ifndef MUSTER_APP_H
 #define MUSTER_APP_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "auth/audit.h"
@@ -28,6 +29,7 @@ struct app {
     struct policy_cache *policy; /* policy/policy.h; NULL on the command line */
 
     struct passkey_limits *passkeys; /* passkey/limits.h; NULL on the command line */
+    atomic_int trail_readers;        /* audit/: requests that read all of the trail */
 };
 
 struct app_options {

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "app.h"
+#include "audit/trail.h"
 #include "auth/auth.h"
 #include "backup/backup.h"
 #include "common/log.h"
@@ -26,6 +27,7 @@ struct housekeeping {
     struct token_schedule tokens;
     struct rollout_schedule rollouts;
     struct backup_schedule backups;
+    struct trail_schedule trail;
     pthread_t quick, slow, rollout, backup;
     bool quick_runs, slow_runs, rollout_runs, backup_runs;
     pthread_mutex_t mutex; /* guards stopping */
@@ -69,7 +71,9 @@ static void *slow_main(void *arg)
         update_tick(h->app, &h->updates);
         token_tick(h->app, &h->tokens);
         people_tick(h->app);
+        trail_tick(h->app, &h->trail);
     } while (pause_ms(h, SLOW_MS));
+    trail_tick_end(&h->trail);
     return NULL;
 }
 

@@ -1,4 +1,5 @@
 /* muster-app: the server and its tools, one program. */
+#include "audit/trail.h"
 #include "auth/auth.h"
 #include "backup/backup.h"
 #include "command.h"
@@ -7,6 +8,7 @@
 #include "mfa/mfa.h"
 #include "ops/ops.h"
 #include "people/people.h"
+#include "policy/policy.h"
 #include "rollout/rollout.h"
 #include "serve.h"
 #include "token/token.h"
@@ -77,7 +79,10 @@ static const struct cli_command commands[] = {
     {"rollout abort",      "ROLLOUT",  1, 1, "end a rollout where it is",                            NULL,               CONFIG_AND_JSON,       rollout_command_abort},
     {"rollout rollback",   "ROLLOUT",  1, 1, "put the previous version back where it was replaced",  NULL,               rollout_wait_options,  rollout_command_rollback},
     {"rollout advance",    "ROLLOUT",  1, 1, "begin the next stage now",                             NULL,               rollout_wait_options,  rollout_command_advance},
-    {"audit verify",       NULL,       0, 0, "check the audit trail's chain",                        NULL,               CONFIG_AND_JSON,       auth_command_audit_verify},
+    {"policy show",        NULL,       0, 0, "list the rules that admins set",                       NULL,               CONFIG_AND_JSON,       policy_command_show},
+    {"policy set",         "NAME VALUE", 2, 2, "set a rule",                                         policy_set_details, CONFIG_AND_JSON,       policy_command_set},
+    {"policy reset",       "NAME",     1, 1, "put a rule back to its default",                       policy_set_details, CONFIG_AND_JSON,       policy_command_reset},
+    {"audit verify",       NULL,       0, 0, "check the audit trail's chain",                        NULL,               CONFIG_AND_JSON,       trail_command_verify},
     {"backup-db",          "FILE",     1, 1, "copy the live database to FILE and verify the copy",   NULL,               CONFIG_AND_JSON,       ops_command_backup_db},
     {"restore-db",         "FILE",     1, 1, "put a copy back; the server must be stopped",          NULL,               CONFIG_AND_JSON,       ops_command_restore_db},
     {"check-config",       NULL,       0, 0, "check the configuration file and print what is in force", NULL,            CONFIG_AND_JSON,       ops_command_check_config},

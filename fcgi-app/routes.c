@@ -1,4 +1,5 @@
 /* The table of routes, by area. Matching is in route.c. */
+#include "audit/trail.h"
 #include "auth/auth.h"
 #include "backup/backup.h"
 #include "fleet/fleet.h"
@@ -6,6 +7,7 @@
 #include "ops/ops.h"
 #include "people/people.h"
 #include "passkey/passkey.h"
+#include "policy/policy.h"
 #include "rollout/rollout.h"
 #include "route.h"
 #include "token/token.h"
@@ -78,6 +80,15 @@ const struct route routes[] = {
     {HTTP_POST,   "/api/auth/passkeys",                 HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_TOKEN,  KIB(32),   "PasskeyNew",      SCOPE_NONE,    STEP_NONE,  passkey_add},
     {HTTP_PATCH,  "/api/auth/passkeys/{id}",            HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_TOKEN,  KIB(1),    "PasskeyChange",   SCOPE_NONE,    STEP_NONE,  passkey_rename},
     {HTTP_DELETE, "/api/auth/passkeys/{id}",            HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_TOKEN,  KIB(2),    NULL,              SCOPE_NONE,    STEP_ONCE,  passkey_delete},
+    /* audit: the trail of what was done */
+    {HTTP_GET,    "/api/audit",                         HTTP_ADMIN, PERMISSION_ADMIN,    CSRF_NONE,   0,         NULL,              SCOPE_READ,    STEP_NONE,  trail_list},
+    {HTTP_GET,    "/api/audit/export",                  HTTP_ADMIN, PERMISSION_ADMIN,    CSRF_NONE,   0,         NULL,              SCOPE_READ,    STEP_NONE,  trail_export},
+    {HTTP_GET,    "/api/audit/verified",                HTTP_ADMIN, PERMISSION_ADMIN,    CSRF_NONE,   0,         NULL,              SCOPE_READ,    STEP_NONE,  trail_verified},
+    {HTTP_POST,   "/api/audit/verify",                  HTTP_ADMIN, PERMISSION_ADMIN,    CSRF_TOKEN,  0,         NULL,              SCOPE_NONE,    STEP_NONE,  trail_verify},
+
+    /* policy: the rules an admin sets */
+    {HTTP_GET,    "/api/policy",                        HTTP_ADMIN, PERMISSION_ADMIN,    CSRF_NONE,   0,         NULL,              SCOPE_READ,    STEP_NONE,  policy_show},
+    {HTTP_PATCH,  "/api/policy",                        HTTP_ADMIN, PERMISSION_ADMIN,    CSRF_TOKEN,  KIB(8),    "PolicyChange",    SCOPE_NONE,    STEP_FRESH, policy_change},
 
     /* fleet: agents as people see them */
     {HTTP_GET,    "/api/agents",                        HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              SCOPE_READ,    STEP_NONE,  fleet_agent_list},

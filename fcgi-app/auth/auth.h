@@ -50,11 +50,8 @@ int auth_sign_out_everywhere(struct db *db, const char *user_id, const char *kee
  * minute instead when they do not stop (login_limits.h). who: the user's id. detail: a JSON object or NULL. */
 void auth_denied(struct req *r, const char *who, const char *action, const char *target, const char *detail);
 
-/* Commands */
-int auth_command_audit_verify(const struct cli_args *args, void *ctx);
-
-/* Adds a person, inside a write closure; audited there. Invitations of the same address are void from then on. ERR_INVALID: not an e-mail address or not a hash of
- * password.h; ERR_CONFLICT: the address is taken. */
+/* Adds a person, inside a write closure; audited there. Invitations of the same address are void from then on.
+ * ERR_INVALID: not an e-mail address or not a hash of password.h; ERR_CONFLICT: the address is taken. */
 struct auth_user_new {
     const char *email;
     const char *name; /* NULL: none */

@@ -28,6 +28,11 @@ struct backup_retention_schedule {
     char purge_after_id[40];
 };
 void backup_retention_tick(struct app *app, struct backup_retention_schedule *schedule);
+
+/* Until when nothing is deleted for its age, because the clock has jumped or the server was away; 0: nothing is in the
+ * way. */
+int backup_retention_hold(struct db *db, int64_t *ret_until_ms, struct err *err) MUSTER_NODISCARD;
+
 /* The scheduler: configs that are due get a run, runs are handed out to agents that are there, and what is late is
  * said. Every second, from a thread of its own; logs its own failures. Several processes may do so. Blocks on the disk.
  */

@@ -11,6 +11,7 @@
 #include "fleet/fleet.h"
 #include "fleet/presence_entry.h"
 #include "http/request.h"
+#include "policy/policy.h"
 
 static void release(void *entry)
 {
@@ -77,9 +78,14 @@ static int check_certificate(struct req *r, struct presence_entry *entry)
 
 static enum presence_verdict admit(const struct req *r, struct presence_entry *entry, int *ret_retry_after_s)
 {
-    struct ratelimit_rule rule = {r->app->settings->rate_per_minute, r->app->settings->rate_burst};
+    struct policy policy;
     if (strcmp(r->path, "/api/agent/backup/parts") == 0)
         return presence_admit_part(entry, r->now_ms, ret_retry_after_s);
+    policy_get(r->app, r->db, &policy);
+    struct ratelimit_rule rule = {
+        .per_minute = policy.agent_rate > 0 ? policy.agent_rate : r->app->settings->rate_per_minute,
+        .burst = policy.agent_burst > 0 ? policy.agent_burst : r->app->settings->rate_burst,
+    };
     return presence_admit(entry, &rule, r->now_ms, ret_retry_after_s);
 }
 

@@ -112,7 +112,9 @@ struct presence_chores {
     struct db *db; /* NULL until it is first needed */
     int64_t minute_due_ms;
     int64_t retention_due_ms;
-    char retention_after[UUID_SIZE]; /* the agent whose old events were deleted last; "" at the start of a round */
+    bool retention_runs;                    /* a round has begun … */
+    char retention_after[UUID_SIZE];        /* … and has come behind this agent */
+    int64_t retention_days, retention_rows; /* the rules of the last round */
     bool failing;
 };
 struct presence_chores *presence_chores(struct presence *p);

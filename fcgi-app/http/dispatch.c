@@ -4,12 +4,14 @@
  * and nothing behind it runs. A stranger thus learns nothing about a route beyond that it exists on this listener. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "app.h"
 #include "auth/audit.h"
 #include "auth/auth.h"
 #include "auth/secrets.h"
 #include "auth/stepup.h"
+#include "common/blocking.h"
 #include "common/encode.h"
 #include "common/log.h"
 #include "common/token.h"
@@ -213,6 +215,35 @@ static void log_request(const struct req *r, int status)
            r->principal.kind != PRINCIPAL_NONE && r->principal.id != NULL ? r->principal.id : "");
 }
 
+/* nginx takes a connection that ends without the last record for one that was lost, and breaks its own off. */
+static void break_off(struct http_exchange *x)
+{
+    (void)shutdown(x->fcgi.ipcFd, SHUT_RDWR);
+}
+
+static void send_stream(struct http_exchange *x)
+{
+    struct buf out;
+    struct err err = {0};
+    int rc = 1;
+    buf_init(&out, REPLY_STREAM_CHUNK_MAX);
+    blocking_begin();
+    while (rc > 0) {
+        buf_clear(&out);
+        rc = x->reply.stream(&x->req, x->reply.stream_ctx, &out, &err);
+        if (rc >= 0 && !buf_ok(&out))
+            rc = err_set(&err, ERR_TOO_BIG, "a part of more than %d bytes", REPLY_STREAM_CHUNK_MAX);
+        if (rc >= 0 && out.len > 0 && FCGX_PutStr(out.data, (int)out.len, x->fcgi.out) < 0)
+            break; /* the client has gone */
+    }
+    blocking_end();
+    buf_done(&out);
+    if (rc >= 0)
+        return;
+    log_error("a reply was broken off: %s", err.msg);
+    break_off(x);
+}
+
 static void send_reply(struct http_exchange *x)
 {
     struct req *r = &x->req;
@@ -226,12 +257,17 @@ static void send_reply(struct http_exchange *x)
         static const char minimal[] = "Status: 500\r\nContent-Length: 0\r\nCache-Control: no-store\r\n\r\n";
         x->reply.status = 500;
         x->reply.len = 0;
+        x->reply.stream = NULL;
         head = minimal;
         len = sizeof minimal - 1;
     }
     /* A write fails when the client has gone; there is nobody left to tell. */
     (void)FCGX_PutStr(head, (int)len, x->fcgi.out);
-    if (x->reply.len > 0 && r->method != HTTP_HEAD)
+    if (r->method == HTTP_HEAD)
+        return;
+    if (x->reply.stream != NULL)
+        send_stream(x);
+    else if (x->reply.len > 0)
         (void)FCGX_PutStr(x->reply.body, (int)x->reply.len, x->fcgi.out);
 }
 

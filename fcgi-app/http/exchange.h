@@ -16,6 +16,8 @@ struct reply {
     const char *content_type;
     const void *body;
     size_t len;
+    reply_stream_fn *stream; /* NULL: body is all there is */
+    void *stream_ctx;
     struct {
         const char *name;
         const char *value;

@@ -12,6 +12,7 @@ static void set(struct req *r, int status, const char *content_type, const void 
     reply->content_type = content_type;
     reply->body = body;
     reply->len = len;
+    reply->stream = NULL;
 }
 
 /* What goes out when there is no memory to say it better. */
@@ -51,6 +52,13 @@ void reply_bytes(struct req *r, int status, const char *content_type, const void
     if (len > 0)
         memcpy(copy, data, len);
     set(r, status, type, copy, len);
+}
+
+void reply_stream(struct req *r, int status, const char *content_type, reply_stream_fn *next, void *ctx)
+{
+    set(r, status, content_type, NULL, 0);
+    r->exchange->reply.stream = next;
+    r->exchange->reply.stream_ctx = ctx;
 }
 
 void reply_status(struct req *r, int status)
@@ -175,7 +183,7 @@ const char *reply_head(struct http_exchange *x, size_t *ret_len)
     put(&w, "\r\n", 2);
     if (x->reply.content_type != NULL)
         put_header(&w, "Content-Type", x->reply.content_type);
-    if (x->reply.status != 204 && x->reply.status != 304) {
+    if (x->reply.status != 204 && x->reply.status != 304 && x->reply.stream == NULL) {
         put_text(&w, "Content-Length: ");
         put_number(&w, x->reply.len);
         put(&w, "\r\n", 2);

@@ -13,6 +13,7 @@
 
 #include "auth/principal.h"
 #include "common/arena.h"
+#include "common/buf.h"
 #include "common/cursor.h"
 #include "common/jsonread.h"
 
@@ -70,6 +71,14 @@ void reply_json(struct req *r, int status, json_t *body); /* takes body; NULL (o
 void reply_bytes(struct req *r, int status, const char *content_type, const void *data, size_t len); /* copied */
 void reply_status(struct req *r, int status);                                                        /* no body */
 void reply_header(struct req *r, const char *name, const char *value); /* added to whatever reply goes out */
+
+/* A body that is made while it is sent, for what is longer than memory should hold. next is called with an empty buffer
+ * after the handler has returned, on the same thread and with r->db, until it says 0: out is the last of it; 1: there
+ * is more. A negative code breaks the reply off, so that the client sees that it is not whole. The reply is sent at the
+ * client's pace: whoever uses it bounds how many do so at once. */
+enum { REPLY_STREAM_CHUNK_MAX = 2 * 1024 * 1024 };
+typedef int reply_stream_fn(struct req *r, void *ctx, struct buf *out, struct err *err);
+void reply_stream(struct req *r, int status, const char *content_type, reply_stream_fn *next, void *ctx);
 
 /* A problem of the table in http/problem.c. detail: one sentence for a human, what to do next; never a secret. */
 enum problem {

@@ -37,13 +37,9 @@ void policy_free(struct policy_cache *cache)
 
 static void take(const char *name, const char *value, struct policy *ret)
 {
-    for (const struct rule *rule = policy_rules; rule->name != NULL; rule++) {
-        if (strcmp(rule->name, name) != 0)
-            continue;
-        if (!rule_parse(rule, value, ret))
-            log_warning("the rule %s is out of bounds in the database; its default is in force", name);
-        return;
-    }
+    const struct rule *rule = rule_find(name);
+    if (rule != NULL && !rule_parse(rule, value, ret))
+        log_warning("the rule %s is out of bounds in the database; its default is in force", name);
 }
 
 int policy_load(struct db *db, struct policy *ret, struct err *err)

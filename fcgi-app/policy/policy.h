@@ -1,6 +1,6 @@
 /* policy.h: the rules an admin sets while the server runs: MFA, limits, how long things are kept.
  *
- * The table of rules is in policy.c: name, type, default, bounds. What the database does not hold has its default. A
+ * The table of rules is in rules.c: name, type, default, bounds. What the database does not hold has its default. A
  * copy is kept in memory and replaced when any process changes a rule (topic "policy"), so it is at most 200 ms old. */
 #ifndef MUSTER_POLICY_POLICY_H
 #define MUSTER_POLICY_POLICY_H
@@ -12,6 +12,8 @@
 #include "db/db.h"
 
 struct app;
+struct cli_args;
+struct req;
 
 /* auth.mfa.issuer: at most so many bytes. */
 enum { POLICY_ISSUER_MAX = 64 };
@@ -35,6 +37,14 @@ void policy_get(struct app *app, struct db *db, struct policy *ret);
 
 /* Reads the rules from the database. */
 int policy_load(struct db *db, struct policy *ret, struct err *err) MUSTER_NODISCARD;
+
+/* Handlers and commands. */
+void policy_show(struct req *r);
+void policy_change(struct req *r);
+extern const char policy_set_details[];
+int policy_command_show(const struct cli_args *args, void *ctx);
+int policy_command_set(const struct cli_args *args, void *ctx);
+int policy_command_reset(const struct cli_args *args, void *ctx);
 
 /* The copy in memory, which app_open makes; watches the topic. NULL: out of memory. policy_free(NULL) does nothing. */
 struct policy_cache;

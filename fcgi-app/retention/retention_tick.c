@@ -66,6 +66,18 @@ static int look_at_clock(const struct round *r, int64_t *ret, struct err *err)
     return db_write(r->app->writer, write_seen, (int64_t[]){r->now_ms, hold}, err);
 }
 
+int backup_retention_hold(struct db *db, int64_t *ret_until_ms, struct err *err)
+{
+    struct db_rows rows;
+    *ret_until_ms = 0;
+    int rc = db_query_one(db, DB_RETENTION_CLOCK_GET, DB_NO_ARGS, &rows, err);
+    if (rc != DB_ROW)
+        return rc;
+    *ret_until_ms = db_rows_int(&rows, 1, 0);
+    db_rows_done(&rows);
+    return 0;
+}
+
 /* --- giving up ------------------------------------------------------------------------------------------------------
  */
 

@@ -237,8 +237,21 @@ WHERE agent_id = :agent AND level >= :level
     AND (received_ms, epoch, seq) < (:before_ms, :before_epoch, :before_seq)
 ORDER BY received_ms DESC, epoch DESC, seq DESC LIMIT :limit;
 
--- name: event_delete_before
-DELETE FROM agent_logs WHERE agent_id = :agent AND received_ms < :before;
+-- name: event_last_before
+SELECT received_ms, epoch, seq FROM agent_logs WHERE agent_id = :agent AND received_ms < :before
+ORDER BY received_ms DESC, epoch DESC, seq DESC LIMIT 1;
+
+-- name: event_nth_newest
+-- The one behind the newest :nth.
+SELECT received_ms, epoch, seq FROM agent_logs WHERE agent_id = :agent
+ORDER BY received_ms DESC, epoch DESC, seq DESC LIMIT 1 OFFSET :nth;
+
+-- name: event_delete_some
+-- The oldest ones, up to and with the one that is named.
+DELETE FROM agent_logs WHERE agent_id = :agent AND (epoch, seq) IN (
+    SELECT epoch, seq FROM agent_logs
+    WHERE agent_id = :agent AND (received_ms, epoch, seq) <= (:received_ms, :epoch, :seq)
+    ORDER BY received_ms, epoch, seq LIMIT :limit);
 
 -- === Commands ===
 

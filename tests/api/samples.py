@@ -37,6 +37,7 @@ def valid(schema):
         "PasskeyLogin": {"passkey": PASSKEY_ANSWER, "tokens": False},
         "PasskeyNew": {"name": "n", "credential": PASSKEY_NEW},
         "PasskeyChange": {"name": "n"},
+        "PolicyChange": {"auth.mfa.issuer": "Muster"},
         "AgentRegister": {"name": "n", "platform": "linux"},
         "AgentChange": {"name": "n"},
         "OtpMint": {"name": "n", "expectedHost": "h", "network": "10.0.0.0/8", "ttlS": 60, "uses": 1, "labels": {}},

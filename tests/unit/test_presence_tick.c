@@ -67,7 +67,7 @@ static int64_t count_events(struct fleet *f)
     int rc = db_query(f->base->db, DB_EVENT_PAGE,
                       DB_ARGS(DB_TEXT("agent", "01890000-0000-7000-8000-000000000001"), DB_INT("level", 0),
                               DB_INT("before_ms", INT64_MAX), DB_TEXT("before_epoch", ""), DB_INT("before_seq", 0),
-                              DB_INT("limit", 100)),
+                              DB_INT("limit", 1000)),
                       &rows, &err);
     while (rc == 0 && (rc = db_rows_next(&rows, &err)) == DB_ROW) {
         count++;
@@ -90,6 +90,127 @@ static void events_go_when_their_time_is_over_and_not_before(void **state)
     clock_fake_advance(&f->clock, 2 * DAY_MS);
     fleet_tick(&f->app);
     assert_int_equal(count_events(f), 0);
+}
+
+static void set_rule(struct fleet *f, const char *name, const char *value)
+{
+    char sql[200];
+    (void)snprintf(
+        sql, sizeof sql,
+        "INSERT INTO policy (name, value, updated_ms) VALUES ('%s', '%s', 0) ON CONFLICT (name) DO UPDATE SET "
+        "value = excluded.value",
+        name, value);
+    fixture_script(f->base, sql);
+}
+
+static void the_rule_of_days_goes_before_the_setting(void **state)
+{
+    struct fleet *f = *state;
+    int64_t old_ms = FLEET_NOW - 3 * DAY_MS - 1, young_ms = FLEET_NOW - 3 * DAY_MS;
+    write_ok(f, insert_agent, f);
+    write_ok(f, insert_event, &old_ms);
+    write_ok(f, insert_event, &young_ms);
+    fleet_tick(&f->app);
+    assert_int_equal(count_events(f), 2);
+    set_rule(f, "logs.days", "3");
+    fleet_tick(&f->app); /* a changed rule does not wait for the hour */
+    assert_int_equal(count_events(f), 1);
+}
+
+static int64_t oldest_event(struct fleet *f)
+{
+    struct db_rows rows;
+    struct err err = {0};
+    assert_int_equal(db_query_one(f->base->db, DB_EVENT_LAST_BEFORE,
+                                  DB_ARGS(DB_TEXT("agent", "01890000-0000-7000-8000-000000000001"),
+                                          DB_INT("before", FLEET_NOW - 95)),
+                                  &rows, &err),
+                     DB_ROW);
+    int64_t ms = db_rows_int(&rows, 0, 0);
+    db_rows_done(&rows);
+    return ms;
+}
+
+static void the_newest_rows_of_an_agent_stay(void **state)
+{
+    struct fleet *f = *state;
+    write_ok(f, insert_agent, f);
+    for (int64_t i = 0; i < 105; i++)
+        write_ok(f, insert_event, &(int64_t){FLEET_NOW - i});
+    set_rule(f, "logs.rows", "105");
+    fleet_tick(&f->app);
+    assert_int_equal(oldest_event(f), FLEET_NOW - 96);
+    set_rule(f, "logs.rows", "104");
+    fleet_tick(&f->app);
+    set_rule(f, "logs.rows", "100");
+    fleet_tick(&f->app);
+    struct db_rows rows;
+    struct err err = {0};
+    assert_int_equal(db_query_one(f->base->db, DB_EVENT_LAST_BEFORE,
+                                  DB_ARGS(DB_TEXT("agent", "01890000-0000-7000-8000-000000000001"),
+                                          DB_INT("before", FLEET_NOW - 99)),
+                                  &rows, &err),
+                     DB_DONE);
+    assert_int_equal(count_events(f), 100);
+}
+
+static void of_days_and_rows_the_narrower_holds(void **state)
+{
+    struct fleet *f = *state;
+    write_ok(f, insert_agent, f);
+    for (int64_t i = 0; i < 110; i++)
+        write_ok(f, insert_event, &(int64_t){FLEET_NOW - (i < 50 ? i : 40 * DAY_MS + i)});
+    set_rule(f, "logs.rows", "100");
+    fleet_tick(&f->app);
+    assert_int_equal(count_events(f), 50);
+}
+
+static int insert_many(struct db *db, void *ctx, struct err *err)
+{
+    const char *agent = ctx;
+    int rc = 0;
+    for (int64_t i = 0; rc == 0 && i < 25000; i++)
+        rc = db_exec(db, DB_EVENT_INSERT,
+                     DB_ARGS(DB_TEXT("agent", agent), DB_TEXT("epoch", epoch), DB_INT("seq", i + 1), DB_INT("level", 1),
+                             DB_TEXT("kind", "log"), DB_TEXT("message", "m"), DB_TEXT("metadata", "{}"),
+                             DB_INT("timestamp", 0), DB_INT("now", FLEET_NOW - 40 * DAY_MS)),
+                     NULL, err);
+    return rc;
+}
+
+static int64_t count_all(struct fleet *f)
+{
+    struct db_rows rows;
+    struct err err = {0};
+    int64_t count = 0;
+    int rc = db_query(f->base->db, DB_EVENT_PAGE,
+                      DB_ARGS(DB_TEXT("agent", "01890000-0000-7000-8000-000000000001"), DB_INT("level", 0),
+                              DB_INT("before_ms", INT64_MAX), DB_TEXT("before_epoch", ""), DB_INT("before_seq", 0),
+                              DB_INT("limit", 1000000)),
+                      &rows, &err);
+    while (rc == 0 && (rc = db_rows_next(&rows, &err)) == DB_ROW) {
+        count++;
+        rc = 0;
+    }
+    db_rows_done(&rows);
+    return count;
+}
+
+static void a_great_many_go_in_short_writes(void **state)
+{
+    struct fleet *f = *state;
+    char agent[] = "01890000-0000-7000-8000-000000000001";
+    struct db_writer_stats before, after;
+    write_ok(f, insert_agent, f);
+    write_ok(f, insert_many, agent);
+    db_writer_stats(f->app.writer, &before);
+    fleet_tick(&f->app);
+    assert_int_equal(count_all(f), 15000); /* a step's share, each write with a thousand of it */
+    db_writer_stats(f->app.writer, &after);
+    assert_true(after.writes - before.writes >= 10);
+    fleet_tick(&f->app);
+    fleet_tick(&f->app);
+    assert_int_equal(count_all(f), 0);
 }
 
 static void a_command_nobody_fetched_in_time_has_expired(void **state)
@@ -173,6 +294,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_FLEET(events_go_when_their_time_is_over_and_not_before),
+        WITH_FLEET(the_rule_of_days_goes_before_the_setting),
+        WITH_FLEET(the_newest_rows_of_an_agent_stay),
+        WITH_FLEET(of_days_and_rows_the_narrower_holds),
+        WITH_FLEET(a_great_many_go_in_short_writes),
         WITH_FLEET(a_command_nobody_fetched_in_time_has_expired),
         WITH_FLEET(a_command_for_nobody_is_refused),
         WITH_FLEET(the_tick_tells_the_head_of_the_trail),

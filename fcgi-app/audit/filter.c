@@ -1,0 +1,241 @@
+#include "audit/filter.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "app.h"
+#include "auth/users.h"
+#include "common/text.h"
+#include "http/problem.h"
+
+enum { TEXT_MAX = 200, READERS_MAX = 2, BUSY_S = 5, QUERY_TEXT_MAX = 1000 };
+
+#define TIME_MAX INT64_C(253402300799999) /* the year 9999 */
+
+/* --- reading --- */
+
+/* The parameter, "" when it is not there. NULL after a reply was set. */
+static const char *text_of(struct req *r, const char *name)
+{
+    const char *text = req_query(r, name);
+    if (text == NULL)
+        return "";
+    if (strlen(text) <= TEXT_MAX)
+        return text;
+    reply_invalid_field(r, "", name, arena_printf(r->arena, "%s must have at most %d bytes", name, TEXT_MAX));
+    return NULL;
+}
+
+static bool match_read(struct req *r, const char *name, struct trail_match *ret)
+{
+    const char *text = text_of(r, name);
+    if (text == NULL)
+        return false;
+    bool part = text[0] != '\0' && strchr(":./", text[strlen(text) - 1]) != NULL;
+    *ret = (struct trail_match){part ? "" : text, part ? text : ""};
+    return true;
+}
+
+/* Nobody's address: no row. */
+static bool actor_of_email(struct req *r, struct trail_match *actor)
+{
+    struct user user;
+    struct err err = {0};
+    int rc = user_by_email(r->db, actor->whole, &user, &err);
+    if (rc != 0 && rc != ERR_NOT_FOUND) {
+        reply_error(r, &err);
+        return false;
+    }
+    actor->whole = rc == 0 ? arena_printf(r->arena, "user:%s", user.id) : "user:nobody";
+    return true;
+}
+
+static bool result_known(struct req *r, const char *result)
+{
+    static const char *const known[] = {"", "ok", "denied", "failed"};
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (strcmp(known[i], result) == 0)
+            return true;
+    reply_invalid_field(r, "", "result", "result must be ok, denied or failed");
+    return false;
+}
+
+/* What is searched for, anywhere, as a pattern: its own wildcards stand for themselves. */
+static const char *pattern_of(struct arena *arena, const char *text)
+{
+    char *pattern = arena_alloc(arena, 2 * strlen(text) + 3);
+    char *at = pattern;
+    if (pattern == NULL)
+        return NULL;
+    *at++ = '%';
+    for (; *text != '\0'; text++) {
+        if (strchr("%_\\", *text) != NULL)
+            *at++ = '\\';
+        *at++ = *text >= 'A' && *text <= 'Z' ? (char)(*text + 'a' - 'A') : *text;
+    }
+    *at++ = '%';
+    *at = '\0';
+    return pattern;
+}
+
+/* --- which rows can be meant at all --- */
+
+static int edge(struct db *db, enum db_statement statement, int64_t time_ms, int64_t none, int64_t *ret,
+                struct err *err)
+{
+    struct db_rows rows;
+    int rc = db_query_one(db, statement, DB_ARGS(DB_INT("time", time_ms)), &rows, err);
+    *ret = none;
+    if (rc != DB_ROW)
+        return rc;
+    *ret = db_rows_int(&rows, 0, none);
+    db_rows_done(&rows);
+    return 0;
+}
+
+static int bounds(struct db *db, struct trail_filter *f, struct err *err)
+{
+    struct db_rows rows;
+    int64_t edge_seq = 0;
+    int rc = db_query_one(db, DB_AUDIT_CUT_NEWEST, DB_NO_ARGS, &rows, err);
+    f->above = 0;
+    if (rc == DB_ROW) {
+        f->above = db_rows_int(&rows, 0, 0);
+        db_rows_done(&rows);
+        rc = 0;
+    }
+    if (rc == 0)
+        rc = db_query_one(db, DB_AUDIT_HEAD, DB_NO_ARGS, &rows, err);
+    f->below = f->above + 1;
+    if (rc == DB_ROW) {
+        f->below = db_rows_int(&rows, 0, 0) + 1;
+        db_rows_done(&rows);
+        rc = 0;
+    }
+    if (rc == 0 && f->from_ms > 0)
+        rc = edge(db, DB_TRAIL_FIRST_SINCE, f->from_ms, f->below, &edge_seq, err);
+    if (rc == 0 && f->from_ms > 0 && edge_seq - 1 > f->above)
+        f->above = edge_seq - 1;
+    if (rc == 0 && f->to_ms < TIME_MAX)
+        rc = edge(db, DB_TRAIL_LAST_BEFORE, f->to_ms, 0, &edge_seq, err);
+    if (rc == 0 && f->to_ms < TIME_MAX && edge_seq + 1 < f->below)
+        f->below = edge_seq + 1;
+    return rc;
+}
+
+bool trail_filter_read(struct req *r, struct trail_filter *ret)
+{
+    struct trail_filter f = {0};
+    struct err err = {0};
+    if (!match_read(r, "actor", &f.actor) || !match_read(r, "target", &f.target) ||
+        !match_read(r, "address", &f.address) || (f.action = text_of(r, "action")) == NULL ||
+        (f.result = text_of(r, "result")) == NULL || (f.q = text_of(r, "q")) == NULL || !result_known(r, f.result) ||
+        !req_query_int(r, "from_ms", 0, TIME_MAX, 0, &f.from_ms) ||
+        !req_query_int(r, "to_ms", 0, TIME_MAX, TIME_MAX, &f.to_ms))
+        return false;
+    if (strchr(f.actor.whole, '@') != NULL && !actor_of_email(r, &f.actor))
+        return false;
+    if (f.q[0] != '\0')
+        f.q = pattern_of(r->arena, f.q);
+    int rc = f.q != NULL && f.actor.whole != NULL ? bounds(r->db, &f, &err) : err_set(&err, ERR_NOMEM, "out of memory");
+    if (rc != 0) {
+        reply_error(r, &err);
+        return false;
+    }
+    *ret = f;
+    return true;
+}
+
+const char *trail_filter_text(struct req *r)
+{
+    const char *text = arena_printf(r->arena, "%.*s", QUERY_TEXT_MAX, r->query);
+    json_t *detail = text != NULL ? json_pack("{s:s}", "query", text) : NULL;
+    char *dump = detail != NULL ? json_dumps(detail, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
+    const char *copy = dump != NULL ? arena_strdup(r->arena, dump) : NULL;
+    json_decref(detail);
+    free(dump);
+    return copy;
+}
+
+/* --- rows --- */
+
+int trail_filter_query(struct db *db, enum db_statement statement, const struct trail_filter *f, int64_t limit,
+                       struct db_rows *ret, struct err *err)
+{
+    return db_query(db, statement,
+                    DB_ARGS(DB_INT("above", f->above), DB_INT("below", f->below), DB_INT("from", f->from_ms),
+                            DB_INT("to", f->to_ms), DB_TEXT("actor", f->actor.whole),
+                            DB_TEXT("actor_prefix", f->actor.prefix), DB_TEXT("action", f->action),
+                            DB_TEXT("target", f->target.whole), DB_TEXT("target_prefix", f->target.prefix),
+                            DB_TEXT("result", f->result), DB_TEXT("address", f->address.whole),
+                            DB_TEXT("address_prefix", f->address.prefix), DB_TEXT("q", f->q), DB_INT("limit", limit)),
+                    ret, err);
+}
+
+/* A text as JSON. What is not UTF-8, a character that was cut in two, shows as U+FFFD. */
+static json_t *text_json(const char *text)
+{
+    json_t *json = json_string(text);
+    if (json != NULL || text == NULL)
+        return json != NULL ? json : json_string("");
+    struct buf b;
+    buf_init(&b, 3 * strlen(text));
+    for (size_t len; *text != '\0'; text += len) {
+        uint32_t code;
+        len = text_next(text, &code);
+        buf_add(&b, code == TEXT_INVALID ? "\xef\xbf\xbd" : text, code == TEXT_INVALID ? 3 : len);
+    }
+    json = json_string(buf_str(&b));
+    buf_done(&b);
+    return json;
+}
+
+/* NULL for a name that nobody has. */
+static json_t *name_json(const char *name)
+{
+    return name != NULL ? text_json(name) : json_null();
+}
+
+/* A detail is written as a JSON object; whatever else stands there is shown as the text it is. */
+static json_t *detail_json(const char *text)
+{
+    json_t *detail = text != NULL ? json_loads(text, 0, NULL) : NULL;
+    if (json_is_object(detail))
+        return detail;
+    json_decref(detail);
+    return json_pack("{s:o}", "text", text_json(text));
+}
+
+json_t *trail_row_json(const struct db_rows *rows)
+{
+    return json_pack("{s:I,s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "seq", (json_int_t)db_rows_int(rows, 0, 0),
+                     "time_ms", (json_int_t)db_rows_int(rows, 1, 0), "actor", text_json(db_rows_text(rows, 2)),
+                     "actorName", name_json(db_rows_text(rows, 3)), "action", text_json(db_rows_text(rows, 4)),
+                     "target", text_json(db_rows_text(rows, 5)), "targetName", name_json(db_rows_text(rows, 6)),
+                     "result", text_json(db_rows_text(rows, 7)), "address", text_json(db_rows_text(rows, 8)),
+                     "requestId", text_json(db_rows_text(rows, 9)), "detail", detail_json(db_rows_text(rows, 10)),
+                     "mac", text_json(db_rows_text(rows, 11)));
+}
+
+/* --- bounding --- */
+
+static void reader_end(void *count)
+{
+    atomic_int *readers = count;
+    (void)atomic_fetch_sub(readers, 1);
+}
+
+bool trail_reader_begin(struct req *r)
+{
+    atomic_int *readers = &r->app->trail_readers;
+    if (atomic_fetch_add(readers, 1) >= READERS_MAX) {
+        (void)atomic_fetch_sub(readers, 1);
+        reply_retry_after(r, PROBLEM_UNAVAILABLE, BUSY_S, "The audit trail is being read by others; try again.");
+        return false;
+    }
+    if (arena_cleanup(r->arena, reader_end, readers) == 0)
+        return true;
+    reader_end(readers);
+    reply_problem(r, PROBLEM_INTERNAL, NULL);
+    return false;
+}
