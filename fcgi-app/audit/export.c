@@ -18,6 +18,19 @@ struct export
     struct trail_filter filter; /* above moves on */
 };
 
+/* JSON may hold a DEL as it is, which only strings have. */
+static void add_without_del(struct buf *out, const char *text)
+{
+    for (size_t len; *text != '\0'; text += len) {
+        len = strcspn(text, "\x7f");
+        buf_add(out, text, len);
+        if (text[len] == '\0')
+            return;
+        buf_adds(out, "\\u007f");
+        len++;
+    }
+}
+
 static int add_line(struct buf *out, const struct db_rows *rows, struct err *err)
 {
     char time[CLOCK_RFC3339_SIZE];
@@ -29,7 +42,7 @@ static int add_line(struct buf *out, const struct db_rows *rows, struct err *err
     json_decref(row);
     if (text == NULL)
         return err_set(err, ERR_NOMEM, "audit row %" PRId64 " cannot be written as JSON", db_rows_int(rows, 0, 0));
-    buf_adds(out, text);
+    add_without_del(out, text);
     buf_addc(out, '\n');
     free(text);
     return 0;
@@ -95,12 +108,14 @@ void trail_export(struct req *r)
     if (!req_query_int(r, "after", 0, INT64_MAX, 0, &after) || !trail_reader_begin(r) ||
         !trail_filter_read(r, &e->filter))
         return;
-    if (after > e->filter.above)
-        e->filter.above = after;
     if (record(r, &err) != 0) {
         reply_error(r, &err);
         return;
     }
+    if (!trail_filter_read(r, &e->filter)) /* once more: it ends with the row that says so */
+        return;
+    if (after > e->filter.above)
+        e->filter.above = after;
     reply_header(r, "Content-Disposition", disposition(r));
     reply_stream(r, 200, "application/x-ndjson", next_chunk, e);
 }

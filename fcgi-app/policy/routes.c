@@ -49,6 +49,21 @@ static const char *text_of(struct req *r, struct jsonread *body, const struct ru
     return NULL;
 }
 
+/* As it stands in a JSON pointer (RFC 6901 §3). */
+static const char *pointer_of(struct req *r, const char *name)
+{
+    char *text = arena_alloc(r->arena, 2 * strlen(name) + 1), *at = text;
+    for (; text != NULL && *name != '\0'; name++) {
+        if (*name == '~' || *name == '/')
+            *at++ = '~';
+        *at++ = *name == '~' ? '0' : *name == '/' ? '1' : *name;
+    }
+    if (text == NULL)
+        return "";
+    *at = '\0';
+    return text;
+}
+
 /* A name that is no rule is refused: a slip of the pen must not look like a rule that was set. */
 static void read_edits(struct req *r, struct jsonread *body, struct policy_edits *ret)
 {
@@ -60,7 +75,7 @@ static void read_edits(struct req *r, struct jsonread *body, struct policy_edits
     {
         const struct rule *rule = rule_find(name);
         if (rule == NULL || ret->count == POLICY_EDITS_MAX) {
-            jsonread_fail(body, name, "is no rule; GET /api/policy lists them");
+            jsonread_fail(body, pointer_of(r, name), "is no rule; GET /api/policy lists them");
             return;
         }
         const char *text = json_is_null(value) ? NULL : text_of(r, body, rule, value);
