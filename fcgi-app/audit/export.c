@@ -117,5 +117,5 @@ void trail_export(struct req *r)
     if (after > e->filter.above)
         e->filter.above = after;
     reply_header(r, "Content-Disposition", disposition(r));
-    reply_stream(r, 200, "application/x-ndjson", next_chunk, e);
+    reply_chunks(r, 200, "application/x-ndjson", next_chunk, e);
 }

@@ -221,18 +221,18 @@ static void break_off(struct http_exchange *x)
     (void)shutdown(x->fcgi.ipcFd, SHUT_RDWR);
 }
 
-static void send_stream(struct http_exchange *x)
+static void send_chunks(struct http_exchange *x)
 {
     struct buf out;
     struct err err = {0};
     int rc = 1;
-    buf_init(&out, REPLY_STREAM_CHUNK_MAX);
+    buf_init(&out, REPLY_CHUNK_MAX);
     blocking_begin();
     while (rc > 0) {
         buf_clear(&out);
-        rc = x->reply.stream(&x->req, x->reply.stream_ctx, &out, &err);
+        rc = x->reply.chunk(&x->req, x->reply.chunk_ctx, &out, &err);
         if (rc >= 0 && !buf_ok(&out))
-            rc = err_set(&err, ERR_TOO_BIG, "a part of more than %d bytes", REPLY_STREAM_CHUNK_MAX);
+            rc = err_set(&err, ERR_TOO_BIG, "a part of more than %d bytes", REPLY_CHUNK_MAX);
         if (rc >= 0 && out.len > 0 && FCGX_PutStr(out.data, (int)out.len, x->fcgi.out) < 0)
             break; /* the client has gone */
     }
@@ -257,7 +257,7 @@ static void send_reply(struct http_exchange *x)
         static const char minimal[] = "Status: 500\r\nContent-Length: 0\r\nCache-Control: no-store\r\n\r\n";
         x->reply.status = 500;
         x->reply.len = 0;
-        x->reply.stream = NULL;
+        x->reply.chunk = NULL;
         head = minimal;
         len = sizeof minimal - 1;
     }
@@ -265,8 +265,8 @@ static void send_reply(struct http_exchange *x)
     (void)FCGX_PutStr(head, (int)len, x->fcgi.out);
     if (r->method == HTTP_HEAD)
         return;
-    if (x->reply.stream != NULL)
-        send_stream(x);
+    if (x->reply.chunk != NULL)
+        send_chunks(x);
     else if (x->reply.len > 0)
         (void)FCGX_PutStr(x->reply.body, (int)x->reply.len, x->fcgi.out);
 }

@@ -16,8 +16,8 @@ struct reply {
     const char *content_type;
     const void *body;
     size_t len;
-    reply_stream_fn *stream; /* NULL: body is all there is */
-    void *stream_ctx;
+    reply_chunk_fn *chunk; /* NULL: body is all there is */
+    void *chunk_ctx;
     struct {
         const char *name;
         const char *value;

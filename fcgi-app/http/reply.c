@@ -12,7 +12,7 @@ static void set(struct req *r, int status, const char *content_type, const void 
     reply->content_type = content_type;
     reply->body = body;
     reply->len = len;
-    reply->stream = NULL;
+    reply->chunk = NULL;
 }
 
 /* What goes out when there is no memory to say it better. */
@@ -54,11 +54,11 @@ void reply_bytes(struct req *r, int status, const char *content_type, const void
     set(r, status, type, copy, len);
 }
 
-void reply_stream(struct req *r, int status, const char *content_type, reply_stream_fn *next, void *ctx)
+void reply_chunks(struct req *r, int status, const char *content_type, reply_chunk_fn *next, void *ctx)
 {
     set(r, status, content_type, NULL, 0);
-    r->exchange->reply.stream = next;
-    r->exchange->reply.stream_ctx = ctx;
+    r->exchange->reply.chunk = next;
+    r->exchange->reply.chunk_ctx = ctx;
 }
 
 void reply_status(struct req *r, int status)
@@ -183,7 +183,7 @@ const char *reply_head(struct http_exchange *x, size_t *ret_len)
     put(&w, "\r\n", 2);
     if (x->reply.content_type != NULL)
         put_header(&w, "Content-Type", x->reply.content_type);
-    if (x->reply.status != 204 && x->reply.status != 304 && x->reply.stream == NULL) {
+    if (x->reply.status != 204 && x->reply.status != 304 && x->reply.chunk == NULL) {
         put_text(&w, "Content-Length: ");
         put_number(&w, x->reply.len);
         put(&w, "\r\n", 2);

@@ -76,9 +76,9 @@ void reply_header(struct req *r, const char *name, const char *value); /* added 
  * after the handler has returned, on the same thread and with r->db, until it says 0: out is the last of it; 1: there
  * is more. A negative code breaks the reply off, so that the client sees that it is not whole. The reply is sent at the
  * client's pace: whoever uses it bounds how many do so at once. */
-enum { REPLY_STREAM_CHUNK_MAX = 2 * 1024 * 1024 };
-typedef int reply_stream_fn(struct req *r, void *ctx, struct buf *out, struct err *err);
-void reply_stream(struct req *r, int status, const char *content_type, reply_stream_fn *next, void *ctx);
+enum { REPLY_CHUNK_MAX = 2 * 1024 * 1024 };
+typedef int reply_chunk_fn(struct req *r, void *ctx, struct buf *out, struct err *err);
+void reply_chunks(struct req *r, int status, const char *content_type, reply_chunk_fn *next, void *ctx);
 
 /* A problem of the table in http/problem.c. detail: one sentence for a human, what to do next; never a secret. */
 enum problem {
