@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
-import { assertAccessible, call, close, go, launch, open, screenshot, signIn, unique } from './browser.js';
+import { assertAccessible, call, close, go, grant, launch, open, screenshot, signIn, stepUp, unique } from './browser.js';
 
 const run = promisify(execFile);
 let browser;
@@ -15,6 +15,7 @@ before(async () => {
   browser = await launch();
   page = await open(browser, { permissions: ['clipboard-read', 'clipboard-write'] });
   await signIn(page);
+  await grant(page, 'POST /api/otps');
 });
 after(async () => {
   await close(page);
@@ -102,6 +103,7 @@ test('a second host with the same password quarantines the first until it is app
   await go(page, `/agents/${first.body.agent.id}`);
   await page.getByRole('button', { name: 'Approve' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Approve' }).click();
+  await stepUp(page);
   await page.getByText('is approved').waitFor();
   await page.getByText('Another host used the same one-time password').waitFor({ state: 'detached' });
 });
@@ -119,6 +121,7 @@ test('registering by name shows the key once, with an agent.conf to go with it',
   await go(page, '/add?tab=key');
   await page.getByLabel('Name').fill(name);
   await page.getByRole('button', { name: 'Register' }).click();
+  await stepUp(page);
   const key = await page.locator('#api-key').innerText();
   assert.match(key, /^msk_[0-9A-Za-z]{36}$/);
   const conf = await page.locator('#agent-conf').innerText();

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { URL_BASE, assertAccessible, call, close, go, headingIsFirst, launch, liveAgent, open, registerAgent, screenshot, signIn, unique } from './browser.js';
+import { URL_BASE, assertAccessible, call, close, go, headingIsFirst, launch, liveAgent, open, registerAgent, screenshot, signIn, stepUp, unique } from './browser.js';
 
 let browser;
 let page;
@@ -122,6 +122,7 @@ test('deleting needs the name typed, and then the agent is gone', async () => {
   await dialog().getByRole('textbox').fill(agent.name);
   await screenshot(page, 'delete');
   await confirm.click();
+  await stepUp(page);
   await page.waitForURL(`${URL_BASE}/agents`);
   await go(page, `/agents/${agent.id}`);
   await page.getByRole('heading', { name: 'No such agent' }).waitFor();

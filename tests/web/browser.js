@@ -66,20 +66,46 @@ export async function fillSignIn(page, email, password) {
 export async function signIn(page, { email = EMAIL, password = PASSWORD } = {}) {
   for (;;) {
     const reply = await page.context().request.post(`${URL_BASE}/api/auth/login`, { data: { email, password }, headers: { Origin: URL_BASE } });
-    if (reply.ok()) return reply.json();
+    if (reply.ok()) {
+      page.password = password;
+      return reply.json();
+    }
     assert.equal(reply.status(), 429, `signing in answered ${reply.status()}: ${await reply.text()}`);
     const seconds = Number(reply.headers()['retry-after']) || 1;
     await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
   }
 }
 
-// One call as the signed-in person, for setting the stage.
+// One call as the signed-in person, for setting the stage; asked to show once more who they are, they do so.
 export async function call(page, method, path, data) {
-  const request = page.context().request;
-  const session = await (await request.get(`${URL_BASE}/api/auth/session`)).json();
-  const reply = await request.fetch(URL_BASE + path, { method, data, headers: { Origin: URL_BASE, 'X-CSRF-Token': session.csrfToken } });
+  let reply = await send(page, method, path, data);
+  if (reply.status() === 403 && (await reply.json()).type === '/problems/step-up-required') {
+    const { action, target } = await reply.json();
+    await grant(page, action, target);
+    reply = await send(page, method, path, data);
+  }
   assert.ok(reply.ok(), `${method} ${path} answered ${reply.status()}: ${await reply.text()}`);
   return reply.json();
+}
+
+async function send(page, method, path, data) {
+  const request = page.context().request;
+  const session = await (await request.get(`${URL_BASE}/api/auth/session`)).json();
+  return request.fetch(URL_BASE + path, { method, data, headers: { Origin: URL_BASE, 'X-CSRF-Token': session.csrfToken } });
+}
+
+// Shows beforehand that it is the person, for tests of what comes after that: no dialog asks for this act any more.
+export async function grant(page, action, target = '') {
+  const reply = await send(page, 'POST', '/api/auth/step-up', { action, target, password: page.password ?? PASSWORD });
+  assert.ok(reply.ok(), `step-up for ${action} answered ${reply.status()}: ${await reply.text()}`);
+}
+
+// Answers the dialog that asks a person to show once more that it is them.
+export async function stepUp(page, password = page.password ?? PASSWORD) {
+  const field = page.locator('#step-up-password');
+  await field.fill(password);
+  await field.press('Enter');
+  await field.waitFor({ state: 'detached' });
 }
 
 export const registerAgent = async (page, name) => (await call(page, 'POST', '/api/agents', { name, platform: 'linux' })).agent;

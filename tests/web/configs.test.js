@@ -1,7 +1,7 @@
 // Backups as a person meets them: made, run, looked into, restored from, proven, and cleaned up by their rules.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { URL_BASE, assertAccessible, call, close, go, launch, liveAgent, open, registerAgent, screenshot, sideScroll, signIn, unique } from './browser.js';
+import { URL_BASE, assertAccessible, call, close, go, launch, liveAgent, open, registerAgent, screenshot, sideScroll, signIn, stepUp, unique } from './browser.js';
 
 let browser;
 let page;
@@ -88,6 +88,7 @@ test('a backup is added, changed, cloned and deleted', async () => {
 
   await page.getByRole('button', { name: 'Delete', exact: true }).click();
   await dialog().getByRole('button', { name: 'Delete', exact: true }).click();
+  await stepUp(page);
   await page.waitForURL(`${URL_BASE}/backups`);
   assert.equal((await call(page, 'GET', `/api/configs?agentId=${agent.id}`)).total, 1);
 });
@@ -118,6 +119,7 @@ test('a person makes a backup, runs it, looks inside, restores a file and sees t
   await assertAccessible(page, 'restoring');
   await screenshot(page, 'restore');
   await page.getByRole('button', { name: 'Try it first' }).click();
+  await stepUp(page);
   await heading(/^Trial restore of/).waitFor();
   const trial = await ended(`/api/jobs/${page.url().split('/').pop()}`, 'job');
   assert.equal(trial.status, 'completed', trial.detail);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { URL_BASE, app, assertAccessible, call, close, go, launch, open, screenshot, signIn, unique } from './browser.js';
+import { URL_BASE, app, assertAccessible, call, close, go, grant, launch, open, screenshot, signIn, unique } from './browser.js';
 import { addHost, createRelease, initKeys, publishRelease } from './fleet.js';
 
 let browser;
@@ -103,6 +103,7 @@ test('a version that does not exist is said so', async () => {
 
 test('the command that adds an agent pins the root of the releases', async () => {
   await initKeys();
+  await grant(page, 'POST /api/otps');
   await go(page, '/add');
   await page.getByRole('button', { name: 'Make the command' }).click();
   const command = await page.locator('#enrol-command').innerText();

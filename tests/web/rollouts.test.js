@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { URL_BASE, app, assertAccessible, call, close, go, headingIsFirst, launch, open, screenshot, sideScroll, signIn, unique } from './browser.js';
+import { URL_BASE, app, assertAccessible, call, close, go, grant, headingIsFirst, launch, open, screenshot, sideScroll, signIn, stepUp, unique } from './browser.js';
 import { addHost, addHosts, begin, firstOffered, publishRelease } from './fleet.js';
 
 let browser;
@@ -10,6 +10,7 @@ before(async () => {
   browser = await launch();
   page = await open(browser);
   await signIn(page);
+  await grant(page, 'POST /api/rollouts');
   version = await publishRelease();
 });
 after(async () => {
@@ -93,6 +94,7 @@ test('what fails is named with its last words, and the rollout that paused itsel
   await stateIs('Running');
   await page.getByText('it is well on no agent yet').waitFor();
   await press('Next stage');
+  await stepUp(page);
   await second.offered(version);
   await second.commit();
   await stateIs('Done');
@@ -130,6 +132,7 @@ test('the next stage can be begun at once, and reach further while it runs', asy
   await visit(rollout);
   await page.getByText('waits for you').waitFor();
   await press('Next stage');
+  await stepUp(page);
   const [second, third] = await firstOffered(others, version);
   await page.locator('.stage.now').filter({ hasText: 'Stage 2' }).waitFor();
   await third.beat();
@@ -184,6 +187,7 @@ test('a roll back puts the previous version where the withdrawn one is', async (
   await page.getByRole('button', { name: 'Roll back' }).click();
   await dialog().getByText('1 agent that this rollout has brought').waitFor();
   await dialog().getByRole('button', { name: 'Roll back' }).click();
+  await stepUp(page);
   await dialog().getByRole('alert').getByText(`withdraw ${bad}`).waitFor(); // the server says what is missing
   await page.keyboard.press('Escape');
   await app(['release', 'withdraw', bad, '--reason', 'loses the clock']);

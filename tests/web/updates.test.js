@@ -1,7 +1,7 @@
 // What one agent does about updates, and containers.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { assertAccessible, call, close, go, launch, open, screenshot, signIn, unique } from './browser.js';
+import { assertAccessible, call, close, go, launch, open, screenshot, signIn, stepUp, unique } from './browser.js';
 import { addHost, publishRelease } from './fleet.js';
 
 let browser;
@@ -35,6 +35,7 @@ test('“update now” offers a release at once, and the page follows it to its 
   await dialog().getByText('outside stages, pace and windows').waitFor();
   await assertAccessible(page, 'update now');
   await dialog().getByRole('button', { name: 'Update now' }).click();
+  await stepUp(page);
   await page.getByText(`${host.name} is offered ${version}`).waitFor();
   const offer = await host.offered(version);
   assert.equal(offer.force, true);
@@ -75,6 +76,7 @@ test('what the server refuses is said in the dialog', async () => {
   await visit(host);
   await page.getByRole('button', { name: 'Update now' }).click();
   await dialog().getByRole('button', { name: 'Update now' }).click();
+  await stepUp(page);
   await dialog().getByRole('alert').getByText('this agent does not update in place').waitFor();
 });
 
@@ -94,6 +96,7 @@ test('a container is rolled out by the agent that may, when it is told to', asyn
   await page.getByRole('button', { name: `Roll out ${able.name}` }).click();
   await dialog().getByText('registry.example.net/agent:next').waitFor();
   await dialog().getByRole('button', { name: 'Roll out' }).click();
+  await stepUp(page);
   await page.getByText(`${able.name} is told to roll out ${version}`).waitFor();
   const [order] = await able.commands();
   assert.deepEqual([order.kind, order.args], ['k8s-rollout', { version }]);

@@ -1,6 +1,7 @@
 // The one way to the server: JSON in, JSON out, every failure an ApiError with a sentence that can be shown as it is.
 import { createStore } from './store.js';
 import { setServerTime } from './clock.js';
+import { askStepUp, dropStepUps } from './stepup.js';
 
 const TIMEOUT_MS = 20000;
 
@@ -11,22 +12,33 @@ export const session = createStore(undefined);
 export const expired = createStore(false);
 
 export class ApiError extends Error {
-  constructor(message, { status = 0, slug = '', pointer = '', requestId = '', retryAfterS = 0 } = {}) {
+  constructor(message, { status = 0, slug = '', pointer = '', requestId = '', retryAfterS = 0, asks = null } = {}) {
     super(message);
-    Object.assign(this, { status, slug, pointer, requestId, retryAfterS });
+    Object.assign(this, { status, slug, pointer, requestId, retryAfterS, asks });
   }
 }
 
 export async function api(path, options = {}) {
-  try {
-    return await send(path, options);
-  } catch (error) {
-    // Signing in from another tab rotates the token that this one holds: take the new one and try once more.
-    if (error.slug !== 'csrf') throw error;
-    await loadSession();
-    return send(path, options);
+  let renewed = false;
+  for (;;) {
+    try {
+      return await send(path, options);
+    } catch (error) {
+      if (error.slug === 'step-up-required') {
+        await askStepUp(error.asks, options.signal);
+      } else if (error.slug === 'csrf' && !renewed) {
+        // Signing in from another tab rotates the token that this one holds: take the new one and try once more.
+        renewed = true;
+        await loadSession();
+      } else throw error;
+    }
   }
 }
+
+// proof: {password} or {code}, for what a 403 step-up-required asked for.
+export const stepUp = ({ action, target }, proof) => api('/api/auth/step-up', {
+  method: 'POST', body: { action, target, ...proof },
+});
 
 async function send(path, { method = 'GET', body, signal } = {}) {
   const headers = { Accept: 'application/json' };
@@ -59,6 +71,7 @@ async function send(path, { method = 'GET', body, signal } = {}) {
   if (error.status === 401 && session.get()) {
     expired.set(true);
     session.set(null);
+    dropStepUps(error);
   }
   throw error;
 }
@@ -79,6 +92,7 @@ function problem(response, data) {
     pointer: data?.pointer ?? '',
     requestId: data?.requestId ?? '',
     retryAfterS: Number(response.headers.get('Retry-After')) || 0,
+    asks: data?.action ? { action: data.action, target: data.target ?? '', proof: data.proof } : null,
   };
   const advice = {
     403: 'Your role does not allow this. Ask an administrator.',

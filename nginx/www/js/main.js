@@ -6,6 +6,7 @@ import { navigate, place, withQuery } from './router.js';
 import { useStore } from './store.js';
 import { Layout } from './components/layout.js';
 import { LoadError, Loading } from './components/notice.js';
+import { StepUps } from './components/step-up.js';
 import { Toasts } from './components/toast.js';
 import { AddPage } from './pages/add.js';
 import { AgentsPage } from './pages/agents.js';
@@ -101,4 +102,4 @@ function useFocusOnMove(path) {
   return body;
 }
 
-render(html`<${App} /><${Toasts} />`, document.getElementById('app'));
+render(html`<${App} /><${StepUps} /><${Toasts} />`, document.getElementById('app'));

@@ -4,8 +4,11 @@ import { IconButton } from './button.js';
 import { Field } from './field.js';
 import { Notice } from './notice.js';
 
+let opened = 0;
+
 export function Dialog({ title, onClose, children, wide }) {
   const dialog = useRef();
+  const [titleId] = useState(() => `dialog-title-${++opened}`); // one may stand over another
   useLayoutEffect(() => {
     const element = dialog.current;
     element.showModal();
@@ -15,10 +18,10 @@ export function Dialog({ title, onClose, children, wide }) {
     event.preventDefault(); // the owner's state decides what is shown
     onClose();
   };
-  return html`<dialog ref=${dialog} aria-labelledby="dialog-title" onCancel=${onCancel} class=${wide ? 'wide' : ''}>
+  return html`<dialog ref=${dialog} aria-labelledby=${titleId} onCancel=${onCancel} class=${wide ? 'wide' : ''}>
     <article>
       <header>
-        <h2 id="dialog-title">${title}</h2>
+        <h2 id=${titleId}>${title}</h2>
         <${IconButton} icon="cross" label="Close" onClick=${onClose} />
       </header>
       ${children}
