@@ -10,7 +10,7 @@
 #include "common/blocking.h"
 #include "common/log.h"
 
-enum { STEP_ROWS = 20 * 1000, VERIFY_MS = 20 * 1000, LATER_S = 60 };
+enum { STEP_ROWS = 20 * 1000, VERIFY_MS = 15 * 1000, LATER_S = 60 };
 
 struct standing {
     struct trail_mark mark;

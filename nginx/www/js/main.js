@@ -28,6 +28,8 @@ const RolloutsPage = later(() => import('./pages/rollouts.js'), 'RolloutsPage');
 const RolloutNewPage = later(() => import('./pages/rollout-new.js'), 'RolloutNewPage');
 const RolloutPage = later(() => import('./pages/rollout.js'), 'RolloutPage');
 const ContainersPage = later(() => import('./pages/containers.js'), 'ContainersPage');
+const AuditPage = later(() => import('./pages/audit.js'), 'AuditPage');
+const SettingsPage = later(() => import('./pages/settings.js'), 'SettingsPage');
 
 const ROUTES = [
   { pattern: /^\/$/, page: OverviewPage, title: 'Overview' },
@@ -47,6 +49,8 @@ const ROUTES = [
   { pattern: /^\/rollouts\/new$/, page: RolloutNewPage, title: 'Start a rollout' },
   { pattern: /^\/rollouts\/([^/]+)$/, page: RolloutPage, title: 'Rollout' },
   { pattern: /^\/containers$/, page: ContainersPage, title: 'Containers' },
+  { pattern: /^\/audit$/, page: AuditPage, title: 'Audit' },
+  { pattern: /^\/settings$/, page: SettingsPage, title: 'Settings' },
 ];
 
 function find(path) {

@@ -13,6 +13,12 @@ const LINKS = [
   { href: '/releases', label: 'Updates', own: (path) => /^\/(releases|rollouts|containers)/.test(path) },
 ];
 
+// What belongs to a person or is for admins stands in the menu of the account.
+const PLACES = [
+  { href: '/audit', label: 'Audit', role: 'admin' },
+  { href: '/settings', label: 'Settings', role: 'admin' },
+];
+
 const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 const current = (here) => (here ? 'page' : undefined);
@@ -48,6 +54,10 @@ function skip(event) {
   main.scrollIntoView();
 }
 
+function leaveMenu(event) {
+  event.currentTarget.closest('details').open = false;
+}
+
 function Account({ user, onLeave }) {
   useEffect(() => {
     const close = (event) => {
@@ -69,6 +79,8 @@ function Account({ user, onLeave }) {
   return html`<details class="account">
     <summary aria-label=${`Account of ${user?.email}`}><span class="avatar">${letter}</span></summary>
     <div class="menu"><p>${user?.email}<small class="muted">${user?.role}</small></p>
+      <nav aria-label="Account">${PLACES.filter(({ role }) => !role || may(role)).map(({ href, label }) => html`
+        <a href=${href} key=${href} onClick=${leaveMenu}>${label}</a>`)}</nav>
       <${Button} look="quiet" onClick=${onLeave}>Sign out</${Button}></div>
   </details>`;
 }

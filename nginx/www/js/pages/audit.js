@@ -1,0 +1,84 @@
+// The audit trail: who did what to what, and how it ended. The server searches and pages; the address holds all of it.
+import { html } from '/vendor/preact.js';
+import { api } from '../api.js';
+import { FILTERS, exportUrl, nameOf, pick, plain } from '../audit.js';
+import { AuditFilters } from '../components/audit-filters.js';
+import { AuditMark } from '../components/audit-mark.js';
+import { AuditRow, Result } from '../components/audit-row.js';
+import { Button } from '../components/button.js';
+import { Icon } from '../components/icon.js';
+import { Empty } from '../components/notice.js';
+import { Panel, Remote } from '../components/panel.js';
+import { Table } from '../components/table.js';
+import { Time } from '../components/time.js';
+import { PageHead } from '../components/title.js';
+import { usePoll } from '../poll.js';
+import { navigate, useQuery, withQuery } from '../router.js';
+
+const PAGE_SIZE = 50;
+const NEWEST_MS = 10000;
+
+export function AuditPage({ title }) {
+  const [query, change] = useQuery();
+  const url = withQuery('/api/audit', { ...pick(query), before: query.before, limit: PAGE_SIZE });
+  // What is older than a row does not change.
+  const poll = usePoll((signal) => api(url, { signal }), [url], query.before ? 0 : NEWEST_MS);
+  const filtered = FILTERS.some((name) => query[name]);
+  const filter = (patch) => change({ before: '', row: '', ...patch });
+  const clear = () => filter(Object.fromEntries(FILTERS.map((name) => [name, ''])));
+  const close = () => navigate(withQuery('/audit', { ...query, row: '' }));
+  return html`<${PageHead} title=${title}>
+      <div class="actions"><a href=${exportUrl(query)} download role="button" class="secondary outline small">
+        <${Icon} name="download" />Export as JSON lines</a></div>
+    </${PageHead}>
+    <div><${AuditMark} /></div>
+    <${Panel} id="trail" title="The trail">
+      <${AuditFilters} query=${query} change=${filter} onClear=${filtered && clear} />
+      <${Remote} poll=${poll} what="the trail">${({ items, next }) => html`
+        ${items.length
+          ? html`<${Table} label="Audit trail" columns=${columns(query)} rows=${items} rowKey=${(row) => row.seq} busy=${poll.loading} />`
+          : html`<${Nothing} filtered=${filtered} next=${next} onClear=${clear} />`}
+        <${Steps} query=${query} next=${next} />`}
+      </${Remote}>
+    </${Panel}>
+    ${query.row && html`<${AuditRow} key=${query.row} seq=${query.row} onClose=${close} />`}`;
+}
+
+const narrowed = (query, patch) => withQuery('/audit', { ...query, before: '', row: '', ...patch });
+
+function columns(query) {
+  const to = (patch, label, what) => html`<a class="quiet" href=${narrowed(query, patch)}
+    title=${`Show only ${what}`}><bdi>${label}</bdi></a>`;
+  return [
+    { name: 'when', head: 'When', cell: (row) => html`<${Time} ms=${row.time_ms} as="stamp" />` },
+    { name: 'who', head: 'Who', cell: (row) => to({ actor: row.actor }, nameOf(row.actor, row.actorName), 'what they did') },
+    { name: 'act', head: 'Act', cell: (row) => to({ action: row.action }, plain(row.action), 'this act') },
+    { name: 'on', head: 'On', cell: (row) => row.target && to({ target: row.target }, nameOf(row.target, row.targetName), 'what was done to it') },
+    { name: 'status', head: 'Result', cell: (row) => html`<${Result} value=${row.result} />` },
+    { name: 'from', head: 'From', cell: (row) => row.address && to({ address: row.address }, plain(row.address), 'what came from there') },
+    {
+      name: 'row', head: 'Row',
+      cell: (row) => html`<a href=${withQuery('/audit', { ...query, row: row.seq })}
+        aria-label=${`Row ${row.seq}: ${plain(row.action)}`}>${row.seq}</a>`,
+    },
+  ];
+}
+
+// The way to older rows. There is no number of pages: nobody counts what nobody has looked at.
+function Steps({ query, next }) {
+  if (!query.before && !next) return null;
+  return html`<nav class="pager" aria-label="Pages of the trail">
+    <span>${query.before && html`<a href=${withQuery('/audit', { ...query, before: '' })}>Newest rows</a>`}</span>
+    <span>${next ? html`<a href=${withQuery('/audit', { ...query, before: next })} rel="next">Older rows</a>` : 'This is where the trail begins.'}</span>
+  </nav>`;
+}
+
+function Nothing({ filtered, next, onClear }) {
+  if (next) {
+    return html`<${Empty} icon="clock" title="Nothing among the newer rows.">The trail is long: go on with the older ones.</${Empty}>`;
+  }
+  if (filtered) {
+    return html`<${Empty} icon="rows" title="No row matches."><${Button} onClick=${onClear}>Clear the filters</${Button}></${Empty}>`;
+  }
+  return html`<${Empty} icon="rows" title="Nothing here.">Whatever people do on this server is written down here.</${Empty}>`;
+}
