@@ -1,6 +1,8 @@
 """Reading the audit trail: filters, pages, the export as JSON lines, and names that try to break out of a line."""
 
 import json
+import socket
+import ssl
 import threading
 import time
 
@@ -8,6 +10,7 @@ import pytest
 import requests
 
 from client import Client, Person, problem
+from wait import wait_until
 
 
 def last(stack):
@@ -247,23 +250,57 @@ def test_no_name_breaks_a_line_of_the_export(stack, admin, operator):
     assert next(r for r in got if r["target"] == f"agent:{agent.id}")["targetName"] == text
 
 
-def test_no_address_bar_and_no_header_breaks_a_line_of_the_log(stack, spec, admin, page):
-    agent = "Mozilla\u202e\u2028 \"x\" \\ \x9b".encode("utf-8")
+def test_no_address_bar_and_no_header_breaks_a_line_of_the_log(stack, spec, admin, page, wire):
+    agent = "Mozilla\u202e\u2028 \"x\" \\ \x9b\x7f".encode("utf-8")
     mark = f"mark-{time.time_ns()}"
-    requests.get(f"{stack.url}/api/agents/{mark}%0a2026-01-01T00:00:00.000Z%20error%20%20%20forged%1b[2J%e2%80%ae%e2%80%a8",
-                 headers={"User-Agent": agent}, verify=stack.ca, timeout=30)
+    evil = f"{mark}%0a2026-01-01T00:00:00.000Z%20error%20%20%20forged%1b[2J%e2%80%ae%e2%80%a8"
+    requests.get(f"{stack.url}/api/agents/{evil}", headers={"User-Agent": agent}, verify=stack.ca, timeout=30)
     page.post("/api/auth/login", {"email": f"{mark}\n\u202e@example.org", "password": "wrong"},
               headers={"User-Agent": agent}, judge=False)
-    admin.request("POST", f"/api/alerts/{mark}%0d%0aforged%e2%80%ae/acknowledge", judge=False)
+    admin.request("POST", f"/api/alerts/{evil}/acknowledge", judge=False)
+    # nginx logs an error with the request's line, its Host and its Referer; a body that is too large is one.
+    for client in (page, wire):
+        for headers in ({"Referer": "https://x/\x1b[2J\u202e".encode("utf-8")}, {}):
+            reply = client.request("POST", f"/api/auth/login?{evil}", judge=False, data=b"x" * 20000000, headers=headers)
+            assert reply.status_code in (400, 404, 413)
+
+    def logged():
+        lines = [json.loads(line) for line in (stack.var / "log/access.log").read_text().splitlines()]
+        return sum(mark in line["path"] for line in lines) >= 2
+
+    wait_until(logged, 30, "nginx has written what it was asked")
+    seen = 0
     for path in (stack.var / "log").rglob("*"):
         if not path.is_file():
             continue
         for line in path.read_bytes().split(b"\n"):
             assert not line.startswith(b"2026-01-01T00:00:00.000Z"), path
             assert all(byte >= 0x20 or byte == 0x09 for byte in line), (path, line)
-            text = line.decode("utf-8")
-            assert not set(text) & set("\u202e\u2028\u2029\u2066\x9b\x7f"), (path, line)
-    rows(admin, limit=5)
+            assert not set(line.decode("utf-8")) & set("\u202e\u2028\u2029\u2066\x9b\x7f"), (path, line)
+            seen += mark.encode() in line
+    assert seen >= 4
+
+
+def ask(client, target, *headers):
+    """A request byte by byte; (status, body)."""
+    port = client.stack.port if client.listener == "admin" else client.stack.agent_port
+    context = ssl.create_default_context(cafile=client.stack.ca)
+    lines = [b"GET " + target + b" HTTP/1.1", b"Host: localhost:%d" % port, b"Connection: close", *headers]
+    with socket.create_connection(("localhost", port), 30) as plain, context.wrap_socket(plain, server_hostname="localhost") as s:
+        s.sendall(b"\r\n".join(lines) + b"\r\n\r\n")
+        reply = b"".join(iter(lambda: s.recv(65536), b""))
+    head, _, body = reply.partition(b"\r\n\r\n")
+    return int(head.split()[1]), json.loads(body)
+
+
+def test_bytes_that_do_not_belong_into_an_address_are_refused(page, wire):
+    for client in (page, wire):
+        for target in (b"/api/\xe2\x80\xae", b"/health/live?\xff", b"/\x80"):
+            status, body = ask(client, target)
+            assert (status, body["type"]) == (400, "/problems/bad-request"), target
+        status, body = ask(client, b"/health/live", b"Referer: https://x/\x1b[2J")
+        assert (status, body["type"]) == (400, "/problems/bad-request")
+        assert ask(client, b"/health/live", b"Referer: https://x/plain?x=%e2")[0] == 200
 
 
 def test_a_text_that_is_no_utf8_neither_stops_the_page_nor_the_export(stack, admin):
@@ -280,6 +317,24 @@ def test_a_text_that_is_no_utf8_neither_stops_the_page_nor_the_export(stack, adm
     finally:
         with stack.database() as db:
             db.execute("UPDATE audit SET target = ?, detail = ? WHERE seq = ?", (*kept, seq))
+
+
+def test_an_export_that_cannot_go_on_is_seen_to_be_cut_short(stack, admin):
+    """A row that no program of ours has written: too large for what is held at once. What is sent ends in the middle of
+    the transfer, so that nobody takes it for the whole."""
+    seq = stack.query("SELECT MAX(seq) - 2 FROM audit")[0][0]
+    kept = stack.query("SELECT detail FROM audit WHERE seq = ?", seq)[0][0]
+    stack.change("UPDATE audit SET detail = ? WHERE seq = ?", '{"x":"' + "y" * 3000000 + '"}', seq)
+    try:
+        try:
+            whole = admin.get("/api/audit/export", judge=False).status_code == 200
+        except requests.RequestException:
+            whole = False  # some of it was on its way already
+        assert not whole
+        assert "a reply was broken off" in stack.log_text()
+        assert admin.get("/api/audit/export", params={"after": seq}).status_code == 200
+    finally:
+        stack.change("UPDATE audit SET detail = ? WHERE seq = ?", kept, seq)
 
 
 def test_strangers_see_no_difference_between_filters(stack, spec):
