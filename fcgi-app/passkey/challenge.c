@@ -1,10 +1,13 @@
 #include "passkey/challenge.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "app.h"
+#include "auth/secrets.h"
 #include "common/token.h"
+#include "common/wipe.h"
 #include "db/writer.h"
 
 static const char *purpose_name(enum passkey_purpose purpose)
@@ -30,48 +33,35 @@ int passkey_rp_id(const struct req *r, char ret[RP_ID_SIZE], struct err *err)
     return 0;
 }
 
+/* --- of one we know: a row, which goes when it is used --- */
+
 struct new_challenge {
     const struct passkey_ask *ask;
     char hash[DIGEST_HEX_SIZE];
     int64_t expires_ms;
 };
 
+static int insert(struct db *db, const struct passkey_ask *ask, const char *hash, int64_t expires_ms,
+                  int64_t *ret_changes, struct err *err)
+{
+    return db_exec(db, DB_CHALLENGE_INSERT,
+                   DB_ARGS(DB_TEXT("hash", hash), DB_TEXT("purpose", purpose_name(ask->purpose)),
+                           DB_TEXT("user", ask->user_id), DB_TEXT("bound_to", ask->bound_to),
+                           DB_INT("expires", expires_ms)),
+                   ret_changes, err);
+}
+
 static int write_new(struct db *db, void *ctx, struct err *err)
 {
     const struct new_challenge *c = ctx;
-    const struct passkey_ask *ask = c->ask;
-    int rc =
-        ask->user_id[0] == '\0'
-            ? db_exec(db, DB_CHALLENGE_DELETE_SURPLUS, DB_ARGS(DB_INT("keep", STRANGERS_CHALLENGES_MAX - 1)), NULL, err)
-            : db_exec(db, DB_CHALLENGE_DELETE_EARLIER,
-                      DB_ARGS(DB_TEXT("bound_to", ask->bound_to), DB_TEXT("user", ask->user_id),
-                              DB_TEXT("purpose", purpose_name(ask->purpose))),
-                      NULL, err);
-    if (rc == 0)
-        rc = db_exec(db, DB_CHALLENGE_INSERT,
-                     DB_ARGS(DB_TEXT("hash", c->hash), DB_TEXT("purpose", purpose_name(ask->purpose)),
-                             DB_TEXT("user", ask->user_id), DB_TEXT("bound_to", ask->bound_to),
-                             DB_INT("expires", c->expires_ms)),
+    int rc = db_exec(db, DB_CHALLENGE_DELETE_EARLIER,
+                     DB_ARGS(DB_TEXT("bound_to", c->ask->bound_to), DB_TEXT("user", c->ask->user_id),
+                             DB_TEXT("purpose", purpose_name(c->ask->purpose))),
                      NULL, err);
-    return rc;
+    return rc != 0 ? rc : insert(db, c->ask, c->hash, c->expires_ms, NULL, err);
 }
 
-int challenge_new(struct req *r, const struct passkey_ask *ask, char ret[WEBAUTHN_CHALLENGE_SIZE], struct err *err)
-{
-    unsigned char bytes[WEBAUTHN_CHALLENGE_BYTES];
-    char text[WEBAUTHN_CHALLENGE_SIZE];
-    struct new_challenge c = {.ask = ask, .expires_ms = r->now_ms + PASSKEY_CHALLENGE_MS};
-    if (!token_random(bytes, sizeof bytes))
-        return err_set(err, ERR_UNAVAILABLE, "the system gives no random bytes");
-    base64url_encode(bytes, sizeof bytes, text);
-    digest_token(text, c.hash);
-    int rc = db_write(r->app->writer, write_new, &c, err);
-    if (rc == 0)
-        memcpy(ret, text, sizeof text);
-    return rc;
-}
-
-int challenge_find(struct db *db, const struct challenge *c, struct err *err)
+static int row_find(struct db *db, const struct challenge *c, struct err *err)
 {
     struct db_rows rows;
     int rc = db_query_one(db, DB_CHALLENGE_GET,
@@ -84,14 +74,110 @@ int challenge_find(struct db *db, const struct challenge *c, struct err *err)
     return rc < 0 ? rc : rc == DB_ROW ? 0 : err_set(err, ERR_DENIED, "no such challenge");
 }
 
+static int row_use(struct db *db, const struct challenge *c, int64_t *ret_used, struct err *err)
+{
+    return db_exec(db, DB_CHALLENGE_USE,
+                   DB_ARGS(DB_TEXT("hash", c->hash), DB_TEXT("purpose", purpose_name(c->ask->purpose)),
+                           DB_TEXT("user", c->ask->user_id), DB_TEXT("bound_to", c->ask->bound_to),
+                           DB_INT("now", c->now_ms)),
+                   ret_used, err);
+}
+
+/* --- of a stranger: until when, eight random bytes, and our MAC over both and the browser --- */
+
+enum { EXPIRES_BYTES = 8, SIGNED_BYTES = 16, MAC_BYTES = WEBAUTHN_CHALLENGE_BYTES - SIGNED_BYTES };
+
+static int stranger_mac(const struct req *r, size_t age, const struct passkey_ask *ask,
+                        const unsigned char what[SIGNED_BYTES], unsigned char ret[MAC_BYTES], struct err *err)
+{
+    char mac[SECRETS_MAC_SIZE], hex[HEX_SIZE(SIGNED_BYTES)], text[HEX_SIZE(SIGNED_BYTES) + DIGEST_HEX_SIZE];
+    hex_encode(what, SIGNED_BYTES, hex);
+    int len = snprintf(text, sizeof text, "%s:%s", hex, ask->bound_to);
+    if (len < 0 || (size_t)len >= sizeof text)
+        return err_set(err, ERR_INTERNAL, "a challenge bound to too much");
+    int rc = secrets_mac(r->app->secrets, age, "muster passkey challenges", text, (size_t)len, mac, err);
+    if (rc != 0)
+        return rc;
+    mac[2 * MAC_BYTES] = '\0'; /* half of it is enough */
+    return hex_decode(mac, ret, MAC_BYTES) ? 0 : err_set(err, ERR_INTERNAL, "a MAC that is no hex");
+}
+
+static int stranger_new(struct req *r, const struct passkey_ask *ask, char ret[WEBAUTHN_CHALLENGE_SIZE],
+                        struct err *err)
+{
+    unsigned char bytes[WEBAUTHN_CHALLENGE_BYTES];
+    uint64_t expires_ms = (uint64_t)(r->now_ms + PASSKEY_CHALLENGE_MS);
+    for (int i = 0; i < EXPIRES_BYTES; i++)
+        bytes[i] = (unsigned char)(expires_ms >> (8 * (EXPIRES_BYTES - 1 - i)));
+    if (!token_random(bytes + EXPIRES_BYTES, SIGNED_BYTES - EXPIRES_BYTES))
+        return err_set(err, ERR_UNAVAILABLE, "the system gives no random bytes");
+    int rc = stranger_mac(r, 0, ask, bytes, bytes + SIGNED_BYTES, err);
+    if (rc == 0)
+        base64url_encode(bytes, sizeof bytes, ret);
+    return rc;
+}
+
+/* Whether we made it, for this browser, and when it ends. Older keys too: they may have rotated since. */
+static int stranger_find(struct req *r, const char *text, struct challenge *c, struct err *err)
+{
+    unsigned char bytes[WEBAUTHN_CHALLENGE_BYTES], mac[MAC_BYTES];
+    uint64_t expires_ms = 0;
+    size_t len = 0;
+    bool ours = false;
+    int rc = 0;
+    if (!base64url_decode(text, bytes, sizeof bytes, &len) || len != sizeof bytes)
+        return err_set(err, ERR_DENIED, "no challenge of ours");
+    for (size_t age = 0; !ours && rc == 0; age++) {
+        rc = stranger_mac(r, age, c->ask, bytes, mac, err);
+        ours = rc == 0 && wipe_equal(mac, bytes + SIGNED_BYTES, sizeof mac);
+    }
+    for (int i = 0; i < EXPIRES_BYTES; i++)
+        expires_ms = expires_ms << 8 | bytes[i];
+    c->expires_ms = (int64_t)expires_ms;
+    if (rc != 0 && rc != ERR_NOT_FOUND)
+        return rc;
+    return ours && c->expires_ms > c->now_ms ? 0 : err_set(err, ERR_DENIED, "no challenge of ours, or over");
+}
+
+/* --- either --- */
+
+static bool of_stranger(const struct passkey_ask *ask)
+{
+    return ask->purpose == PASSKEY_SIGNIN;
+}
+
+int challenge_new(struct req *r, const struct passkey_ask *ask, char ret[WEBAUTHN_CHALLENGE_SIZE], struct err *err)
+{
+    unsigned char bytes[WEBAUTHN_CHALLENGE_BYTES];
+    char text[WEBAUTHN_CHALLENGE_SIZE];
+    struct new_challenge c = {.ask = ask, .expires_ms = r->now_ms + PASSKEY_CHALLENGE_MS};
+    if (of_stranger(ask))
+        return stranger_new(r, ask, ret, err);
+    if (!token_random(bytes, sizeof bytes))
+        return err_set(err, ERR_UNAVAILABLE, "the system gives no random bytes");
+    base64url_encode(bytes, sizeof bytes, text);
+    digest_token(text, c.hash);
+    int rc = db_write(r->app->writer, write_new, &c, err);
+    if (rc == 0)
+        memcpy(ret, text, sizeof text);
+    return rc;
+}
+
+int challenge_find(struct req *r, const char *text, struct challenge *c, struct err *err)
+{
+    digest_token(text, c->hash);
+    return of_stranger(c->ask) ? stranger_find(r, text, c, err) : row_find(r->db, c, err);
+}
+
+bool challenge_wrong_answer_counts(const struct challenge *c)
+{
+    return !of_stranger(c->ask);
+}
+
 int challenge_use(struct db *db, const struct challenge *c, struct err *err)
 {
     int64_t used = 0;
-    int rc = db_exec(db, DB_CHALLENGE_USE,
-                     DB_ARGS(DB_TEXT("hash", c->hash), DB_TEXT("purpose", purpose_name(c->ask->purpose)),
-                             DB_TEXT("user", c->ask->user_id), DB_TEXT("bound_to", c->ask->bound_to),
-                             DB_INT("now", c->now_ms)),
-                     &used, err);
+    int rc = of_stranger(c->ask) ? insert(db, c->ask, c->hash, c->expires_ms, &used, err) : row_use(db, c, &used, err);
     return rc != 0 ? rc : used == 1 ? 0 : err_set(err, ERR_DENIED, "the challenge was used");
 }
 

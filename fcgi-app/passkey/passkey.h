@@ -29,7 +29,7 @@ struct passkey_ask {
 
 /* A fresh challenge, with the options that a page hands to navigator.credentials.get (PublicKeyCredentialRequestOptions
  * as JSON, bytes in base64url). Ends the challenge that the same person and asker had for the same purpose. Not for
- * PASSKEY_REGISTER. ERR_NOT_FOUND: the person has no passkey. Blocks for a write. */
+ * PASSKEY_REGISTER. ERR_NOT_FOUND: the person has no passkey. Blocks for a write, but for PASSKEY_SIGNIN. */
 int passkey_challenge(struct req *r, const struct passkey_ask *ask, json_t **ret_options,
                       struct err *err) MUSTER_NODISCARD;
 
@@ -42,7 +42,8 @@ struct passkey_owner {
 };
 
 /* Judges the answer to a challenge: a PublicKeyCredential as JSON ({id, type, response: {clientDataJSON,
- * authenticatorData, signature, userHandle}}). The challenge is used up, right or wrong. ERR_DENIED: no, whatever the
+ * authenticatorData, signature, userHandle}}). The challenge is used up, right or wrong; that of
+ * PASSKEY_SIGNIN by a right answer alone, so that a stranger makes us write nothing. ERR_DENIED: no, whatever the
  * reason: not this challenge, an unknown passkey, somebody else's, a wrong signature, a counter that went back (which
  * raises an alert), an account that is disabled. ERR_INVALID: it has not the shape. Failures are counted
  * ("auth.passkey"). Blocks for a write. */

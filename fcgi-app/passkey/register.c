@@ -183,8 +183,7 @@ static int judge(struct req *r, struct add *w, struct err *err)
         rc = webauthn_client_data(w->passkey->client_data, &expect, text, err);
     if (rc != 0)
         return rc;
-    digest_token(text, w->challenge.hash);
-    rc = challenge_find(r->db, &w->challenge, err);
+    rc = challenge_find(r, text, &w->challenge, err);
     if (rc == 0)
         rc = webauthn_register(w->passkey->attestation, &expect, &credential, err);
     if (rc != 0)

@@ -176,8 +176,7 @@ static int judge(struct req *r, const struct passkey_ask *ask, const struct json
         rc = webauthn_client_data(answer.signed_data.client_data, &expect, text, err);
     if (rc != 0)
         return rc;
-    digest_token(text, v.challenge.hash);
-    rc = challenge_find(r->db, &v.challenge, err);
+    rc = challenge_find(r, text, &v.challenge, err);
     if (rc != 0)
         return rc;
     rc = owner_find(r, answer.credential_id, owner, &key, err);
@@ -187,7 +186,8 @@ static int judge(struct req *r, const struct passkey_ask *ask, const struct json
     rc = webauthn_assert(&answer.signed_data, known ? &key : &nobodys_key, &expect, &sign_count, err);
     v.right = rc == 0 && known && owner_fits(ask, &answer, owner);
     v.sign_count = sign_count;
-    return conclude(r, &v, err);
+    return v.right || challenge_wrong_answer_counts(&v.challenge) ? conclude(r, &v, err)
+                                                                  : err_set(err, ERR_DENIED, "not a right answer");
 }
 
 int passkey_verify(struct req *r, const struct passkey_ask *ask, const struct jsonread *credential,

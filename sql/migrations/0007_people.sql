@@ -125,7 +125,7 @@ CREATE TABLE passkeys (
 );
 CREATE INDEX passkeys_by_user ON passkeys (user_id);
 
--- What an authenticator is asked to sign, once.
+-- What an authenticator is asked to sign, once. A row of purpose signin is one that was: those need no row before.
 CREATE TABLE challenges (
     challenge_hash TEXT PRIMARY KEY,            -- SHA-256 of the challenge
     purpose TEXT NOT NULL CHECK (purpose IN ('register', 'signin', 'factor', 'stepup')),

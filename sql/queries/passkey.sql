@@ -4,15 +4,11 @@
 -- One challenge per person, asker and purpose: the newest.
 DELETE FROM challenges WHERE bound_to = :bound_to AND user_id = :user AND purpose = :purpose;
 
--- name: challenge_delete_surplus
--- Strangers may ask too: beyond :keep the oldest of theirs go.
-DELETE FROM challenges WHERE challenge_hash IN (
-    SELECT challenge_hash FROM challenges WHERE user_id = '' ORDER BY expires_ms DESC, challenge_hash
-    LIMIT 1000 OFFSET :keep);
-
 -- name: challenge_insert
+-- No change: it is there.
 INSERT INTO challenges (challenge_hash, purpose, user_id, bound_to, expires_ms)
-VALUES (:hash, :purpose, :user, :bound_to, :expires);
+VALUES (:hash, :purpose, :user, :bound_to, :expires)
+ON CONFLICT (challenge_hash) DO NOTHING;
 
 -- name: challenge_get
 SELECT expires_ms FROM challenges
