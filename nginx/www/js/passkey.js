@@ -14,10 +14,6 @@ const ADDRESS = /^(\d+\.){3}\d+$|^\[/;
 export const passkeysSupported = () => Boolean(window.isSecureContext && window.PublicKeyCredential
   && navigator.credentials?.create && !ADDRESS.test(window.location.hostname));
 
-// Whether passkeys can be offered while somebody types into a field with autocomplete="username webauthn".
-export const passkeysFill = async () => passkeysSupported()
-  && Boolean(await window.PublicKeyCredential.isConditionalMediationAvailable?.());
-
 function bytes(text) {
   const plain = atob(text.replace(/-/g, '+').replace(/_/g, '/'));
   return Uint8Array.from(plain, (letter) => letter.charCodeAt(0));
@@ -75,10 +71,10 @@ export async function createPasskey(options, { signal } = {}) {
 }
 
 // options: the answer of POST /api/auth/passkeys/challenge. Resolves with the `passkey` that sign-in, second stage and
-// step-up take. fill: offered in a field, without a dialog, until signal aborts it.
-export async function getPasskey(options, { signal, fill = false } = {}) {
+// step-up take.
+export async function getPasskey(options, { signal } = {}) {
   const publicKey = { ...options, challenge: bytes(options.challenge), allowCredentials: descriptors(options.allowCredentials) };
-  const credential = await ask(false, { publicKey, signal, ...(fill && { mediation: 'conditional' }) });
+  const credential = await ask(false, { publicKey, signal });
   const { response } = credential;
   return named(credential, {
     clientDataJSON: text(response.clientDataJSON),
