@@ -85,7 +85,8 @@ static int row_use(struct db *db, const struct challenge *c, int64_t *ret_used, 
 
 /* --- of a stranger: until when, eight random bytes, and our MAC over both and the browser --- */
 
-enum { EXPIRES_BYTES = 8, SIGNED_BYTES = 16, MAC_BYTES = WEBAUTHN_CHALLENGE_BYTES - SIGNED_BYTES };
+enum { EXPIRES_BYTES = 8, SIGNED_BYTES = 16, MAC_BYTES = 16, MAC_HEX = 32 };
+_Static_assert(SIGNED_BYTES + MAC_BYTES == WEBAUTHN_CHALLENGE_BYTES, "a challenge is as long as others");
 
 static int stranger_mac(const struct req *r, size_t age, const struct passkey_ask *ask,
                         const unsigned char what[SIGNED_BYTES], unsigned char ret[MAC_BYTES], struct err *err)
@@ -98,7 +99,7 @@ static int stranger_mac(const struct req *r, size_t age, const struct passkey_as
     int rc = secrets_mac(r->app->secrets, age, "muster passkey challenges", text, (size_t)len, mac, err);
     if (rc != 0)
         return rc;
-    mac[2 * MAC_BYTES] = '\0'; /* half of it is enough */
+    mac[MAC_HEX] = '\0'; /* half of it is enough */
     return hex_decode(mac, ret, MAC_BYTES) ? 0 : err_set(err, ERR_INTERNAL, "a MAC that is no hex");
 }
 

@@ -45,8 +45,8 @@ struct passkey_owner {
  * authenticatorData, signature, userHandle}}). The challenge is used up, right or wrong; that of
  * PASSKEY_SIGNIN by a right answer alone, so that a stranger makes us write nothing. ERR_DENIED: no, whatever the
  * reason: not this challenge, an unknown passkey, somebody else's, a wrong signature, a counter that went back (which
- * raises an alert), an account that is disabled. ERR_INVALID: it has not the shape. Failures are counted
- * ("auth.passkey"). Blocks for a write. */
+ * raises an alert), an account that is disabled. ERR_INVALID: it has not the shape. A failure is in
+ * the audit trail ("auth.passkey"), a stranger's counted. Blocks for a write. */
 int passkey_verify(struct req *r, const struct passkey_ask *ask, const struct jsonread *credential,
                    struct passkey_owner *ret, struct err *err) MUSTER_NODISCARD;
 

@@ -190,13 +190,22 @@ static int judge(struct req *r, const struct passkey_ask *ask, const struct json
                                                                   : err_set(err, ERR_DENIED, "not a right answer");
 }
 
+/* A stranger may name any passkey: they are counted, on the account it is of when there is one. */
+static void leave_trace(struct req *r, const struct passkey_ask *ask, const struct passkey_owner *owner)
+{
+    if (ask->purpose == PASSKEY_SIGNIN)
+        auth_failure_note_of(r->app, "auth.passkey", r->remote_addr, owner->user_id);
+    else
+        auth_denied(r, ask->user_id, "auth.passkey", arena_printf(r->arena, "user:%s", ask->user_id), NULL);
+}
+
 int passkey_verify(struct req *r, const struct passkey_ask *ask, const struct jsonread *credential,
                    struct passkey_owner *ret, struct err *err)
 {
     struct passkey_owner owner = {0};
     int rc = judge(r, ask, credential, &owner, err);
     if (rc == ERR_DENIED)
-        auth_failure_note(r->app, "auth.passkey", r->remote_addr);
+        leave_trace(r, ask, &owner);
     if (rc == 0)
         *ret = owner;
     return rc;

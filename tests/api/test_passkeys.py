@@ -570,6 +570,16 @@ def test_what_was_done_is_in_the_trail(stack, keyed, page):
                     (f"user:{person.user['id']}", "passkey.remove", "{}")]
 
 
+def test_a_wrong_answer_is_in_the_trail_of_its_account(stack, keyed, page):
+    person, made = keyed
+    first_stage(page, person)
+    page.post("/api/auth/mfa/verify", {"passkey": made.answer(ask(page, "factor"), flags=0)})
+    person.post("/api/auth/step-up", {**STEPUP, "passkey": made.answer(ask(person, "stepup"), flags=0)})
+    me = f"user:{person.user['id']}"
+    rows = stack.query("SELECT actor, result FROM audit WHERE action = 'auth.passkey' AND target = ? ORDER BY seq", me)
+    assert rows == [("anonymous", "denied"), (me, "denied")]
+
+
 def test_challenges_are_stored_as_hashes_alone(stack, keyed, page):
     person, made = keyed
     challenges = [ask(person, "stepup")["challenge"], ask(page, "signin")["challenge"]]
