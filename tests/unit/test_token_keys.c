@@ -5,6 +5,7 @@
 #include "auth/secrets.h"
 #include "common/clock.h"
 #include "token/keys.h"
+#include "token/personal.h"
 #include "token/refresh.h"
 #include "token/token.h"
 
@@ -288,6 +289,27 @@ static void the_seal_is_gone_after_the_grace_and_the_token_after_its_time(void *
     assert_int_equal(count(s, second, &sealed), 0);
 }
 
+static void an_expired_personal_token_is_listed_for_thirty_days(void **state)
+{
+    struct stage *s = *state;
+    struct token_schedule schedule = {0};
+    struct err err = {0};
+    struct db_rows rows;
+    char first[TOKEN_SIZE];
+    begin_family(s, first); /* and its user */
+    fixture_script(s->f, "INSERT INTO access_tokens (id, user_id, name, token_hash, scopes, created_ms, expires_ms)"
+                         " VALUES ('a', '" USER "', 'n', 'h', 'read', 1, 1800000000000);");
+    for (int kept = 1; kept >= 0; kept--) {
+        s->clock.now_ms = START_MS + PERSONAL_KEPT_DAYS * DAY_MS - kept;
+        schedule.due_ms = 0;
+        token_tick(&s->app, &schedule);
+        int rc = db_query_one(s->f->db, DB_ACCESS_TOKEN_LIST, DB_ARGS(DB_TEXT("user", USER)), &rows, &err);
+        assert_int_equal(rc, kept ? DB_ROW : DB_DONE);
+        if (rc == DB_ROW)
+            db_rows_done(&rows);
+    }
+}
+
 #define ON_STAGE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -304,6 +326,7 @@ int main(void)
         ON_STAGE(a_used_successor_ends_the_grace),
         ON_STAGE(nothing_of_the_successor_can_be_read_without_its_predecessor),
         ON_STAGE(a_token_ends_with_its_time_and_with_its_session),
+        ON_STAGE(an_expired_personal_token_is_listed_for_thirty_days),
         ON_STAGE(the_seal_is_gone_after_the_grace_and_the_token_after_its_time),
     };
     return cmocka_run_group_tests_name("token keys", tests, NULL, NULL);
