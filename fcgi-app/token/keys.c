@@ -12,7 +12,7 @@
 
 enum { AAD_SIZE = 16 + ACCESS_KID_SIZE, SEALED_MAX = 256 };
 
-#define KEYS_ROTATE_MS (KEYS_ROTATE_DAYS * INT64_C(24 * 3600 * 1000))
+#define KEYS_ROTATE_MS (KEYS_ROTATE_DAYS * INT64_C(24) * 3600 * 1000)
 
 static void aad_of(const char *kid, char ret[AAD_SIZE])
 {

@@ -20,7 +20,7 @@ static int delete_over(struct db *db, void *ctx, struct err *err)
         rc = db_exec(db, DB_REFRESH_UNSEAL_OVER, DB_ARGS(DB_INT("before", *now_ms - REFRESH_GRACE_MS)), NULL, err);
     if (rc == 0)
         rc = db_exec(db, DB_ACCESS_TOKEN_DELETE_OVER,
-                     DB_ARGS(DB_INT("before", *now_ms - PERSONAL_KEPT_DAYS * INT64_C(24 * 3600 * 1000))), NULL, err);
+                     DB_ARGS(DB_INT("before", *now_ms - PERSONAL_KEPT_DAYS * INT64_C(24) * 3600 * 1000)), NULL, err);
     return rc;
 }
 
