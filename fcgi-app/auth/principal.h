@@ -25,6 +25,7 @@ struct principal {
     const char *method;         /* of a user's session: what it stands on, "password" … */
     int64_t authenticated_ms;   /* of a user's session: when they signed in */
     bool has_factor;            /* a user who has a second factor set up */
+    const char *token_id;       /* of a personal access token; NULL: came otherwise */
     unsigned scopes;            /* of an access token: bit 1 << enum scope each */
     void *presence;             /* of an agent: struct presence_entry of fleet/, held for the request */
 };

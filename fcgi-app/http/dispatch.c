@@ -211,8 +211,9 @@ static void log_request(const struct req *r, int status)
     const char *who = r->principal.kind == PRINCIPAL_USER    ? "user:"
                       : r->principal.kind == PRINCIPAL_AGENT ? "agent:"
                                                              : r->remote_addr;
-    log_at(level, "%s %s %d %s%s", names[r->method], r->path, status, who,
-           r->principal.kind != PRINCIPAL_NONE && r->principal.id != NULL ? r->principal.id : "");
+    log_at(level, "%s %s %d %s%s%s%s", names[r->method], r->path, status, who,
+           r->principal.kind != PRINCIPAL_NONE && r->principal.id != NULL ? r->principal.id : "",
+           r->principal.token_id != NULL ? " token:" : "", r->principal.token_id != NULL ? r->principal.token_id : "");
 }
 
 /* nginx takes a connection that ends without the last record for one that was lost, and breaks its own off. */

@@ -111,12 +111,12 @@ int personal_find(struct req *r, const char *token, struct principal *ret, struc
         return err_set(err, ERR_NOT_FOUND, "no such access token");
     if (rc < 0)
         return rc;
-    const char *id = arena_strdup(r->arena, db_rows_text(&rows, 0));
     bool expired = db_rows_int(&rows, 2, 0) <= r->now_ms;
     int64_t last_used_ms = db_rows_int(&rows, 3, 0);
     struct principal p = {
         .kind = PRINCIPAL_USER,
         .credential = CREDENTIAL_ACCESS_TOKEN,
+        .token_id = arena_strdup(r->arena, db_rows_text(&rows, 0)),
         .scopes = scopes_parse(db_rows_text(&rows, 1)),
         .id = arena_strdup(r->arena, db_rows_text(&rows, 4)),
         .email = arena_strdup(r->arena, db_rows_text(&rows, 5)),
@@ -124,11 +124,11 @@ int personal_find(struct req *r, const char *token, struct principal *ret, struc
         .has_factor = db_rows_int(&rows, 7, 0) != 0,
     };
     db_rows_done(&rows);
-    if (id == NULL || p.id == NULL || p.email == NULL)
+    if (p.token_id == NULL || p.id == NULL || p.email == NULL)
         return err_set(err, ERR_NOMEM, "out of memory");
     if (expired)
         return err_set(err, ERR_DENIED, "expired");
-    touch(r, id, last_used_ms);
+    touch(r, p.token_id, last_used_ms);
     *ret = p;
     return 0;
 }

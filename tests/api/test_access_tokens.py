@@ -38,6 +38,15 @@ def test_a_script_does_what_its_scopes_say(person):
     assert reply.headers["WWW-Authenticate"] == 'Bearer realm="muster", error="insufficient_scope", scope="backup"'
 
 
+def test_the_log_says_which_token_an_act_came_by(stack, person):
+    """The trail has the request's id, and the log has more under it."""
+    script = Script(person, "enrol")
+    made = script.ok("POST", "/api/otps", {"name": "from a script"})
+    (request_id,), = stack.query("SELECT request_id FROM audit WHERE target = ?", f"otp:{made['id']}")
+    line = next(line for line in stack.log_text().splitlines() if request_id in line and "POST /api/otps" in line)
+    assert line.endswith(f"user:{person.user['id']} token:{script.token['id']}")
+
+
 def test_what_a_script_sees_is_what_its_owner_sees(person, neighbour):
     foreign = neighbour.register()
     mine = person.register()

@@ -338,7 +338,8 @@ def used_ago(stack, token, ms):
     """As if the token had been used so long before now. The server's clock counts when a request comes in."""
     hashed = hashlib.sha256(token.encode()).hexdigest()
     used_ms = int(time.time() * 1000) - ms
-    assert stack.change("UPDATE refresh_tokens SET used_ms = ? WHERE token_hash = ? AND used_ms > 0", used_ms, hashed) == 1
+    assert stack.change("UPDATE refresh_tokens SET used_ms = ? WHERE token_hash = ? AND used_ms > 0",
+                        used_ms, hashed) == 1
 
 
 def family(stack, program):
@@ -502,7 +503,8 @@ def admins_program(stack, spec, admin):
     return Program(stack, spec, admin.email, admin.password)
 
 
-@pytest.mark.parametrize("route", [r for r in PEOPLE if r.path not in ("/api/auth/logout", "/api/auth/sessions")], ids=str)
+@pytest.mark.parametrize("route", [r for r in PEOPLE if r.path not in ("/api/auth/logout", "/api/auth/sessions")],
+                         ids=str)
 def test_a_program_may_what_its_person_may_without_a_csrf_token(admins_program, route):
     admins_program.steps_up = False
     reply = act(admins_program, route)
