@@ -112,6 +112,8 @@ static int restored_write(struct db *db, void *ctx, struct err *err)
     if (rc == 0)
         rc = db_exec(db, DB_RESTORE_OTPS_REVOKE, DB_ARGS(DB_INT("now", r->now_ms)), NULL, err);
     if (rc == 0)
+        rc = db_exec(db, DB_INVITATION_VOID_ALL, DB_ARGS(DB_INT("now", r->now_ms)), NULL, err);
+    if (rc == 0)
         rc = db_exec(db, DB_FACT_SET, DB_ARGS(DB_TEXT("name", "restored_ms"), DB_TEXT("value", now)), NULL, err);
     if (rc == 0)
         rc = audit_append(db, r->key, &entry, err);

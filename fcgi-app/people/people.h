@@ -31,6 +31,7 @@ void people_invitation_look(struct req *r);
 void people_invitation_accept(struct req *r);
 
 /* Handlers for everybody */
+void people_change_own(struct req *r);
 void people_export_own(struct req *r);
 
 /* Commands */

@@ -179,6 +179,24 @@ void people_change(struct req *r)
         reply_person(r);
 }
 
+/* What somebody is called is their own affair; everything else is an admin's. */
+void people_change_own(struct req *r)
+{
+    struct jsonread_error wrong = {0};
+    struct jsonread body;
+    struct err err = {0};
+    if (!req_json(r, &wrong, &body))
+        return;
+    struct person_change c = {.act = {secrets_audit_key(r->app->secrets), audit_of_request(r, "", ""), r->principal.id},
+                              .name = jsonread_str(&body, "name", 0, PERSON_NAME_MAX)};
+    if (!req_fields_ok(r, &wrong))
+        return;
+    if (db_write(r->app->writer, person_change, &c, &err) != 0)
+        reply_error(r, &err);
+    else
+        reply_json(r, 200, json_pack("{s:b,s:s}", "success", 1, "name", c.name));
+}
+
 void people_delete(struct req *r)
 {
     struct err err = {0};

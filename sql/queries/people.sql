@@ -85,6 +85,10 @@ WHERE email_lower = :email AND used_ms IS NULL AND revoked_ms IS NULL
 -- name: invitation_void_by
 UPDATE invitations SET revoked_ms = :now WHERE invited_by = :by AND used_ms IS NULL AND revoked_ms IS NULL;
 
+-- name: invitation_void_all
+-- Those of a copy of the database may have been used since.
+UPDATE invitations SET revoked_ms = :now WHERE used_ms IS NULL AND revoked_ms IS NULL;
+
 -- name: invitation_list
 SELECT id, email, role, invited_by, created_ms, expires_ms, used_ms, revoked_ms
 FROM invitations WHERE user_id IS NULL

@@ -28,6 +28,7 @@ def valid(schema):
         "MfaVerify": {"code": "000000", "trustDevice": False, "deviceName": "d"},
         "PasswordChange": {"current": "wrong", "password": "a passphrase of some length"},
         "MfaDisable": {"password": "wrong", "code": "123456"},
+        "AccountChange": {"name": "n"},
         "UserChange": {"name": "n", "role": "viewer", "disabled": False},
         "GrantsChange": {"grants": []},
         "InvitationCreate": {"email": "nobody@example.org", "role": "viewer"},

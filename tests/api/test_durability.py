@@ -192,6 +192,7 @@ def test_the_database_is_copied_and_put_back(own, tmp_path):
     agent = own.boss.register("in the copy")
     script = Script(own.boss, "read")
     assert script.get("/api/agents").status_code == 200
+    invited = own.app_json("user", "invite", "somebody@example.org")
     copy = tmp_path / "copy.db"
     own.app("backup-db", copy)
     later = own.boss.register("after the copy")
@@ -203,6 +204,8 @@ def test_the_database_is_copied_and_put_back(own, tmp_path):
     own.boss.sign_in()
     agent.beat()
     assert later.post("/api/agent/heartbeat", {"version": "0.1.0", "platform": "linux"}).status_code == 401
+    assert own.query("SELECT revoked_ms IS NULL FROM invitations WHERE id = ?", invited["id"]) == [(0,)], \
+        "it may have been accepted since"
     actions = [row[0] for row in own.query("SELECT action FROM audit")]
     assert any("restor" in action for action in actions)
     assert own.app_json("audit", "verify")

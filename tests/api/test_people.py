@@ -114,6 +114,15 @@ def test_a_name_is_changed_and_stays_out_of_the_trail(stack, admin, person):
     problem(change(admin, person.user["id"], name="two\nlines"), 422, "invalid-field")
 
 
+def test_what_somebody_is_called_they_say_themselves(stack, admin, person):
+    """And nothing else: the other fields of a change are not read."""
+    body = {"name": "Ada", "role": "admin", "disabled": True, "email": "x@example.org", "id": admin.user["id"]}
+    assert person.ok("PATCH", "/api/auth/account", body) == {"success": True, "name": "Ada"}
+    shown = get(admin, person.user["id"])
+    assert (shown["name"], shown["role"], shown["state"], shown["email"]) == ("Ada", "operator", "active", person.email)
+    assert rows(stack, "user.rename", f"user:{person.user['id']}") == [(f"user:{person.user['id']}", "{}")]
+
+
 def test_a_change_asks_who_it_is(admin, person):
     admin.steps_up = False
     try:

@@ -37,6 +37,24 @@ def test_no_log_holds_a_token_or_a_signature(stack):
     assert not re.search(r"X-Amz-Signature=[0-9a-f]{64}", log)
 
 
+def test_the_audit_trail_names_nobody(stack):
+    """Ids alone, whatever was done: when a person is purged, nothing says whose an id was."""
+    rows = stack.query("SELECT seq, actor, action, target, result, address, request_id, detail FROM audit")
+    people = stack.query("SELECT email, name FROM users") + stack.query("SELECT email, '' FROM invitations")
+    words = {word.lower() for pair in people for word in pair if len(word) > 3}
+    assert len(rows) > 10 and len(words) > 3
+    for row in rows:
+        text = " ".join(str(part) for part in row[1:]).lower()
+        assert "@" not in text and not any(word in text for word in words), row
+
+
+def test_no_alert_names_anybody(stack):
+    """They are read by others than the one they are about."""
+    words = [email.lower() for email, in stack.query("SELECT email FROM users")]
+    text = " ".join(message for message, in stack.query("SELECT message FROM alerts")).lower()
+    assert not any(word in text for word in words)
+
+
 def test_the_server_had_no_accident(stack):
     app_log = (stack.var / "log/app.log").read_text(errors="replace")
     accident = re.compile(r" error |\"level\":\"error\"|ERROR: |runtime error")
