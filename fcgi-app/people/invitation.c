@@ -73,8 +73,11 @@ static int audit_creation(struct db *db, const struct creation *c, struct err *e
 {
     char target[11 + UUID_SIZE], detail[48];
     struct audit_entry entry = c->want->act.audit;
-    if (c->want->act.id != NULL)
-        return person_audit(db, &c->want->act, "user.password_link", NULL, err);
+    if (c->want->act.id != NULL) {
+        int rc = person_tell(db, &c->want->act, "account.password_link",
+                             "An admin made a link that sets your password anew.", err);
+        return rc != 0 ? rc : person_audit(db, &c->want->act, "user.password_link", NULL, err);
+    }
     (void)snprintf(target, sizeof target, "invitation:%s", c->made->id);
     (void)snprintf(detail, sizeof detail, "{\"role\":\"%s\"}", role_name(c->made->role));
     entry.action = "invitation.create";
@@ -188,7 +191,10 @@ static int set_password(struct db *db, struct invitation_accept *a, const struct
     memcpy(a->user_id, open->user_id, sizeof a->user_id);
     struct user_password change = {
         .user_id = a->user_id, .password_hash = a->password_hash, .actor = actor, .now_ms = a->audit.time_ms};
+    const struct person_act act = {.key = a->key, .audit = a->audit, .id = a->user_id};
     int rc = person_access_end(db, a->user_id, err);
+    if (rc == 0)
+        rc = person_tell(db, &act, "account.password", "Your password was set anew by a link.", err);
     return rc != 0 ? rc : user_set_password(db, a->key, &change, err);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "auth/users.h"
+#include "ops/alert.h"
 
 /* --- showing --- */
 
@@ -70,6 +71,13 @@ int person_audit(struct db *db, const struct person_act *act, const char *action
     entry.target = target;
     entry.detail = detail;
     return audit_append(db, act->key, &entry, err);
+}
+
+int person_tell(struct db *db, const struct person_act *act, const char *kind, const char *message, struct err *err)
+{
+    const struct alert alert = {
+        .kind = kind, .message = message, .user_id = act->id, .time_ms = act->audit.time_ms, .repeat = true};
+    return alert_raise(db, &alert, err);
 }
 
 struct state {
@@ -139,7 +147,7 @@ int person_access_end(struct db *db, const char *id, struct err *err)
 static int audit_changes(struct db *db, const struct person_change *c, const struct state *was, const struct state *is,
                          struct err *err)
 {
-    char detail[64];
+    char detail[64], message[80];
     int rc = 0;
     if (strcmp(was->name, is->name) != 0)
         rc = person_audit(db, &c->act, "user.rename", NULL, err);
@@ -147,6 +155,10 @@ static int audit_changes(struct db *db, const struct person_change *c, const str
         (void)snprintf(detail, sizeof detail, "{\"from\":\"%s\",\"to\":\"%s\"}", role_name(was->role),
                        role_name(is->role));
         rc = person_audit(db, &c->act, "user.role", detail, err);
+        (void)snprintf(message, sizeof message, "Your role was changed from %s to %s.", role_name(was->role),
+                       role_name(is->role));
+        if (rc == 0)
+            rc = person_tell(db, &c->act, "account.role", message, err);
     }
     if (rc == 0 && was->disabled != is->disabled)
         rc = person_audit(db, &c->act, is->disabled ? "user.disable" : "user.enable", NULL, err);

@@ -33,6 +33,10 @@ struct person_act {
 int person_audit(struct db *db, const struct person_act *act, const char *action, const char *detail,
                  struct err *err) MUSTER_NODISCARD;
 
+/* An alert for the person alone: something about their account was changed by somebody else. */
+int person_tell(struct db *db, const struct person_act *act, const char *kind, const char *message,
+                struct err *err) MUSTER_NODISCARD;
+
 /* ERR_NOT_FOUND; ERR_CONFLICT: deleted, or the last admin. Setting what is so already is no error and leaves no row. */
 enum person_switch { PERSON_AS_IS, PERSON_ENABLE, PERSON_DISABLE };
 struct person_change {

@@ -48,7 +48,6 @@ static int write_begin(struct db *db, void *ctx, struct err *err)
 }
 
 struct unmade {
-    const struct purge *p;
     char run_ids[UNMADE_MAX][UUID_SIZE];
     struct upload_object objects[UNMADE_MAX];
     size_t count;
@@ -122,7 +121,8 @@ static int write_chunk(struct db *db, void *ctx, struct err *err)
 /* *ret_done: none is left. */
 static int delete_rows(struct purge *p, bool *ret_done, struct err *err)
 {
-    static const enum db_statement statements[] = {DB_PEOPLE_PURGE_GRANTS, DB_PEOPLE_PURGE_LOGS, DB_PEOPLE_PURGE_RUNS,
+    static const enum db_statement statements[] = {DB_PEOPLE_PURGE_GRANTS, DB_PEOPLE_PURGE_LOGS,
+                                                   DB_PEOPLE_PURGE_DAYS,   DB_PEOPLE_PURGE_RUNS,
                                                    DB_PEOPLE_PURGE_AGENTS, DB_PEOPLE_PURGE_CONFIGS};
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < sizeof statements / sizeof statements[0]; i++) {

@@ -25,6 +25,10 @@ CREATE TABLE invitations (
 CREATE INDEX invitations_by_email ON invitations (email_lower);
 CREATE INDEX invitations_by_user ON invitations (user_id);
 
+-- What a deleted person had is removed a little at a time.
+CREATE INDEX backup_runs_by_user ON backup_runs (user_id);
+CREATE INDEX storage_days_by_user ON storage_days (user_id, day_ms);
+
 -- --- sign-in ---
 
 -- A session is a browser's (kind cookie) or a program's (kind token: id_hash is "sid:" and the id).

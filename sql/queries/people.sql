@@ -209,6 +209,10 @@ DELETE FROM agent_logs WHERE (agent_id, epoch, seq) IN
 -- name: people_purge_runs
 DELETE FROM backup_runs WHERE id IN (SELECT id FROM backup_runs WHERE user_id = :user LIMIT 50);
 
+-- name: people_purge_days
+DELETE FROM storage_days
+WHERE user_id = :user AND day_ms = (SELECT MIN(day_ms) FROM storage_days WHERE user_id = :user);
+
 -- name: people_purge_grants
 -- What others may see of what goes.
 DELETE FROM grants

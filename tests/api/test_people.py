@@ -105,6 +105,8 @@ def test_a_role_counts_with_the_next_request(stack, admin, person):
     acts = rows(stack, "user.role", f"user:{person.user['id']}")
     assert [a[1] for a in acts] == ['{"from":"operator","to":"admin"}', '{"from":"admin","to":"viewer"}']
     assert acts[0][0] == f"user:{admin.user['id']}"
+    assert [a["message"] for a in person.ok("GET", "/api/alerts")["items"]] == [
+        "Your role was changed from admin to viewer.", "Your role was changed from operator to admin."]
 
 
 def test_a_name_is_changed_and_stays_out_of_the_trail(stack, admin, person):
@@ -366,6 +368,8 @@ def test_a_password_link_sets_the_password_and_ends_what_was_signed_in(stack, sp
     assert Person(stack, spec, person.email, "another password").user["id"] == person.user["id"]
     not_in_force(page, token)
     assert get(admin, person.user["id"])["role"] == "operator"
+    told = {a["kind"] for a in Person(stack, spec, person.email, "another password").ok("GET", "/api/alerts")["items"]}
+    assert told == {"account.password_link", "account.password"}, "they hear of both"
 
 
 def test_a_password_link_dies_with_its_account(stack, admin, person, page):
