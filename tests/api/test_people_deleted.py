@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import shutil
 import time
 
 import pytest
@@ -176,6 +177,44 @@ def test_after_the_grace_the_store_and_the_rows_have_none_of_it(own, spec, tenan
     assert own.app_json("audit", "verify")["ok"] is True
     assert stranger.objects() == kept
     assert own.app_json("user", "invite", email)["email"] == email, "the address is free again"
+
+
+def test_much_goes_a_little_at_a_time(own, spec, tenant, boss):
+    """More of each kind than one transaction takes."""
+    with own.database() as db:
+        db.executemany("INSERT INTO agent_logs VALUES (?, 'e', ?, 1, 'log', 'm', '{}', 1, 1)",
+                       ((tenant.agent.id, n) for n in range(10_000)))
+        db.executemany("INSERT INTO backup_runs (id, config_id, user_id, config_name, agent_name, status, chain_id, filename,"
+                       " started_ms, active_ms, finished_ms) VALUES (?, ?, ?, 'c', 'a', 'failed', 'x', 'f', 1, 1, 1)",
+                       ((f"{tenant.id}-{n}", tenant.config["id"], tenant.id) for n in range(300)))
+        db.executemany("INSERT INTO agents (id, name, name_lower, user_id, api_key_hash, created_ms, updated_ms)"
+                       " VALUES (?, 'many', 'many', ?, ?, 1, 1)",
+                       ((f"{tenant.id}-{n}", tenant.id, f"key-{tenant.id}-{n}") for n in range(100)))
+        db.executemany("INSERT INTO storage_days VALUES (?, ?, '', '', 1, 1)", ((n, tenant.id) for n in range(90)))
+    tenant.delete()
+    tenant.age(7 * DAY_MS + 1000)
+    wait_until(tenant.gone, 2 * ROUND_S, "they are purged")
+    assert not own.query("SELECT 1 FROM agent_logs WHERE agent_id = ? LIMIT 1", tenant.agent.id)
+
+
+def test_what_the_store_refuses_is_tried_again_and_holds_up_nobody_else(own, spec, boss):
+    if own.store:
+        pytest.skip("a directory can be made to refuse")
+    stuck, other = Tenant(own, spec, boss), Tenant(own, spec, boss)
+    config = own.var / f"store/objects/users/{stuck.id}/agents/{stuck.agent.id}/configs/{stuck.config['id']}"
+    deep = config
+    for n in range(10):  # deeper than anything of ours
+        deep = deep / f"d{n}"
+    deep.mkdir(parents=True)
+    for tenant in (stuck, other):
+        tenant.delete()
+        tenant.age(9 * DAY_MS)
+    wait_until(other.gone, ROUND_S, "the other one is purged")
+    wait_until(lambda: own.query("SELECT 1 FROM alerts WHERE kind = 'user.purge'"), ROUND_S, "admins are told")
+    assert not stuck.gone()
+    problem(stuck.restore(), 409, "conflict")
+    shutil.rmtree(config / "d0")
+    wait_until(stuck.gone, ROUND_S, "it is purged, too")
 
 
 def everything_in(stack):
