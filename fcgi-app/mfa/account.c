@@ -113,34 +113,34 @@ static int write_disable(struct db *db, void *ctx, struct err *err)
     return rc != 0 ? rc : audit_append(db, w->key, &w->audit, err);
 }
 
-/* The password, and a code. False after the reply was set. */
-static bool both_proven(struct req *r, const char *password, const char *code)
+/* The password, and a factor of whatever kind. False after the reply was set. */
+static bool both_proven(struct req *r, const struct proof *proof)
 {
-    struct mfa_answer answer;
-    struct err err = {0};
-    if (!own_password_proven(r, password))
+    struct passkey_ask asker = {PASSKEY_STEPUP, r->principal.id, r->principal.session_id};
+    struct factor_right right;
+    return own_password_proven(r, proof->password) && factor_judge(r, &asker, proof, &right) == FACTOR_RIGHT;
+}
+
+static bool read_proof(struct req *r, struct proof *ret)
+{
+    struct jsonread_error wrong = {0};
+    struct jsonread body;
+    if (!req_json(r, &wrong, &body))
         return false;
-    if (mfa_check(r, r->principal.id, code, &answer, &err) != 0)
-        reply_error(r, &err);
-    else if (answer.verdict != MFA_RIGHT)
-        mfa_verdict_reply(r, &answer);
-    else
-        return true;
-    return false;
+    (void)jsonread_text(&body, "password", 1, PASSWORD_MAX); /* both have to be there */
+    if (!jsonread_has(&body, "passkey"))
+        (void)jsonread_str(&body, "code", 1, MFA_CODE_MAX);
+    proof_read(&body, ret);
+    return req_fields_ok(r, &wrong);
 }
 
 void mfa_disable(struct req *r)
 {
-    struct jsonread_error wrong = {0};
-    struct jsonread body;
+    struct proof proof;
     struct mfa_state state;
     struct policy policy;
     struct err err = {0};
-    if (!req_json(r, &wrong, &body))
-        return;
-    const char *password = jsonread_text(&body, "password", 1, PASSWORD_MAX);
-    const char *code = jsonread_str(&body, "code", 1, MFA_CODE_MAX);
-    if (!req_fields_ok(r, &wrong))
+    if (!read_proof(r, &proof))
         return;
     policy_get(r->app, r->db, &policy);
     struct disable w = {
@@ -150,7 +150,7 @@ void mfa_disable(struct req *r)
         .required = policy.mfa_required,
     };
     int rc = may_disable(r->db, w.user_id, w.required, &state, &err);
-    if (rc == 0 && !both_proven(r, password, code))
+    if (rc == 0 && !both_proven(r, &proof))
         return;
     if (rc == 0)
         rc = db_write(r->app->writer, write_disable, &w, &err);

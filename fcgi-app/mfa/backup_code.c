@@ -49,12 +49,13 @@ bool backup_code_parse(const char *typed, char ret[BACKUP_CODE_LETTERS + 1])
             return false;
         all[count++] = c;
     }
-    if (count != BACKUP_CODE_LETTERS && count != sizeof all)
-        return false;
-    memcpy(ret, all + count - BACKUP_CODE_LETTERS, BACKUP_CODE_LETTERS);
-    ret[BACKUP_CODE_LETTERS] = '\0';
+    bool whole = count == BACKUP_CODE_LETTERS || count == sizeof all;
+    if (whole) {
+        memcpy(ret, all + count - BACKUP_CODE_LETTERS, BACKUP_CODE_LETTERS);
+        ret[BACKUP_CODE_LETTERS] = '\0';
+    }
     wipe(all, sizeof all);
-    return true;
+    return whole;
 }
 
 /* age: of the key, 0 the newest. ERR_NOT_FOUND: there is none so old. */
@@ -109,6 +110,8 @@ static int add(struct db *db, const struct secrets *secrets, const char *user_id
 int backup_code_replace(struct db *db, const struct secrets *secrets, const char *user_id, int count, int64_t now_ms,
                         char ret[][BACKUP_CODE_SIZE], struct err *err)
 {
+    if (count > BACKUP_CODES_MAX)
+        return err_set(err, ERR_INTERNAL, "more backup codes than there is room for");
     int rc = db_exec(db, DB_MFA_BACKUP_CODE_DELETE_ALL, DB_ARGS(DB_TEXT("user", user_id)), NULL, err);
     for (int i = 0; rc == 0 && i < count; i++) {
         if (!backup_code_new(i + 1, ret[i]))

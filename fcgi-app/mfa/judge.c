@@ -18,28 +18,10 @@ struct typed {
     char letters[BACKUP_CODE_LETTERS + 1]; /* BACKUP_CODE */
 };
 
-/* Authenticators show "123 456". */
-static bool six_digits(const char *code, char ret[TOTP_DIGITS + 1])
-{
-    size_t count = 0;
-    for (const char *p = code; *p != '\0'; p++) {
-        if (*p == ' ' || *p == '-' || *p == '\t')
-            continue;
-        if (*p < '0' || *p > '9' || count == TOTP_DIGITS)
-            return false;
-        ret[count++] = *p;
-    }
-    ret[count] = '\0';
-    return count == TOTP_DIGITS;
-}
-
 static void read_code(const struct mfa_try *t, struct typed *ret)
 {
     *ret = (struct typed){.kind = t->setup_session != NULL ? LOCKOUT_SETUP : LOCKOUT_TOTP};
-    if (six_digits(t->code, ret->digits))
-        return;
-    ret->digits[0] = '\0';
-    if (t->setup_session == NULL && backup_code_parse(t->code, ret->letters))
+    if (!totp_parse(t->code, ret->digits) && t->setup_session == NULL && backup_code_parse(t->code, ret->letters))
         ret->kind = LOCKOUT_BACKUP_CODE;
 }
 

@@ -5,9 +5,24 @@
 
 #include "common/wipe.h"
 
-bool totp_well_formed(const char *s)
+bool totp_parse(const char *typed, char ret[TOTP_DIGITS + 1])
 {
-    return strlen(s) == TOTP_DIGITS && strspn(s, "0123456789") == TOTP_DIGITS;
+    char digits[TOTP_DIGITS + 1] = "";
+    size_t count = 0;
+    bool odd = false;
+    for (const char *p = typed; *p != '\0' && !odd; p++) {
+        if (*p == ' ' || *p == '-' || *p == '\t')
+            continue;
+        odd = *p < '0' || *p > '9' || count == TOTP_DIGITS;
+        if (!odd)
+            digits[count++] = *p;
+    }
+    bool whole = !odd && count == TOTP_DIGITS;
+    memcpy(ret, digits, sizeof digits);
+    if (!whole)
+        wipe(ret, sizeof digits);
+    wipe(digits, sizeof digits);
+    return whole;
 }
 
 static bool fits(const unsigned char *secret, const char *code, int64_t step)
@@ -25,7 +40,7 @@ enum totp_match totp_match(const unsigned char secret[TOTP_SECRET_SIZE], const c
 {
     enum totp_match match = TOTP_NONE;
     int64_t now_step = now_ms / 1000 / TOTP_STEP_S;
-    if (!totp_well_formed(code))
+    if (strlen(code) != TOTP_DIGITS)
         return TOTP_NONE;
     for (int64_t step = now_step + TOTP_WINDOW; step >= now_step - TOTP_WINDOW; step--) {
         if (!fits(secret, code, step))

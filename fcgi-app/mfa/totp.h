@@ -17,7 +17,8 @@ enum totp_match { TOTP_NONE, TOTP_FRESH, TOTP_USED };
 enum totp_match totp_match(const unsigned char secret[TOTP_SECRET_SIZE], const char *code, int64_t now_ms,
                            int64_t last_step, int64_t *ret_step);
 
-/* Whether s is six digits. */
-bool totp_well_formed(const char *s);
+/* The six digits of what somebody typed: authenticators show "123 456", so blanks and dashes do not matter. False, and
+ * ret is "", when that is no code. */
+bool totp_parse(const char *typed, char ret[TOTP_DIGITS + 1]);
 
 #endif

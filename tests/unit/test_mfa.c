@@ -276,6 +276,7 @@ static void of_few_codes_left_one_is_told(void **state)
     assert_int_equal(check(f, m.codes[0]).codes_left, 4);
     assert_int_equal(number(f, "SELECT count(*) FROM alerts WHERE kind = 'mfa.codes_few'"), 0);
     assert_int_equal(check(f, m.codes[1]).codes_left, 3);
+    assert_int_equal(number(f, "SELECT count(*) FROM alerts WHERE kind = 'mfa.codes_few'"), 1);
     assert_int_equal(check(f, m.codes[2]).codes_left, 2);
     assert_int_equal(number(f, "SELECT count(*) FROM alerts WHERE kind = 'mfa.codes_few'"), 1);
 }
@@ -466,6 +467,16 @@ static void a_set_up_waits_an_hour(void **state)
     assert_int_equal(said, MFA_RIGHT);
 }
 
+static void a_secret_that_waits_does_not_open_in_the_place_of_one_in_force(void **state)
+{
+    struct fleet *f = *state;
+    struct err err = {0};
+    set_up(f, FLEET_NOW);
+    sql(f, "UPDATE user_totp SET secret = pending, enabled_ms = 1");
+    struct try t = try_of(f, "123456");
+    assert_int_equal(db_write(f->app.writer, write_try, &t, &err), ERR_CORRUPT);
+}
+
 static void a_set_up_is_no_factor_before_it_is_enabled(void **state)
 {
     struct fleet *f = *state;
@@ -499,6 +510,7 @@ int main(void)
         WITH_CODES(of_a_hundred_with_one_backup_code_one_wins),
         WITH_CODES(a_set_up_is_verified_by_the_session_that_made_it),
         WITH_CODES(a_set_up_waits_an_hour),
+        WITH_CODES(a_secret_that_waits_does_not_open_in_the_place_of_one_in_force),
         WITH_CODES(a_set_up_is_no_factor_before_it_is_enabled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

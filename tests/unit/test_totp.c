@@ -76,9 +76,34 @@ static void steps_are_used_up_in_their_order(void **state)
 static void what_is_not_six_digits_is_no_code(void **state)
 {
     (void)state;
-    static const char *const wrong[] = {"", "08180", "0818044", "94287082", "08180a", " 081804", "-81804", "+81804"};
-    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+    static const char *const wrong[] = {"",
+                                        "08180",
+                                        "0818044",
+                                        "94287082",
+                                        "08180a",
+                                        "+81804",
+                                        "08.180",
+                                        "081\xc2\xa0"
+                                        "804",
+                                        "081804x",
+                                        "x081804"};
+    char digits[TOTP_DIGITS + 1] = "x";
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        assert_false(totp_parse(wrong[i], digits));
+        assert_string_equal(digits, "");
         assert_int_equal(match(wrong[i], 1111111109, 0), TOTP_NONE);
+    }
+}
+
+static void a_code_is_read_as_authenticators_show_it(void **state)
+{
+    (void)state;
+    static const char *const same[] = {"081804", "081 804", " 08 18 04 ", "081-804", "\t081804"};
+    char digits[TOTP_DIGITS + 1];
+    for (size_t i = 0; i < sizeof same / sizeof same[0]; i++) {
+        assert_true(totp_parse(same[i], digits));
+        assert_string_equal(digits, "081804");
+    }
 }
 
 static void the_first_steps_of_time_do_no_harm(void **state)
@@ -97,6 +122,7 @@ int main(void)
         cmocka_unit_test(a_step_that_was_used_is_told_from_a_wrong_code),
         cmocka_unit_test(steps_are_used_up_in_their_order),
         cmocka_unit_test(what_is_not_six_digits_is_no_code),
+        cmocka_unit_test(a_code_is_read_as_authenticators_show_it),
         cmocka_unit_test(the_first_steps_of_time_do_no_harm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
