@@ -14,24 +14,31 @@ def code_at(secret, step):
     return f"{(struct.unpack('>I', digest[at:at + 4])[0] & 0x7FFFFFFF) % 1000000:06d}"
 
 
-class Factor:
+class Authenticator:
+    """What has read a secret. ahead: steps; at: instead of now."""
+
+    def __init__(self, secret):
+        self.secret = secret
+
+    def code(self, ahead=0, at=None):
+        return code_at(self.secret, int(time.time() if at is None else at) // 30 + ahead)
+
+    def wrong(self, at=None):
+        """Six digits that are no code of now, however long the test takes."""
+        right = {self.code(ahead, at) for ahead in range(-3, 20)}
+        return next(text for text in ("000000", "111111", "222222", "333333") if text not in right)
+
+
+class Factor(Authenticator):
     """One-time codes of a person, set up over the API. Codes are good once; forget() lets the server forget that, and
     all wrong tries, as time would."""
 
     def __init__(self, person):
         self.person, self.stack = person, person.stack
-        self.secret = person.ok("POST", "/api/auth/mfa/setup", {})["secret"]
+        super().__init__(person.ok("POST", "/api/auth/mfa/setup", {})["secret"])
         person.ok("POST", "/api/auth/mfa/verify", {"code": self.code(-1)})
         self.backup_codes = person.ok("POST", "/api/auth/mfa/enable", {})["backupCodes"]
         person.factor = self
-
-    def code(self, ahead=0):
-        return code_at(self.secret, int(time.time()) // 30 + ahead)
-
-    def wrong(self):
-        """Six digits that are no code of now, however long the test takes."""
-        right = {self.code(ahead) for ahead in range(-3, 20)}
-        return next(text for text in ("000000", "111111", "222222", "333333") if text not in right)
 
     def forget(self):
         user = self.person.user["id"]
