@@ -14,6 +14,7 @@
 #include "fleet/presence.h"
 #include "http/park.h"
 #include "http/stats.h"
+#include "live/live.h"
 #include "ops/changes.h"
 #include "passkey/limits.h"
 #include "policy/policy.h"
@@ -62,8 +63,9 @@ static int open_server(struct app *app, const struct settings *s, struct err *er
     app->logins = login_limits_new();
     app->policy = policy_new();
     app->passkeys = passkey_limits_new();
+    app->live = live_new();
     if (app->stats == NULL || app->changes == NULL || app->presence == NULL || app->logins == NULL ||
-        app->policy == NULL || app->passkeys == NULL)
+        app->policy == NULL || app->passkeys == NULL || app->live == NULL)
         return err_set(err, ERR_NOMEM, "out of memory");
     return park_start(app, FINISHERS, most_parked(s), &app->park, err);
 }
@@ -101,6 +103,7 @@ void app_close(struct app *app)
     changes_free(app->changes);
     passkey_limits_free(app->passkeys);
     policy_free(app->policy);
+    live_free(app->live);
     login_limits_free(app->logins);
     presence_free(app->presence);
     http_stats_free(app->stats);

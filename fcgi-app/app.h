@@ -17,19 +17,19 @@ struct app {
     const struct settings *_Atomic settings; /* swapped whole by SIGHUP; the ones before stay valid until app_close */
     const struct clock *clock;
     struct db_writer *writer;
-    struct secrets *secrets;     /* auth/secrets.h: master key, audit key, store signing key */
-    struct ca *ca;               /* fleet/ca.h */
-    struct store *store;         /* store/store.h */
-    struct park *park;           /* NULL on the command line */
-    struct changes *changes;     /* ops/changes.h; NULL on the command line */
-    struct http_stats *stats;    /* http/stats.h; NULL on the command line */
-    struct presence *presence;   /* fleet/presence.h; NULL on the command line */
-    int db_lock;                 /* db/backup.h: held shared while the database is open */
-    struct login_limits *logins; /* auth/; NULL on the command line */
-    struct policy_cache *policy; /* policy/policy.h; NULL on the command line */
-
+    struct secrets *secrets;         /* auth/secrets.h: master key, audit key, store signing key */
+    struct ca *ca;                   /* fleet/ca.h */
+    struct store *store;             /* store/store.h */
+    struct park *park;               /* NULL on the command line */
+    struct changes *changes;         /* ops/changes.h; NULL on the command line */
+    struct http_stats *stats;        /* http/stats.h; NULL on the command line */
+    struct presence *presence;       /* fleet/presence.h; NULL on the command line */
+    int db_lock;                     /* db/backup.h: held shared while the database is open */
+    struct login_limits *logins;     /* auth/; NULL on the command line */
+    struct policy_cache *policy;     /* policy/policy.h; NULL on the command line */
     struct passkey_limits *passkeys; /* passkey/limits.h; NULL on the command line */
     atomic_int trail_readers;        /* audit/: requests that read all of the trail */
+    struct live *live;               /* live/live.h; NULL on the command line */
 };
 
 struct app_options {

@@ -10,6 +10,7 @@
 #include "backup/backup.h"
 #include "common/log.h"
 #include "fleet/fleet.h"
+#include "live/live.h"
 #include "ops/ops.h"
 #include "people/people.h"
 #include "rollout/rollout.h"
@@ -57,6 +58,7 @@ static void *quick_main(void *arg)
     do {
         fleet_tick(h->app);
         auth_tick(h->app);
+        live_tick(h->app);
     } while (pause_ms(h, QUICK_MS));
     return NULL;
 }

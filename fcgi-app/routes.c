@@ -3,10 +3,11 @@
 #include "auth/auth.h"
 #include "backup/backup.h"
 #include "fleet/fleet.h"
+#include "live/live.h"
 #include "mfa/mfa.h"
 #include "ops/ops.h"
-#include "people/people.h"
 #include "passkey/passkey.h"
+#include "people/people.h"
 #include "policy/policy.h"
 #include "rollout/rollout.h"
 #include "route.h"
@@ -27,6 +28,9 @@ const struct route routes[] = {
     {HTTP_GET,    "/api/overview",                      HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              SCOPE_READ,    STEP_NONE,  ops_overview},
     {HTTP_GET,    "/api/alerts",                        HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              SCOPE_READ,    STEP_NONE,  ops_alert_list},
     {HTTP_POST,   "/api/alerts/{id}/acknowledge",       HTTP_ADMIN, PERMISSION_OPERATOR, CSRF_TOKEN,  0,         NULL,              SCOPE_FLEET,   STEP_NONE,  ops_alert_acknowledge},
+
+    /* live: what changes, and one place to look for everything */
+    {HTTP_GET,    "/api/live",                          HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              SCOPE_NONE,    STEP_NONE,  live_stream},
 
     /* auth: people */
     {HTTP_POST,   "/api/auth/login",                    HTTP_ADMIN, PERMISSION_PUBLIC,   CSRF_ORIGIN, KIB(8),    "Login",           SCOPE_NONE,    STEP_NONE,  auth_login},

@@ -20,6 +20,7 @@
 #include "housekeeping.h"
 #include "http/park.h"
 #include "http/server.h"
+#include "live/live.h"
 #include "ops/changes.h"
 #include "ops/ops.h"
 #include "policy/policy.h"
@@ -158,6 +159,8 @@ static int start(struct server *s, struct settings *settings, struct err *err)
         rc = fleet_watch(s->app, err);
     if (rc == 0)
         rc = policy_watch(s->app, err);
+    if (rc == 0)
+        rc = live_watch(s->app, err);
     if (rc == 0)
         rc = changes_start(s->app->changes, settings->db_path, err);
     if (rc == 0)

@@ -1,6 +1,5 @@
-/* What agents have to say: POST /api/agent/events and /api/agent/log, and reading it back. Each (agent, epoch, seq) is
- * stored once; an acknowledged event is on disk. */
-#include <inttypes.h>
+/* What agents have to say: POST /api/agent/events and /api/agent/log. Each (agent, epoch, seq) is stored once; an
+ * acknowledged event is on disk. Reading it back is in events_read.c. */
 #include <stdio.h>
 #include <string.h>
 
@@ -9,17 +8,14 @@
 #include "db/writer.h"
 #include "fleet/fleet.h"
 #include "fleet/presence_entry.h"
-#include "http/problem.h"
+#include "http/park.h"
 
 enum {
     EVENTS_MAX = 500,
     MESSAGE_MAX = 8 * 1024,
     METADATA_MAX = 64 * 1024,
     DETAIL_MAX = 500,
-    CURSOR_MAX = 120,
 };
-
-static const char *const level_names[] = {"debug", "info", "warning", "error", NULL};
 
 /* The events that came by /log have no epoch of the agent's. */
 static const char log_epoch[] = "log";
@@ -92,7 +88,7 @@ static void read_event(struct req *r, struct jsonread *item, struct event *ret)
     struct jsonread metadata;
     ret->seq = jsonread_int(item, "seq", 1, INT64_MAX);
     ret->time_ms = jsonread_int(item, "time_ms", 0, INT64_MAX);
-    ret->level = jsonread_enum(item, "level", level_names);
+    ret->level = jsonread_enum(item, "level", fleet_level_names);
     ret->kind = jsonread_str(item, "kind", 1, 64);
     ret->message = jsonread_text(item, "message", 0, SIZE_MAX);
     jsonread_object_or_none(item, "metadata", &metadata);
@@ -146,6 +142,14 @@ static int write_intake(struct db *db, void *ctx, struct err *err)
     if (rc == 0 && finished > 0)
         rc = db_changed(db, "commands", err);
     return rc;
+}
+
+/* Has those who watch the agent's log look again. */
+static void wake_watchers(const struct req *r)
+{
+    char key[FLEET_LOG_KEY_SIZE];
+    fleet_log_key(r->principal.id, key);
+    park_wake(r->app->park, key);
 }
 
 /* An agent may say a lot, but not fill the disk. */
@@ -221,6 +225,8 @@ void fleet_events(struct req *r)
             presence_invalidate(r->app->presence); /* the next heartbeat says how many are left */
             break;
         }
+    if (in.count > 0)
+        wake_watchers(r);
     reply_acked(r, &in);
 }
 
@@ -233,7 +239,7 @@ void fleet_log(struct req *r)
     struct err err = {0};
     if (!within_allowance(r) || !req_json(r, &wrong, &body))
         return;
-    event.level = jsonread_enum(&body, "level", level_names);
+    event.level = jsonread_enum(&body, "level", fleet_level_names);
     event.message = jsonread_text(&body, "message", 0, SIZE_MAX);
     jsonread_object_or_none(&body, "metadata", &metadata);
     if (!req_fields_ok(r, &wrong))
@@ -242,129 +248,10 @@ void fleet_log(struct req *r)
     event.metadata = metadata_text(r, &metadata);
     int rc =
         complete(&in) ? db_write(r->app->writer, write_intake, &in, &err) : err_set(&err, ERR_NOMEM, "out of memory");
-    if (rc != 0)
-        reply_error(r, &err);
-    else
-        reply_json(r, 200, json_pack("{s:b}", "success", 1));
-}
-
-/* --- reading back, for people --- */
-
-/* Where a page ended: what it stands for is nobody's business but ours. */
-struct place {
-    int64_t received_ms;
-    char epoch[17];
-    int64_t seq;
-};
-
-static const char *place_text(struct arena *arena, const struct place *place)
-{
-    char plain[CURSOR_MAX], text[BASE64_SIZE(CURSOR_MAX)];
-    int len = snprintf(plain, sizeof plain, "%" PRId64 ".%s.%" PRId64, place->received_ms, place->epoch, place->seq);
-    base64url_encode(plain, (size_t)len, text);
-    return arena_strdup(arena, text);
-}
-
-static bool place_parse(const char *text, struct place *ret)
-{
-    char plain[CURSOR_MAX];
-    size_t len = 0;
-    struct cursor c;
-    struct span epoch;
-    uint64_t ms = 0, seq = 0;
-    if (!base64url_decode(text, plain, sizeof plain, &len))
-        return false;
-    cursor_init(&c, (struct span){plain, len});
-    if (!cursor_uint(&c, INT64_MAX, &ms) || !cursor_char(&c, '.') || !cursor_until(&c, '.', &epoch) ||
-        epoch.len >= sizeof ret->epoch || memchr(epoch.ptr, '\0', epoch.len) != NULL ||
-        !cursor_uint(&c, INT64_MAX, &seq) || !cursor_done(&c))
-        return false;
-    ret->received_ms = (int64_t)ms;
-    memcpy(ret->epoch, epoch.ptr, epoch.len);
-    ret->epoch[epoch.len] = '\0';
-    ret->seq = (int64_t)seq;
-    return true;
-}
-
-static json_t *event_json(const struct db_rows *rows)
-{
-    int64_t level = db_rows_int(rows, 4, 0);
-    const char *metadata = db_rows_text(rows, 7);
-    json_t *object = metadata != NULL ? json_loads(metadata, 0, NULL) : NULL;
-    return json_pack("{s:s,s:I,s:I,s:I,s:s,s:s,s:s,s:o}", "epoch", db_rows_text(rows, 0), "seq",
-                     (json_int_t)db_rows_int(rows, 1, 0), "time_ms", (json_int_t)db_rows_int(rows, 2, 0), "received_ms",
-                     (json_int_t)db_rows_int(rows, 3, 0), "level", level_names[level >= 0 && level <= 3 ? level : 1],
-                     "kind", db_rows_text(rows, 5), "message", db_rows_text(rows, 6), "metadata",
-                     object != NULL ? object : json_object());
-}
-
-struct event_query {
-    const char *agent_id;
-    int64_t level;
-    int64_t limit;
-    struct place before;
-};
-
-/* One row more than asked for tells whether there is a next page. */
-static int read_page(struct req *r, const struct event_query *q, json_t *items, struct place *ret_last, bool *ret_more,
-                     struct err *err)
-{
-    struct db_rows rows;
-    int64_t count = 0;
-    int rc = db_query(r->db, DB_EVENT_PAGE,
-                      DB_ARGS(DB_TEXT("agent", q->agent_id), DB_INT("level", q->level),
-                              DB_INT("before_ms", q->before.received_ms), DB_TEXT("before_epoch", q->before.epoch),
-                              DB_INT("before_seq", q->before.seq), DB_INT("limit", q->limit + 1)),
-                      &rows, err);
-    while (rc == 0 && (rc = db_rows_next(&rows, err)) == DB_ROW) {
-        rc = 0;
-        if (++count > q->limit)
-            break;
-        ret_last->received_ms = db_rows_int(&rows, 3, 0);
-        (void)snprintf(ret_last->epoch, sizeof ret_last->epoch, "%s", db_rows_text(&rows, 0));
-        ret_last->seq = db_rows_int(&rows, 1, 0);
-        if (json_array_append_new(items, event_json(&rows)) != 0)
-            rc = err_set(err, ERR_NOMEM, "out of memory");
-    }
-    db_rows_done(&rows);
-    *ret_more = count > q->limit;
-    return rc;
-}
-
-static bool read_query(struct req *r, struct event_query *ret)
-{
-    const char *level = req_query(r, "level");
-    const char *before = req_query(r, "before");
-    *ret = (struct event_query){.agent_id = r->params[0], .before = {.received_ms = INT64_MAX}};
-    while (level != NULL && level_names[ret->level] != NULL && strcmp(level_names[ret->level], level) != 0)
-        ret->level++;
-    if (level_names[ret->level] == NULL) {
-        reply_invalid_field(r, "", "level", "level must be debug, info, warning or error");
-        return false;
-    }
-    if (before != NULL && !place_parse(before, &ret->before)) {
-        reply_invalid_field(r, "", "before", "before must be the 'next' of an earlier reply");
-        return false;
-    }
-    return req_query_int(r, "limit", 1, 500, 100, &ret->limit);
-}
-
-void fleet_agent_events(struct req *r)
-{
-    struct event_query query;
-    struct place last = {0};
-    struct err err = {0};
-    bool more = false;
-    if (!read_query(r, &query))
-        return;
-    json_t *items = json_array();
-    int rc = fleet_agent_may_see(r, query.agent_id, &err);
-    if (rc == 0)
-        rc = read_page(r, &query, items, &last, &more, &err);
     if (rc != 0) {
-        json_decref(items);
         reply_error(r, &err);
         return;
     }
-    reply_json(r, 200, json_pack("{s:o,s:s?}", "items", items, "next", more ? place_text(r->arena, &last) : NULL));
+    wake_watchers(r);
+    reply_json(r, 200, json_pack("{s:b}", "success", 1));
 }

@@ -3,9 +3,12 @@
 #ifndef MUSTER_FLEET_FLEET_H
 #define MUSTER_FLEET_FLEET_H
 
+#include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/cli.h"
+#include "common/encode.h"
 #include "common/err.h"
 #include "common/uuid.h"
 #include "db/db.h"
@@ -91,6 +94,39 @@ int fleet_agent_may_see(struct req *r, const char *agent_id, struct err *err) MU
 /* Whether the agent exists and is neither deactivated nor quarantined nor its key denied, asked of the database: 0,
  * ERR_NOT_FOUND or ERR_DENIED. */
 int fleet_agent_live(struct db *db, const char *agent_id, struct err *err) MUSTER_NODISCARD;
+
+/* Where in an agent's events somebody is: by when they came in, then by what the agent numbered them with. */
+enum { FLEET_EVENT_PLACE_PLAIN = 120, FLEET_EVENT_PLACE_SIZE = BASE64_SIZE(FLEET_EVENT_PLACE_PLAIN) };
+struct fleet_event_place {
+    int64_t received_ms;
+    char epoch[17];
+    int64_t seq;
+};
+void fleet_event_place_text(const struct fleet_event_place *place, char ret[FLEET_EVENT_PLACE_SIZE]);
+bool fleet_event_place_parse(const char *text, struct fleet_event_place *ret);
+
+/* The names of levels 0 to 3, then NULL; and the query's `level`, debug without one. False after a 422. */
+extern const char *const fleet_level_names[];
+bool fleet_level_query(struct req *r, int64_t *ret);
+
+/* What requests that wait for an agent's next events are parked under. */
+enum { FLEET_LOG_KEY_SIZE = 48 };
+void fleet_log_key(const char *agent_id, char ret[FLEET_LOG_KEY_SIZE]);
+
+/* The newest event's place; zeros when there is none. */
+int fleet_events_newest(struct db *db, const char *agent_id, struct fleet_event_place *ret,
+                        struct err *err) MUSTER_NODISCARD;
+
+/* The events of at least this level after a place, oldest first, until fn returns false. event is borrowed. */
+struct fleet_events_ask {
+    const char *agent_id;
+    int64_t level;
+    int64_t limit;
+    struct fleet_event_place after;
+};
+typedef bool fleet_event_fn(const json_t *event, const struct fleet_event_place *place, void *ctx);
+int fleet_events_after(struct db *db, const struct fleet_events_ask *ask, fleet_event_fn *fn, void *ctx,
+                       struct err *err) MUSTER_NODISCARD;
 
 /* The id of the one agent with this id or name (any case). ERR_NOT_FOUND, or ERR_CONFLICT when several have the name.
  */

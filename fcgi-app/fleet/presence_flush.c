@@ -51,16 +51,21 @@ static int write_flush(struct db *db, void *ctx, struct err *err)
 {
     const struct flush *flush = ctx;
     struct update_write updates = {.now_ms = flush->now_ms};
+    bool news = false, reports = false; /* that pages show; nobody's memory depends on them */
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < flush->count; i++) {
         const struct flush_row *row = &flush->rows[i];
+        news = news || row->changed || row->back;
+        reports = reports || row->report != NULL;
         rc = write_row(db, row, err);
         if (rc == 0 && row->back)
             rc = update_agent_back(db, &updates, row->entry->id, err);
         if (rc == 0 && row->report != NULL)
             rc = update_report_store(db, &updates, row->entry->id, row->live.beat.version, row->report, err);
     }
-    return rc;
+    if (rc == 0 && reports)
+        rc = db_changed(db, "plans", err);
+    return rc == 0 && news ? db_changed(db, "presence", err) : rc;
 }
 
 static int flush_chunk(struct app *app, struct flush *flush, struct err *err)

@@ -19,6 +19,7 @@
 #include "fleet/fleet.h"
 #include "http/exchange.h"
 #include "http/stats.h"
+#include "http/stream.h"
 #include "policy/policy.h"
 #include "route.h"
 
@@ -279,6 +280,7 @@ static void exchange_reset(struct http_exchange *x)
     arena_reset(x->arena);
     x->req = (struct req){.app = app, .arena = x->arena, .db = db, .exchange = x};
     x->reply = (struct reply){0};
+    x->stream = STREAM_NONE;
     x->park.wanted = false;
     x->query = NULL;
     x->query_count = 0;
@@ -302,7 +304,10 @@ bool exchange_conclude(struct http_exchange *x)
         return true;
     }
     body_drain(x);
-    send_reply(x);
+    if (x->stream == STREAM_NONE)
+        send_reply(x);
+    else
+        stream_finish(r);
     http_stats_count(r->app->stats, r->route, x->reply.status);
     log_request(r, x->reply.status);
     exchange_drop(x); /* detached: else libfcgi waits up to two seconds for nginx to close first */

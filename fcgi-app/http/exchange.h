@@ -36,11 +36,15 @@ struct park_wish {
     void *ctx;
 };
 
+/* Of a reply that goes on (http/stream.h): whether it is one, and how far it is. */
+enum stream_state { STREAM_NONE, STREAM_HEAD, STREAM_OPEN, STREAM_BROKEN };
+
 struct http_exchange {
     FCGX_Request fcgi;
     struct req req;
     struct arena *arena;
     struct reply reply;
+    enum stream_state stream;
     struct park_wish park;
     const struct uri_pair *query;
     size_t query_count;

@@ -1,9 +1,10 @@
-/* park.h: requests that wait without a thread: long polls today, live pages later.
+/* park.h: requests that wait without a thread: long polls, and streams between two pieces.
  *
  * A handler that has nothing to say yet calls park_request(); the worker goes on with other requests. When its key is
  * woken, its deadline passes, or the server drains, a finisher thread calls resume, which sets the reply as a handler
  * would, with a read connection of the finisher's in req->db. When the client has gone away, the request is dropped
- * without resume. Cost: about 25 KiB here and as much in nginx for each. */
+ * without resume. A stream (http/stream.h) parks again and again. Cost: about 25 KiB here and as much in nginx for
+ * each. */
 #ifndef MUSTER_HTTP_PARK_H
 #define MUSTER_HTTP_PARK_H
 

@@ -183,7 +183,7 @@ const char *reply_head(struct http_exchange *x, size_t *ret_len)
     put(&w, "\r\n", 2);
     if (x->reply.content_type != NULL)
         put_header(&w, "Content-Type", x->reply.content_type);
-    if (x->reply.status != 204 && x->reply.status != 304 && x->reply.chunk == NULL) {
+    if (x->reply.status != 204 && x->reply.status != 304 && x->reply.chunk == NULL && x->stream == STREAM_NONE) {
         put_text(&w, "Content-Length: ");
         put_number(&w, x->reply.len);
         put(&w, "\r\n", 2);

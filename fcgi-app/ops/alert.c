@@ -18,9 +18,10 @@ int alert_raise(struct db *db, const struct alert *alert, struct err *err)
     char id[UUID_SIZE];
     if (!uuid_v7(alert->time_ms, token_random, id))
         return err_set(err, ERR_UNAVAILABLE, "no random numbers");
-    return db_exec(db, DB_ALERT_INSERT,
-                   DB_ARGS(DB_TEXT("id", id), DB_TEXT("kind", alert->kind), DB_TEXT("message", alert->message),
-                           DB_TEXT("user_id", alert->user_id), DB_TEXT("agent_id", alert->agent_id),
-                           DB_INT("now", alert->time_ms)),
-                   NULL, err);
+    rc = db_exec(db, DB_ALERT_INSERT,
+                 DB_ARGS(DB_TEXT("id", id), DB_TEXT("kind", alert->kind), DB_TEXT("message", alert->message),
+                         DB_TEXT("user_id", alert->user_id), DB_TEXT("agent_id", alert->agent_id),
+                         DB_INT("now", alert->time_ms)),
+                 NULL, err);
+    return rc == 0 ? db_changed(db, "alerts", err) : rc;
 }

@@ -57,6 +57,8 @@ static int acknowledge_write(struct db *db, void *ctx, struct err *err)
         return rc;
     if (changes == 0)
         return err_set(err, ERR_NOT_FOUND, "There is no such alert.");
+    if ((rc = db_changed(db, "alerts", err)) != 0)
+        return rc;
     return audit_append(db, secrets_audit_key(r->app->secrets), &a->entry, err);
 }
 

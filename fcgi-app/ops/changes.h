@@ -3,7 +3,8 @@
  * Whoever changes what others hold in memory bumps a topic in the same transaction (db_changed). Every server process
  * polls the counters every 200 ms on a thread and a connection of its own and calls the watchers of topics that moved;
  * so a cache is at most that old, whichever process made the change. The topics are the rows of the table changes:
- * agents, commands, configs, releases, rollouts, sessions. */
+ * agents, presence (what pages show of agents and nobody keeps), commands, configs, runs, releases, rollouts (offers),
+ * plans (of rollouts), alerts, policy, users, sessions. A topic begins with its first change. */
 #ifndef MUSTER_OPS_CHANGES_H
 #define MUSTER_OPS_CHANGES_H
 
@@ -11,7 +12,7 @@
 
 struct changes;
 
-enum { CHANGES_POLL_MS = 200, CHANGES_WATCHERS_MAX = 16 };
+enum { CHANGES_POLL_MS = 200, CHANGES_WATCHERS_MAX = 32 };
 
 /* Runs on the poller's thread with its read connection; errors are the watcher's to log. A watcher that failed returns
  * negative and is called again at the next poll. */

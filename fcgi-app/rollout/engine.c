@@ -33,6 +33,8 @@ int engine_pause(struct engine *e, struct rollout *r, const char *reason, struct
                              DB_TEXT("reason", reason), DB_NULL("finished"), DB_INT("now", e->now_ms)),
                      NULL, err);
     if (rc == 0)
+        rc = db_changed(e->db, "plans", err);
+    if (rc == 0)
         rc = alert_raise(e->db, &alert, err);
     if (rc == 0)
         rc = act_audit(e->db, e->audit_key, entry, "rollout.pause", r->id, NULL, err);
@@ -207,10 +209,11 @@ static int set_stage(struct engine *e, struct rollout *r, size_t stage, int64_t 
     r->stage = stage;
     r->stage_done_ms = done_ms;
     engine_again(e, 0); /* what follows may follow at once */
-    return db_exec(e->db, DB_ROLLOUT_SET_STAGE,
-                   DB_ARGS(DB_TEXT("id", r->id), DB_INT("stage", (int64_t)stage),
-                           done_ms != 0 ? DB_INT("done", done_ms) : DB_NULL("done"), DB_INT("now", e->now_ms)),
-                   NULL, err);
+    int rc = db_exec(e->db, DB_ROLLOUT_SET_STAGE,
+                     DB_ARGS(DB_TEXT("id", r->id), DB_INT("stage", (int64_t)stage),
+                             done_ms != 0 ? DB_INT("done", done_ms) : DB_NULL("done"), DB_INT("now", e->now_ms)),
+                     NULL, err);
+    return rc == 0 ? db_changed(e->db, "plans", err) : rc;
 }
 
 static int finish(struct engine *e, struct rollout *r, enum rollout_state state, struct err *err)

@@ -253,6 +253,12 @@ DELETE FROM agent_logs WHERE agent_id = :agent AND (epoch, seq) IN (
     WHERE agent_id = :agent AND (received_ms, epoch, seq) <= (:received_ms, :epoch, :seq)
     ORDER BY received_ms, epoch, seq LIMIT :limit);
 
+-- name: event_after
+SELECT epoch, seq, timestamp_ms, received_ms, level, kind, message, metadata FROM agent_logs
+WHERE agent_id = :agent AND level >= :level
+    AND (received_ms, epoch, seq) > (:after_ms, :after_epoch, :after_seq)
+ORDER BY received_ms, epoch, seq LIMIT :limit;
+
 -- === Commands ===
 
 -- name: command_insert
