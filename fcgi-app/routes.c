@@ -31,6 +31,7 @@ const struct route routes[] = {
 
     /* live: what changes, and one place to look for everything */
     {HTTP_GET,    "/api/live",                          HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              SCOPE_NONE,    STEP_NONE,  live_stream},
+    {HTTP_GET,    "/api/search",                        HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              SCOPE_READ,    STEP_NONE,  ops_search},
 
     /* auth: people */
     {HTTP_POST,   "/api/auth/login",                    HTTP_ADMIN, PERMISSION_PUBLIC,   CSRF_ORIGIN, KIB(8),    "Login",           SCOPE_NONE,    STEP_NONE,  auth_login},
@@ -106,6 +107,8 @@ const struct route routes[] = {
     {HTTP_POST,   "/api/agents/{id}/approve",           HTTP_ADMIN, PERMISSION_ADMIN,    CSRF_TOKEN,  KIB(1),    NULL,              SCOPE_FLEET,   STEP_FRESH, fleet_agent_approve},
     {HTTP_DELETE, "/api/agents/{id}",                   HTTP_ADMIN, PERMISSION_ADMIN,    CSRF_TOKEN,  0,         NULL,              SCOPE_FLEET,   STEP_ONCE,  fleet_agent_delete},
     {HTTP_GET,    "/api/agents/{id}/events",            HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              SCOPE_READ,    STEP_NONE,  fleet_agent_events},
+    {HTTP_POST,   "/api/agents/bulk",                   HTTP_ADMIN, PERMISSION_OPERATOR, CSRF_TOKEN,  KIB(64),   "AgentBulk",       SCOPE_FLEET,   STEP_NONE,  fleet_agent_bulk},
+    {HTTP_POST,   "/api/agents/bulk/update",            HTTP_ADMIN, PERMISSION_OPERATOR, CSRF_TOKEN,  KIB(64),   "AgentBulkUpdate", SCOPE_ROLLOUT, STEP_FRESH, fleet_agent_bulk_update},
     {HTTP_GET,    "/api/otps",                          HTTP_ADMIN, PERMISSION_OPERATOR, CSRF_NONE,   0,         NULL,              SCOPE_ENROL,   STEP_NONE,  fleet_otp_list},
     {HTTP_POST,   "/api/otps",                          HTTP_ADMIN, PERMISSION_OPERATOR, CSRF_TOKEN,  KIB(8),    "OtpMint",         SCOPE_ENROL,   STEP_FRESH, fleet_otp_mint},
     {HTTP_DELETE, "/api/otps/{id}",                     HTTP_ADMIN, PERMISSION_OPERATOR, CSRF_TOKEN,  0,         NULL,              SCOPE_ENROL,   STEP_NONE,  fleet_otp_revoke},

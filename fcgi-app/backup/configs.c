@@ -9,11 +9,12 @@
 #include "common/uuid.h"
 #include "db/writer.h"
 #include "fleet/fleet.h"
+#include "http/list.h"
 #include "http/problem.h"
 #include "http/request.h"
 #include "restore/proof.h"
 
-enum { LIST_MAX = 200 };
+enum { CONFIGS_ARENA_BYTES = 16 * 1024 * 1024 };
 
 /* The name of the agent that makes it, for people. */
 static int show_agent(struct req *r, const struct backup_config *c, json_t *json, struct err *err)
@@ -69,27 +70,49 @@ static void reply_config(struct req *r, int status, const char *id)
         reply_json(r, status, json);
 }
 
-static int read_page(struct req *r, const char *agent_id, int64_t limit, int64_t offset, struct backup_config *list,
-                     size_t *ret_count, struct err *err)
+/* At most LIST_MAX from offset on. */
+static int read_page(struct req *r, const struct list_ask *ask, int64_t offset, struct arena *arena,
+                     struct backup_config *list, size_t *ret_count, struct err *err)
 {
     struct db_rows rows;
     size_t count = 0;
-    int rc = db_query(r->db, DB_BACKUP_CONFIG_LIST,
-                      DB_ARGS(DB_TEXT("agent_id", agent_id), DB_TEXT("viewer", run_viewer(r)), DB_INT("limit", limit),
-                              DB_INT("offset", offset)),
+    int64_t limit = ask->limit < LIST_MAX ? ask->limit : LIST_MAX;
+    int rc = db_query(r->db, DB_BACKUP_CONFIG_PAGE,
+                      DB_ARGS(DB_TEXT("agent_id", req_query(r, "agentId")), DB_TEXT("q", ask->pattern),
+                              DB_TEXT("viewer", run_viewer(r)), DB_TEXT("sort", ask->sort),
+                              DB_INT("descending", ask->descending), DB_INT("limit", limit), DB_INT("offset", offset)),
                       &rows, err);
     while (rc == 0 && count < LIST_MAX && (rc = db_rows_next(&rows, err)) == DB_ROW)
-        rc = config_row(&rows, r->arena, &list[count++]) ? 0 : err_set(err, ERR_NOMEM, "no memory for configs");
+        rc = config_row(&rows, arena, &list[count++]) ? 0 : err_set(err, ERR_NOMEM, "no memory for configs");
     db_rows_done(&rows);
     *ret_count = count;
     return rc;
 }
 
-static int read_total(struct req *r, const char *agent_id, int64_t *ret, struct err *err)
+static int add_page(struct req *r, const struct list_ask *ask, int64_t offset, struct list_out *out, size_t *ret_count,
+                    struct err *err)
+{
+    struct arena *arena = arena_new(CONFIGS_ARENA_BYTES); /* of a page: a file has many */
+    struct backup_config *list = arena != NULL ? arena_array(arena, LIST_MAX, sizeof *list) : NULL;
+    size_t count = 0;
+    int rc = list != NULL ? read_page(r, ask, offset, arena, list, &count, err)
+                          : err_set(err, ERR_NOMEM, "no memory for configs");
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        json_t *item = shown(r, &list[i], err);
+        rc = item != NULL ? list_add(out, item, err) : err->code;
+    }
+    arena_free(arena);
+    *ret_count = count;
+    return rc;
+}
+
+static int read_total(struct req *r, const struct list_ask *ask, int64_t *ret, struct err *err)
 {
     struct db_rows rows;
     int rc = db_query_one(r->db, DB_BACKUP_CONFIG_COUNT,
-                          DB_ARGS(DB_TEXT("agent_id", agent_id), DB_TEXT("viewer", run_viewer(r))), &rows, err);
+                          DB_ARGS(DB_TEXT("agent_id", req_query(r, "agentId")), DB_TEXT("q", ask->pattern),
+                                  DB_TEXT("viewer", run_viewer(r))),
+                          &rows, err);
     if (rc != DB_ROW)
         return rc == DB_DONE ? err_set(err, ERR_INTERNAL, "a count gave nothing") : rc;
     *ret = db_rows_int(&rows, 0, 0);
@@ -97,34 +120,36 @@ static int read_total(struct req *r, const char *agent_id, int64_t *ret, struct 
     return 0;
 }
 
+static const struct csv_column columns[] = {
+    {"id", "id", CSV_PLAIN},
+    {"name", "name", CSV_PLAIN},
+    {"agent", "agentName", CSV_PLAIN},
+    {"sources", "sources", CSV_PLAIN},
+    {"type", "options.type", CSV_PLAIN},
+    {"schedule", "options.schedule", CSV_PLAIN},
+    {"next run", "nextRun_ms", CSV_TIME},
+    {"last run", "lastRun.status", CSV_PLAIN},
+    {"last run finished", "lastRun.finished_ms", CSV_TIME},
+    {"added", "created_ms", CSV_TIME},
+    {NULL, NULL, CSV_PLAIN},
+};
+
 void backup_config_list(struct req *r)
 {
-    const char *agent_id = req_query(r, "agentId");
-    int64_t limit, offset, total = 0;
-    size_t count = 0;
+    static const char *const sorts[] = {"name", "agent", "created", "next", NULL};
+    struct list_ask ask;
+    struct list_out out;
     struct err err = {0};
-    if (!req_query_int(r, "limit", 1, LIST_MAX, 50, &limit) || !req_query_int(r, "offset", 0, INT32_MAX, 0, &offset))
+    int64_t total = 0;
+    size_t count = LIST_MAX;
+    if (!list_ask_read(r, &(struct list_rules){.sorts = sorts, .name = "backups"}, &ask))
         return;
-    struct backup_config *list = arena_array(r->arena, LIST_MAX, sizeof *list);
-    if (list == NULL) {
-        reply_problem(r, PROBLEM_INTERNAL, NULL);
-        return;
-    }
-    json_t *items = json_array();
-    int rc = read_total(r, agent_id, &total, &err);
-    if (rc == 0)
-        rc = read_page(r, agent_id, limit, offset, list, &count, &err);
-    for (size_t i = 0; rc == 0 && i < count; i++) {
-        json_t *item = shown(r, &list[i], &err);
-        if (json_array_append_new(items, item) != 0)
-            rc = err.code != 0 ? err.code : err_set(&err, ERR_NOMEM, "no memory for configs");
-    }
-    if (rc != 0) {
-        json_decref(items);
-        reply_error(r, &err);
-        return;
-    }
-    reply_json(r, 200, json_pack("{s:o, s:I}", "items", items, "total", (json_int_t)total));
+    list_begin(&out, &ask, columns);
+    int rc = read_total(r, &ask, &total, &err);
+    for (int64_t offset = ask.offset; rc == 0 && count == LIST_MAX && offset < ask.offset + ask.limit;
+         offset += LIST_MAX)
+        rc = add_page(r, &ask, offset, &out, &count, &err);
+    list_reply(r, &out, rc, total, &err);
 }
 
 void backup_config_get(struct req *r)

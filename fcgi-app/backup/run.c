@@ -5,9 +5,8 @@
 
 #include "backup/backup.h"
 #include "fleet/fleet.h"
+#include "http/list.h"
 #include "http/problem.h"
-
-enum { LIST_MAX = 200 };
 
 const char *run_viewer(const struct req *r)
 {
@@ -39,8 +38,22 @@ struct page {
     const char *config_id;
     const char *status;
     bool deleted; /* those that were given up instead of those that are kept */
-    int64_t limit;
-    int64_t offset;
+    struct list_ask ask;
+};
+
+static const struct csv_column columns[] = {
+    {"id", "id", CSV_PLAIN},
+    {"backup", "configName", CSV_PLAIN},
+    {"host", "agentName", CSV_PLAIN},
+    {"status", "status", CSV_PLAIN},
+    {"type", "type", CSV_PLAIN},
+    {"started", "started_ms", CSV_TIME},
+    {"finished", "finished_ms", CSV_TIME},
+    {"duration ms", "duration_ms", CSV_PLAIN},
+    {"files", "filesProcessed", CSV_PLAIN},
+    {"bytes stored", "size", CSV_PLAIN},
+    {"errors", "errorCount", CSV_PLAIN},
+    {NULL, NULL, CSV_PLAIN},
 };
 
 static int read_total(struct req *r, const struct page *page, int64_t *ret, struct err *err)
@@ -49,7 +62,7 @@ static int read_total(struct req *r, const struct page *page, int64_t *ret, stru
     int rc = db_query_one(r->db, DB_BACKUP_RUN_COUNT,
                           DB_ARGS(DB_TEXT("agent_id", page->agent_id), DB_TEXT("config_id", page->config_id),
                                   DB_TEXT("status", page->status), DB_INT("deleted", page->deleted),
-                                  DB_TEXT("viewer", run_viewer(r))),
+                                  DB_TEXT("q", page->ask.pattern), DB_TEXT("viewer", run_viewer(r))),
                           &rows, err);
     if (rc != DB_ROW)
         return rc == DB_DONE ? err_set(err, ERR_INTERNAL, "a count gave nothing") : rc;
@@ -58,38 +71,49 @@ static int read_total(struct req *r, const struct page *page, int64_t *ret, stru
     return 0;
 }
 
-static int read_items(struct req *r, const struct page *page, json_t *items, struct err *err)
+/* The usual order comes from an index, whatever there is. */
+static int open_page(struct req *r, const struct page *page, struct db_rows *rows, struct err *err)
+{
+    const struct list_ask *ask = &page->ask;
+    if (strcmp(ask->sort, "started") == 0 && ask->descending && ask->pattern[0] == '\0')
+        return db_query(r->db, DB_BACKUP_RUN_LIST,
+                        DB_ARGS(DB_TEXT("agent_id", page->agent_id), DB_TEXT("config_id", page->config_id),
+                                DB_TEXT("status", page->status), DB_INT("deleted", page->deleted),
+                                DB_TEXT("viewer", run_viewer(r)), DB_INT("limit", ask->limit),
+                                DB_INT("offset", ask->offset)),
+                        rows, err);
+    return db_query(r->db, DB_BACKUP_RUN_PAGE,
+                    DB_ARGS(DB_TEXT("agent_id", page->agent_id), DB_TEXT("config_id", page->config_id),
+                            DB_TEXT("status", page->status), DB_INT("deleted", page->deleted),
+                            DB_TEXT("q", ask->pattern), DB_TEXT("viewer", run_viewer(r)), DB_TEXT("sort", ask->sort),
+                            DB_INT("descending", ask->descending), DB_INT("limit", ask->limit),
+                            DB_INT("offset", ask->offset)),
+                    rows, err);
+}
+
+static int read_items(struct req *r, const struct page *page, struct list_out *out, struct err *err)
 {
     struct db_rows rows;
-    int rc = db_query(r->db, DB_BACKUP_RUN_LIST,
-                      DB_ARGS(DB_TEXT("agent_id", page->agent_id), DB_TEXT("config_id", page->config_id),
-                              DB_TEXT("status", page->status), DB_INT("deleted", page->deleted),
-                              DB_TEXT("viewer", run_viewer(r)), DB_INT("limit", page->limit),
-                              DB_INT("offset", page->offset)),
-                      &rows, err);
+    int rc = open_page(r, page, &rows, err);
     while (rc == 0 && (rc = db_rows_next(&rows, err)) == DB_ROW)
-        rc = json_array_append_new(items, run_row_json(&rows)) == 0 ? 0 : err_set(err, ERR_NOMEM, "no memory for runs");
+        rc = list_add(out, run_row_json(&rows), err);
     db_rows_done(&rows);
     return rc;
 }
 
 static void reply_runs(struct req *r, struct page page)
 {
+    static const char *const sorts[] = {"started", "finished", "status", "agent", "config", "size", "duration", NULL};
+    struct list_out out;
     int64_t total = 0;
     struct err err = {0};
-    if (!req_query_int(r, "limit", 1, LIST_MAX, 50, &page.limit) ||
-        !req_query_int(r, "offset", 0, INT32_MAX, 0, &page.offset))
+    if (!list_ask_read(r, &(struct list_rules){.sorts = sorts, .descending = true, .name = "runs"}, &page.ask))
         return;
-    json_t *items = json_array();
+    list_begin(&out, &page.ask, columns);
     int rc = read_total(r, &page, &total, &err);
     if (rc == 0)
-        rc = read_items(r, &page, items, &err);
-    if (rc != 0) {
-        json_decref(items);
-        reply_error(r, &err);
-        return;
-    }
-    reply_json(r, 200, json_pack("{s:o, s:I}", "items", items, "total", (json_int_t)total));
+        rc = read_items(r, &page, &out, &err);
+    list_reply(r, &out, rc, total, &err);
 }
 
 /* A parameter that is empty is like none. */

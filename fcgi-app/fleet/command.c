@@ -147,12 +147,12 @@ static int append_agent(struct command *c, const char *id, json_t *list, struct 
 static int list_all(struct command *c, json_t *list, struct err *err)
 {
     struct db_rows rows;
-    int rc =
-        db_query(c->db, DB_AGENT_PAGE_BY_NAME_ASC,
-                 DB_ARGS(DB_INT("see_all", 1), DB_TEXT("viewer", ""), DB_TEXT("q", ""), DB_TEXT("version", ""),
-                         DB_TEXT("platform", ""), DB_TEXT("status", ""), DB_INT("now", clock_now_ms(c->app->clock)),
-                         DB_INT("limit", INT64_MAX), DB_INT("offset", 0)),
-                 &rows, err);
+    int rc = db_query(c->db, DB_AGENT_PAGE,
+                      DB_ARGS(DB_INT("see_all", 1), DB_TEXT("viewer", ""), DB_TEXT("q", ""), DB_TEXT("version", ""),
+                              DB_TEXT("platform", ""), DB_TEXT("status", ""), DB_TEXT("label_first", ""),
+                              DB_TEXT("label_next", ""), DB_INT("now", clock_now_ms(c->app->clock)),
+                              DB_INT("limit", INT64_MAX), DB_INT("offset", 0)),
+                      &rows, err);
     while (rc == 0 && (rc = db_rows_next(&rows, err)) == DB_ROW)
         rc = append_agent(c, db_rows_text(&rows, 0), list, err);
     db_rows_done(&rows);

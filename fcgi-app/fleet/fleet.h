@@ -38,6 +38,8 @@ void fleet_agent_activate(struct req *r);
 void fleet_agent_approve(struct req *r);
 void fleet_agent_delete(struct req *r);
 void fleet_agent_events(struct req *r);
+void fleet_agent_bulk(struct req *r);
+void fleet_agent_bulk_update(struct req *r);
 void fleet_otp_list(struct req *r);
 void fleet_otp_mint(struct req *r);
 void fleet_otp_revoke(struct req *r);

@@ -8,11 +8,11 @@
 #include "db/writer.h"
 #include "fleet/agents.h"
 #include "fleet/fleet.h"
+#include "fleet/labels.h"
 #include "fleet/network.h"
 #include "fleet/otp.h"
+#include "http/list.h"
 #include "http/request.h"
-
-enum { LABELS_MAX = 32, LABEL_NAME_MAX = 64, LABEL_VALUE_MAX = 256 };
 
 static int64_t sees_all(const struct req *r)
 {
@@ -21,34 +21,20 @@ static int64_t sees_all(const struct req *r)
 
 /* --- mint --- */
 
-static bool label_valid(const char *name, const json_t *value)
-{
-    return name[0] != '\0' && strlen(name) <= LABEL_NAME_MAX && json_is_string(value) &&
-           json_string_length(value) <= LABEL_VALUE_MAX;
-}
-
 /* The labels as JSON text in the arena; "{}" for none, NULL after a failure. */
 static const char *read_labels(struct req *r, struct jsonread *body)
 {
     struct jsonread given;
-    const char *name;
-    json_t *value;
     jsonread_object_or_none(body, "labels", &given);
     if (given.object == NULL)
         return body->error->failed ? NULL : "{}";
-    json_t *labels = json_deep_copy(given.object);
-    bool ok = json_object_size(labels) <= LABELS_MAX;
-    json_object_foreach(labels, name, value)
-    {
-        ok = ok && label_valid(name, value);
-    }
+    bool ok = labels_valid(given.object);
     if (!ok)
         jsonread_fail(body, "labels", "must be at most %d names of up to %d bytes with texts of up to %d", LABELS_MAX,
                       LABEL_NAME_MAX, LABEL_VALUE_MAX);
-    char *text = ok ? json_dumps(labels, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    char *text = ok ? labels_text(given.object) : NULL;
     const char *copy = arena_strdup(r->arena, text);
     free(text);
-    json_decref(labels);
     return copy;
 }
 
@@ -107,23 +93,60 @@ static json_t *otp_json(const struct db_rows *rows, int64_t now_ms)
                      db_rows_text(rows, 7), "state", state_of(rows, now_ms));
 }
 
-void fleet_otp_list(struct req *r)
+static const struct csv_column columns[] = {
+    {"id", "id", CSV_PLAIN},
+    {"name", "name", CSV_PLAIN},
+    {"state", "state", CSV_PLAIN},
+    {"host", "expectedHost", CSV_PLAIN},
+    {"network", "network", CSV_PLAIN},
+    {"used", "used", CSV_PLAIN},
+    {"uses", "uses", CSV_PLAIN},
+    {"made", "created_ms", CSV_TIME},
+    {"expires", "expires_ms", CSV_TIME},
+    {NULL, NULL, CSV_PLAIN},
+};
+
+#define QUERY_ARGS(r, state, ask)                                                                                      \
+    DB_INT("see_all", sees_all(r)), DB_TEXT("viewer", (r)->principal.id), DB_TEXT("state", state),                     \
+        DB_TEXT("q", (ask)->pattern), DB_INT("now", (r)->now_ms)
+
+static int count_otps(struct req *r, const char *state, const struct list_ask *ask, int64_t *ret, struct err *err)
 {
     struct db_rows rows;
-    struct err err = {0};
-    json_t *items = json_array();
-    int rc = db_query(r->db, DB_OTP_LIST, DB_ARGS(DB_INT("see_all", sees_all(r)), DB_TEXT("viewer", r->principal.id)),
-                      &rows, &err);
-    while (rc == 0 && (rc = db_rows_next(&rows, &err)) == DB_ROW)
-        rc = json_array_append_new(items, otp_json(&rows, r->now_ms)) == 0 ? 0
-                                                                           : err_set(&err, ERR_NOMEM, "out of memory");
+    int rc = db_query_one(r->db, DB_OTP_COUNT, DB_ARGS(QUERY_ARGS(r, state, ask)), &rows, err);
+    if (rc != DB_ROW)
+        return rc < 0 ? rc : err_set(err, ERR_INTERNAL, "a count without a row");
+    *ret = db_rows_int(&rows, 0, 0);
     db_rows_done(&rows);
-    if (rc != 0) {
-        json_decref(items);
-        reply_error(r, &err);
+    return 0;
+}
+
+void fleet_otp_list(struct req *r)
+{
+    static const char *const sorts[] = {"created", "expires", "name", "uses", NULL};
+    static const char *const states[] = {"open", "used", "expired", "blocked", "revoked", NULL};
+    struct list_ask ask;
+    struct list_out out;
+    struct db_rows rows;
+    struct err err = {0};
+    const char *state;
+    int64_t total = 0;
+    if (!list_ask_read(r, &(struct list_rules){.sorts = sorts, .descending = true, .name = "otps"}, &ask) ||
+        !list_choice(r, "state", states, "", &state))
         return;
+    list_begin(&out, &ask, columns);
+    int rc = count_otps(r, state, &ask, &total, &err);
+    if (rc == 0) {
+        rc = db_query(r->db, DB_OTP_PAGE,
+                      DB_ARGS(QUERY_ARGS(r, state, &ask), DB_TEXT("sort", ask.sort),
+                              DB_INT("descending", ask.descending), DB_INT("limit", ask.limit),
+                              DB_INT("offset", ask.offset)),
+                      &rows, &err);
+        while (rc == 0 && (rc = db_rows_next(&rows, &err)) == DB_ROW)
+            rc = list_add(&out, otp_json(&rows, r->now_ms), &err);
+        db_rows_done(&rows);
     }
-    reply_json(r, 200, json_pack("{s:o}", "items", items));
+    list_reply(r, &out, rc, total, &err);
 }
 
 /* --- revoke --- */

@@ -76,6 +76,9 @@ void body_drain(struct http_exchange *x);
 /* False after a reply (403) was set. */
 bool csrf_check(struct req *r);
 
+/* reply_bytes without the copy: data and type live as long as the request. */
+void reply_borrowed(struct req *r, int status, const char *content_type, const void *data, size_t len);
+
 /* The whole reply as it goes to nginx: header block, then body. The block comes from the arena; NULL: no room. */
 const char *reply_head(struct http_exchange *x, size_t *ret_len);
 

@@ -61,6 +61,11 @@ void reply_chunks(struct req *r, int status, const char *content_type, reply_chu
     r->exchange->reply.chunk_ctx = ctx;
 }
 
+void reply_borrowed(struct req *r, int status, const char *content_type, const void *data, size_t len)
+{
+    set(r, status, content_type, data, len);
+}
+
 void reply_status(struct req *r, int status)
 {
     set(r, status, NULL, NULL, 0);

@@ -118,7 +118,7 @@ static bool add_event(const json_t *event, const struct fleet_event_place *place
     if (data != NULL && strlen(data) > STREAM_PIECE_MAX - 1024) {
         /* Metadata alone can be larger than a piece; the message is not. */
         free(data);
-        shorter = json_copy((json_t *)(uintptr_t)event);
+        shorter = json_copy(jsonread_iterable(event));
         (void)json_object_set_new(shorter, "metadata", json_pack("{s:b}", "cut", 1));
         data = json_dumps(shorter, JSON_COMPACT);
         json_decref(shorter);
@@ -253,6 +253,10 @@ void live_stream(struct req *r)
     memcpy(s->key, live_key, strlen(live_key) + 1);
     if (!fleet_level_query(r, &s->level))
         return;
+    if (r->method == HTTP_HEAD) {
+        reply_bytes(r, 200, "text/event-stream", "", 0);
+        return;
+    }
     uint64_t generation = park_generation(r->app->park);
     live_read(r->app->live, &s->seen);
     if (agent_id != NULL && find_log(r, s, &err) != 0) {

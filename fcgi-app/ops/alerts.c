@@ -2,10 +2,9 @@
 #include "auth/audit.h"
 #include "auth/secrets.h"
 #include "db/writer.h"
+#include "http/list.h"
 #include "ops/ops.h"
 #include "ops/viewer.h"
-
-enum { ALERTS_MAX = 200 };
 
 static json_t *time_or_null(const struct db_rows *rows, int column)
 {
@@ -20,22 +19,57 @@ static json_t *alert_json(const struct db_rows *rows)
                      db_rows_text(rows, 3), "agentId", agent, "acknowledged_ms", time_or_null(rows, 5));
 }
 
+static const struct csv_column columns[] = {
+    {"id", "id", CSV_PLAIN},         {"kind", "kind", CSV_PLAIN},        {"message", "message", CSV_PLAIN},
+    {"agent", "agentId", CSV_PLAIN}, {"raised", "created_ms", CSV_TIME}, {"acknowledged", "acknowledged_ms", CSV_TIME},
+    {NULL, NULL, CSV_PLAIN},
+};
+
+struct alert_query {
+    struct list_ask ask;
+    const char *state, *kind;
+};
+
+#define QUERY_ARGS(r, a)                                                                                               \
+    DB_TEXT("viewer", viewer_of(&(r)->principal)), DB_TEXT("state", (a)->state), DB_TEXT("kind", (a)->kind),           \
+        DB_TEXT("q", (a)->ask.pattern)
+
+static int count_alerts(struct req *r, const struct alert_query *q, int64_t *ret, struct err *err)
+{
+    struct db_rows rows;
+    int rc = db_query_one(r->db, DB_ALERT_PAGE_COUNT, DB_ARGS(QUERY_ARGS(r, q)), &rows, err);
+    if (rc != DB_ROW)
+        return rc < 0 ? rc : err_set(err, ERR_INTERNAL, "a count without a row");
+    *ret = db_rows_int(&rows, 0, 0);
+    db_rows_done(&rows);
+    return 0;
+}
+
 void ops_alert_list(struct req *r)
 {
+    static const char *const sorts[] = {"open", "created", "kind", NULL}, *const states[] = {"open", "acknowledged",
+                                                                                             NULL};
+    struct alert_query q = {0};
+    struct list_out out;
     struct err err = {0};
     struct db_rows rows;
-    json_t *items = json_array();
-    int rc = db_query(r->db, DB_ALERT_LIST,
-                      DB_ARGS(DB_TEXT("viewer", viewer_of(&r->principal)), DB_INT("limit", ALERTS_MAX)), &rows, &err);
-    while (rc == 0 && (rc = db_rows_next(&rows, &err)) == DB_ROW)
-        rc = json_array_append_new(items, alert_json(&rows)) == 0 ? 0 : err_set(&err, ERR_NOMEM, "out of memory");
-    db_rows_done(&rows);
-    if (rc == 0) {
-        reply_json(r, 200, json_pack("{s:o}", "items", items));
+    int64_t total = 0;
+    if (!list_ask_read(r, &(struct list_rules){.sorts = sorts, .descending = true, .name = "alerts"}, &q.ask) ||
+        !list_choice(r, "state", states, "", &q.state))
         return;
+    q.kind = list_filter(r, "kind", "");
+    list_begin(&out, &q.ask, columns);
+    int rc = count_alerts(r, &q, &total, &err);
+    if (rc == 0) {
+        rc = db_query(r->db, DB_ALERT_PAGE,
+                      DB_ARGS(QUERY_ARGS(r, &q), DB_TEXT("sort", q.ask.sort), DB_INT("descending", q.ask.descending),
+                              DB_INT("limit", q.ask.limit), DB_INT("offset", q.ask.offset)),
+                      &rows, &err);
+        while (rc == 0 && (rc = db_rows_next(&rows, &err)) == DB_ROW)
+            rc = list_add(&out, alert_json(&rows), &err);
+        db_rows_done(&rows);
     }
-    json_decref(items);
-    reply_error(r, &err);
+    list_reply(r, &out, rc, total, &err);
 }
 
 struct acknowledge {

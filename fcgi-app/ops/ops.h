@@ -12,6 +12,7 @@ void ops_health_live(struct req *r);
 void ops_health_ready(struct req *r);
 void ops_metrics(struct req *r);
 void ops_overview(struct req *r);
+void ops_search(struct req *r);
 void ops_alert_list(struct req *r);
 void ops_alert_acknowledge(struct req *r);
 

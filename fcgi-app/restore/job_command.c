@@ -19,7 +19,7 @@
 #include "restore/pathtext.h"
 #include "restore/restorable.h"
 
-enum { LIST_MAX = 1000, WATCH_MS = 500, WAIT_DEFAULT_S = 24 * 3600 };
+enum { JOBS_MAX = 1000, WATCH_MS = 500, WAIT_DEFAULT_S = 24 * 3600 };
 
 const struct cli_option backup_runs_options[] = {
     COMMAND_OPTION_CONFIG,
@@ -109,8 +109,8 @@ static int read_limit(struct session *s, int64_t fallback, int64_t *ret, struct 
 {
     const char *option = cli_option(s->args, "limit");
     uint64_t value = (uint64_t)fallback;
-    if (option != NULL && (!cursor_parse_uint(option, LIST_MAX, &value) || value == 0))
-        return err_set(err, ERR_INVALID, "--limit takes a number from 1 to %d", LIST_MAX);
+    if (option != NULL && (!cursor_parse_uint(option, JOBS_MAX, &value) || value == 0))
+        return err_set(err, ERR_INVALID, "--limit takes a number from 1 to %d", JOBS_MAX);
     *ret = (int64_t)value;
     return 0;
 }
@@ -380,14 +380,19 @@ int backup_command_verify(const struct cli_args *args, void *ctx)
 
 static int list_jobs(struct session *s, struct err *err)
 {
-    json_t *list = NULL, *job;
+    struct job_filter filter = {.ask = {.sort = "created", .descending = true}};
+    struct list_out out;
+    json_t *job;
     size_t i;
-    int64_t limit = 0;
-    int rc = read_limit(s, 50, &limit, err);
+    list_begin(&out, &filter.ask, NULL);
+    json_t *list = out.items;
+    int rc = read_limit(s, 50, &filter.ask.limit, err);
     if (rc == 0)
-        rc = job_row_list(s->c.db, &(struct job_filter){.limit = limit}, &list, err);
-    if (rc != 0)
+        rc = job_row_list(s->c.db, &filter, &out, err);
+    if (rc != 0) {
+        json_decref(list);
         return rc;
+    }
     if (cli_switch(s->args, "json")) {
         command_print_json(list);
         return CLI_OK;

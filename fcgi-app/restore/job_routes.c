@@ -13,8 +13,6 @@
 #include "restore/job_row.h"
 #include "restore/restorable.h"
 
-enum { LIST_MAX = 200 };
-
 static void reply_job(struct req *r, int status, const char *id)
 {
     struct err err = {0};
@@ -126,29 +124,46 @@ void backup_job_get(struct req *r)
     reply_job(r, 200, r->params[0]);
 }
 
+static const struct csv_column columns[] = {
+    {"id", "id", CSV_PLAIN},
+    {"kind", "kind", CSV_PLAIN},
+    {"backup", "configName", CSV_PLAIN},
+    {"host", "agentName", CSV_PLAIN},
+    {"status", "status", CSV_PLAIN},
+    {"detail", "detail", CSV_PLAIN},
+    {"files", "files", CSV_PLAIN},
+    {"bytes", "bytes", CSV_PLAIN},
+    {"errors", "errorCount", CSV_PLAIN},
+    {"asked by", "createdBy", CSV_PLAIN},
+    {"asked", "created_ms", CSV_TIME},
+    {"started", "started_ms", CSV_TIME},
+    {"finished", "finished_ms", CSV_TIME},
+    {NULL, NULL, CSV_PLAIN},
+};
+
 void backup_job_list(struct req *r)
 {
-    struct job_filter filter = {.config_id = req_query(r, "configId"),
-                                .run_id = req_query(r, "runId"),
-                                .status = req_query(r, "status"),
+    static const char *const sorts[] = {"created", "finished", "status", "kind", "agent", NULL};
+    static const char *const kinds[] = {"restore", "verify", NULL};
+    struct job_filter filter = {.config_id = list_filter(r, "configId", NULL),
+                                .run_id = list_filter(r, "runId", NULL),
+                                .status = list_filter(r, "status", NULL),
                                 .viewer = run_viewer(r)};
+    struct list_out out;
     struct err err = {0};
-    json_t *items = NULL;
     int64_t total = 0;
-    if (!req_query_int(r, "limit", 1, LIST_MAX, 50, &filter.limit) ||
-        !req_query_int(r, "offset", 0, INT32_MAX, 0, &filter.offset))
+    if (!list_ask_read(r, &(struct list_rules){.sorts = sorts, .descending = true, .name = "jobs"}, &filter.ask) ||
+        !list_choice(r, "kind", kinds, NULL, &filter.kind))
         return;
     if (filter.status != NULL && !job_status_known(filter.status)) {
         reply_invalid_field(r, "", "status", "must be one of the states of a job");
         return;
     }
+    list_begin(&out, &filter.ask, columns);
     int rc = job_row_count(r->db, &filter, &total, &err);
     if (rc == 0)
-        rc = job_row_list(r->db, &filter, &items, &err);
-    if (rc != 0)
-        reply_error(r, &err);
-    else
-        reply_json(r, 200, json_pack("{s:o, s:I}", "items", items, "total", (json_int_t)total));
+        rc = job_row_list(r->db, &filter, &out, &err);
+    list_reply(r, &out, rc, total, &err);
 }
 
 /* --- cancelling -----------------------------------------------------------------------------------------------------

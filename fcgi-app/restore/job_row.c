@@ -62,8 +62,10 @@ static int query(struct db *db, const char *id, const struct job_filter *f, stru
 {
     return db_query(db, DB_JOB_LIST,
                     DB_ARGS(DB_TEXT("id", id), DB_TEXT("config_id", f->config_id), DB_TEXT("run_id", f->run_id),
-                            DB_TEXT("status", f->status), DB_TEXT("viewer", f->viewer), DB_INT("limit", f->limit),
-                            DB_INT("offset", f->offset)),
+                            DB_TEXT("status", f->status), DB_TEXT("kind", f->kind), DB_TEXT("q", f->ask.pattern),
+                            DB_TEXT("viewer", f->viewer), DB_TEXT("sort", f->ask.sort),
+                            DB_INT("descending", f->ask.descending), DB_INT("limit", f->ask.limit),
+                            DB_INT("offset", f->ask.offset)),
                     ret, err);
 }
 
@@ -71,7 +73,7 @@ int job_row_get(struct db *db, const char *id, const char *viewer, json_t **ret,
 {
     struct db_rows rows;
     json_t *json = NULL;
-    int rc = query(db, id, &(struct job_filter){.viewer = viewer, .limit = 1}, &rows, err);
+    int rc = query(db, id, &(struct job_filter){.viewer = viewer, .ask = {.sort = "", .limit = 1}}, &rows, err);
     if (rc == 0)
         rc = db_rows_next(&rows, err);
     if (rc == DB_ROW)
@@ -91,7 +93,8 @@ int job_row_count(struct db *db, const struct job_filter *f, int64_t *ret, struc
     struct db_rows rows;
     int rc = db_query_one(db, DB_JOB_COUNT,
                           DB_ARGS(DB_TEXT("config_id", f->config_id), DB_TEXT("run_id", f->run_id),
-                                  DB_TEXT("status", f->status), DB_TEXT("viewer", f->viewer)),
+                                  DB_TEXT("status", f->status), DB_TEXT("kind", f->kind), DB_TEXT("q", f->ask.pattern),
+                                  DB_TEXT("viewer", f->viewer)),
                           &rows, err);
     if (rc != DB_ROW)
         return rc == DB_DONE ? err_set(err, ERR_INTERNAL, "a count gave nothing") : rc;
@@ -100,18 +103,12 @@ int job_row_count(struct db *db, const struct job_filter *f, int64_t *ret, struc
     return 0;
 }
 
-int job_row_list(struct db *db, const struct job_filter *f, json_t **ret, struct err *err)
+int job_row_list(struct db *db, const struct job_filter *f, struct list_out *out, struct err *err)
 {
     struct db_rows rows;
-    json_t *items = json_array();
     int rc = query(db, NULL, f, &rows, err);
     while (rc == 0 && (rc = db_rows_next(&rows, err)) == DB_ROW)
-        rc = json_array_append_new(items, row_json(&rows)) == 0 ? 0 : err_set(err, ERR_NOMEM, "no memory for jobs");
+        rc = list_add(out, row_json(&rows), err);
     db_rows_done(&rows);
-    if (rc != 0) {
-        json_decref(items);
-        return rc;
-    }
-    *ret = items;
-    return 0;
+    return rc;
 }

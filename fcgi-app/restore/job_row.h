@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "db/db.h"
+#include "http/list.h"
 
 bool job_status_known(const char *status);
 
@@ -18,11 +19,12 @@ struct job_filter {
     const char *config_id;
     const char *run_id;
     const char *status;
+    const char *kind;
     const char *viewer;
-    int64_t limit;
-    int64_t offset;
+    struct list_ask ask;
 };
 int job_row_count(struct db *db, const struct job_filter *filter, int64_t *ret, struct err *err) MUSTER_NODISCARD;
-int job_row_list(struct db *db, const struct job_filter *filter, json_t **ret, struct err *err) MUSTER_NODISCARD;
+int job_row_list(struct db *db, const struct job_filter *filter, struct list_out *out,
+                 struct err *err) MUSTER_NODISCARD;
 
 #endif

@@ -6,6 +6,7 @@
 #include "common/version.h"
 #include "db/writer.h"
 #include "fleet/fleet.h"
+#include "http/list.h"
 #include "http/request.h"
 #include "rollout/act.h"
 
@@ -119,24 +120,34 @@ static int write_order(struct db *db, void *ctx, struct err *err)
     return act_order(db, ctx, err);
 }
 
-void rollout_agent_update(struct req *r)
+int rollout_order_agent(struct req *r, const char *agent_id, const char *version, char ret_rollout_id[UUID_SIZE],
+                        struct err *err)
 {
-    struct err err = {0};
-    const char *version = read_order(r);
-    if (version == NULL)
-        return;
     struct rollout_order order = {
         .audit_key = secrets_audit_key(r->app->secrets),
         .audit = audit_of_request(r, "", ""),
         .owner_id = r->principal.id,
-        .agent_id = r->params[0],
+        .agent_id = agent_id,
         .version = version,
         .now_ms = r->now_ms,
     };
-    if (db_write(r->app->writer, write_order, &order, &err) != 0)
+    int rc = db_write(r->app->writer, write_order, &order, err);
+    if (rc == 0)
+        memcpy(ret_rollout_id, order.rollout_id, sizeof order.rollout_id);
+    return rc;
+}
+
+void rollout_agent_update(struct req *r)
+{
+    struct err err = {0};
+    char rollout_id[UUID_SIZE];
+    const char *version = read_order(r);
+    if (version == NULL)
+        return;
+    if (rollout_order_agent(r, r->params[0], version, rollout_id, &err) != 0)
         reply_error(r, &err);
     else
-        reply_json(r, 200, json_pack("{s:b,s:s}", "success", 1, "rolloutId", order.rollout_id));
+        reply_json(r, 200, json_pack("{s:b,s:s}", "success", 1, "rolloutId", rollout_id));
 }
 
 static int write_k8s(struct db *db, void *ctx, struct err *err)
@@ -181,22 +192,30 @@ static json_t *container_json(const struct db_rows *rows, const char *available,
 }
 
 struct container_query {
+    struct list_ask ask;
     const char *version; /* the newest published; "" when there is none */
     const char *image;
-    int64_t limit, offset;
 };
 
-static int list_containers(struct req *r, const struct container_query *q, json_t *items, struct err *err)
+static const struct csv_column columns[] = {
+    {"agent", "agentName", CSV_PLAIN},       {"id", "agentId", CSV_PLAIN},
+    {"version", "version", CSV_PLAIN},       {"available", "availableVersion", CSV_PLAIN},
+    {"image", "containerImage", CSV_PLAIN},  {"workload", "workload", CSV_PLAIN},
+    {"state", "state", CSV_PLAIN},           {"reason", "reason", CSV_PLAIN},
+    {"last seen", "last_seen_ms", CSV_TIME}, {NULL, NULL, CSV_PLAIN},
+};
+
+static int list_containers(struct req *r, const struct container_query *q, struct list_out *out, struct err *err)
 {
     struct db_rows rows;
-    int rc = db_query(r->db, DB_CONTAINER_PAGE,
-                      DB_ARGS(DB_TEXT("version", q->version), DB_TEXT("viewer", viewer_of(r)),
-                              DB_INT("limit", q->limit), DB_INT("offset", q->offset)),
-                      &rows, err);
+    int rc =
+        db_query(r->db, DB_CONTAINER_PAGE,
+                 DB_ARGS(DB_TEXT("version", q->version), DB_TEXT("viewer", viewer_of(r)), DB_TEXT("q", q->ask.pattern),
+                         DB_TEXT("sort", q->ask.sort), DB_INT("descending", q->ask.descending),
+                         DB_INT("limit", q->ask.limit), DB_INT("offset", q->ask.offset)),
+                 &rows, err);
     while (rc == 0 && (rc = db_rows_next(&rows, err)) == DB_ROW)
-        rc = json_array_append_new(items, container_json(&rows, q->version, q->image)) == 0
-                 ? 0
-                 : err_set(err, ERR_NOMEM, "out of memory");
+        rc = list_add(out, container_json(&rows, q->version, q->image), err);
     db_rows_done(&rows);
     return rc;
 }
@@ -216,28 +235,26 @@ static int read_image(struct req *r, const char *version, const char **ret, stru
 
 void rollout_container_list(struct req *r)
 {
+    static const char *const sorts[] = {"name", "version", "seen", NULL};
     struct rollout_newest newest;
     struct container_query q = {0};
+    struct list_out out;
     struct err err = {0};
     int64_t total = 0;
-    if (!req_query_int(r, "limit", 1, 200, 50, &q.limit) ||
-        !req_query_int(r, "offset", 0, INT64_C(1) << 40, 0, &q.offset))
+    if (!list_ask_read(r, &(struct list_rules){.sorts = sorts, .name = "containers"}, &q.ask))
         return;
-    json_t *items = json_array();
+    list_begin(&out, &q.ask, columns);
     int rc = rollout_newest_get(r->db, "stable", NULL, &newest, &err);
     q.version = newest.version;
     if (rc == 0 && q.version[0] != '\0') {
         rc = read_image(r, q.version, &q.image, &err);
         if (rc == 0)
-            rc = rollout_number(r->db, DB_CONTAINER_COUNT,
-                                DB_ARGS(DB_TEXT("version", q.version), DB_TEXT("viewer", viewer_of(r))), &total, &err);
+            rc = rollout_number(
+                r->db, DB_CONTAINER_COUNT,
+                DB_ARGS(DB_TEXT("version", q.version), DB_TEXT("viewer", viewer_of(r)), DB_TEXT("q", q.ask.pattern)),
+                &total, &err);
         if (rc == 0)
-            rc = list_containers(r, &q, items, &err);
+            rc = list_containers(r, &q, &out, &err);
     }
-    if (rc != 0) {
-        json_decref(items);
-        reply_error(r, &err);
-        return;
-    }
-    reply_json(r, 200, json_pack("{s:o,s:I}", "items", items, "total", (json_int_t)total));
+    list_reply(r, &out, rc, total, &err);
 }

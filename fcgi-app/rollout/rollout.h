@@ -86,6 +86,11 @@ struct update_offer {
  * False: there is none. */
 bool update_offer_of_row(const struct db_rows *rows, int first, struct update_offer *ret);
 
+/* Offers one agent a version, as the signed-in person, who may see it; audited. ret_rollout_id: by what it is done.
+ * ERR_CONFLICT says why not. Blocks. */
+int rollout_order_agent(struct req *r, const char *agent_id, const char *version, char ret_rollout_id[UUID_SIZE],
+                        struct err *err) MUSTER_NODISCARD;
+
 /* --- the engine --- */
 
 /* Memory of one thread between two ticks: when there is something to do again. Zeroed at first. */

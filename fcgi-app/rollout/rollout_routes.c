@@ -7,6 +7,7 @@
 #include "common/uuid.h"
 #include "common/version.h"
 #include "db/writer.h"
+#include "http/list.h"
 #include "http/problem.h"
 #include "http/request.h"
 #include "rollout/act.h"
@@ -73,12 +74,20 @@ static const char *query_or_empty(struct req *r, const char *name)
 }
 
 struct list_query {
+    struct list_ask ask;
     const char *state, *version;
-    int64_t limit, offset;
+};
+
+static const struct csv_column rollout_columns[] = {
+    {"id", "id", CSV_PLAIN},         {"version", "version", CSV_PLAIN}, {"from", "previousVersion", CSV_PLAIN},
+    {"kind", "kind", CSV_PLAIN},     {"state", "state", CSV_PLAIN},     {"reason", "reason", CSV_PLAIN},
+    {"agents", "counts", CSV_PLAIN}, {"begun", "created_ms", CSV_TIME}, {"ended", "finished_ms", CSV_TIME},
+    {NULL, NULL, CSV_PLAIN},
 };
 
 static bool read_list_query(struct req *r, struct list_query *ret)
 {
+    static const char *const sorts[] = {"created", "finished", "version", "state", NULL};
     enum rollout_state state;
     ret->state = query_or_empty(r, "state");
     ret->version = query_or_empty(r, "version");
@@ -86,56 +95,48 @@ static bool read_list_query(struct req *r, struct list_query *ret)
         reply_invalid_field(r, "", "state", "state must be one of a rollout's states");
         return false;
     }
-    return req_query_int(r, "limit", 1, 200, 50, &ret->limit) &&
-           req_query_int(r, "offset", 0, INT64_C(1) << 40, 0, &ret->offset);
+    return list_ask_read(r, &(struct list_rules){.sorts = sorts, .descending = true, .name = "rollouts"}, &ret->ask);
 }
 
-static int list_rollouts(struct req *r, const struct list_query *q, json_t *items, struct err *err)
+static int list_rollouts(struct req *r, const struct list_query *q, struct list_out *out, struct err *err)
 {
     struct db_rows rows;
-    int rc = db_query(r->db, DB_ROLLOUT_PAGE,
+    int rc = db_query(r->db, DB_ROLLOUT_PAGE_SORTED,
                       DB_ARGS(DB_TEXT("viewer", viewer_of(r)), DB_TEXT("state", q->state),
-                              DB_TEXT("version", q->version), DB_INT("limit", q->limit), DB_INT("offset", q->offset)),
+                              DB_TEXT("version", q->version), DB_TEXT("q", q->ask.pattern),
+                              DB_TEXT("sort", q->ask.sort), DB_INT("descending", q->ask.descending),
+                              DB_INT("limit", q->ask.limit), DB_INT("offset", q->ask.offset)),
                       &rows, err);
     while (rc == 0 && (rc = db_rows_next(&rows, err)) == DB_ROW) {
         json_t *item = NULL;
         rc = read_rollout(r, db_rows_text(&rows, 0), &item, err);
-        if (rc == 0 && json_array_append_new(items, item) != 0)
-            rc = err_set(err, ERR_NOMEM, "out of memory");
+        if (rc == 0)
+            rc = list_add(out, item, err);
     }
     db_rows_done(&rows);
     return rc;
 }
 
-static void reply_list(struct req *r, int rc, json_t *items, int64_t total, const struct err *err)
-{
-    if (rc == 0) {
-        reply_json(r, 200, json_pack("{s:o,s:I}", "items", items, "total", (json_int_t)total));
-        return;
-    }
-    json_decref(items);
-    reply_error(r, err);
-}
-
 void rollout_list(struct req *r)
 {
     struct list_query q;
+    struct list_out out;
     struct err err = {0};
     int64_t total = 0;
     if (!read_list_query(r, &q))
         return;
-    json_t *items = json_array();
+    list_begin(&out, &q.ask, rollout_columns);
     int rc = db_read_begin(r->db, &err);
     if (rc == 0) {
-        rc = rollout_number(
-            r->db, DB_ROLLOUT_PAGE_COUNT,
-            DB_ARGS(DB_TEXT("viewer", viewer_of(r)), DB_TEXT("state", q.state), DB_TEXT("version", q.version)), &total,
-            &err);
+        rc = rollout_number(r->db, DB_ROLLOUT_PAGE_COUNT,
+                            DB_ARGS(DB_TEXT("viewer", viewer_of(r)), DB_TEXT("state", q.state),
+                                    DB_TEXT("version", q.version), DB_TEXT("q", q.ask.pattern)),
+                            &total, &err);
         if (rc == 0)
-            rc = list_rollouts(r, &q, items, &err);
+            rc = list_rollouts(r, &q, &out, &err);
         db_read_end(r->db);
     }
-    reply_list(r, rc, items, total, &err);
+    list_reply(r, &out, rc, total, &err);
 }
 
 static json_t *int_or_null(const struct db_rows *rows, int column)
@@ -153,22 +154,33 @@ static json_t *member_json(const struct db_rows *rows)
                      "deadline_ms", int_or_null(rows, 11), "state_ms", (json_int_t)db_rows_int(rows, 12, 0));
 }
 
-static int list_members(struct req *r, const char *viewer, const struct list_query *q, json_t *items, struct err *err)
+static const struct csv_column member_columns[] = {
+    {"agent", "agentName", CSV_PLAIN},   {"id", "agentId", CSV_PLAIN},      {"version", "agentVersion", CSV_PLAIN},
+    {"stage", "stage", CSV_PLAIN},       {"state", "state", CSV_PLAIN},     {"reason", "reason", CSV_PLAIN},
+    {"offered", "offered_ms", CSV_TIME}, {"changed", "state_ms", CSV_TIME}, {NULL, NULL, CSV_PLAIN},
+};
+
+static int list_members(struct req *r, const char *viewer, const struct list_query *q, struct list_out *out,
+                        struct err *err)
 {
     struct db_rows rows;
-    int rc = db_query(r->db, DB_ROLLOUT_MEMBER_PAGE,
+    int rc = db_query(r->db, DB_ROLLOUT_MEMBER_PAGE_SORTED,
                       DB_ARGS(DB_TEXT("rollout", r->params[0]), DB_TEXT("viewer", viewer), DB_TEXT("state", q->state),
-                              DB_INT("limit", q->limit), DB_INT("offset", q->offset)),
+                              DB_TEXT("q", q->ask.pattern), DB_TEXT("sort", q->ask.sort),
+                              DB_INT("descending", q->ask.descending), DB_INT("limit", q->ask.limit),
+                              DB_INT("offset", q->ask.offset)),
                       &rows, err);
     while (rc == 0 && (rc = db_rows_next(&rows, err)) == DB_ROW)
-        rc = json_array_append_new(items, member_json(&rows)) == 0 ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+        rc = list_add(out, member_json(&rows), err);
     db_rows_done(&rows);
     return rc;
 }
 
 void rollout_members(struct req *r)
 {
+    static const char *const sorts[] = {"trouble", "name", "state", "version", "changed", NULL};
     struct list_query q = {.state = query_or_empty(r, "state")};
+    struct list_out out;
     enum member_state state;
     const char *viewer = viewer_of(r);
     bool owner = false;
@@ -178,19 +190,18 @@ void rollout_members(struct req *r)
         reply_invalid_field(r, "", "state", "state must be one of a member's states");
         return;
     }
-    if (!req_query_int(r, "limit", 1, 200, 50, &q.limit) ||
-        !req_query_int(r, "offset", 0, INT64_C(1) << 40, 0, &q.offset))
+    if (!list_ask_read(r, &(struct list_rules){.sorts = sorts, .name = "members"}, &q.ask))
         return;
-    json_t *items = json_array();
+    list_begin(&out, &q.ask, member_columns);
     int rc = may_see(r, r->params[0], &owner, &err);
     if (rc == 0)
-        rc = rollout_number(
-            r->db, DB_ROLLOUT_MEMBER_PAGE_COUNT,
-            DB_ARGS(DB_TEXT("rollout", r->params[0]), DB_TEXT("viewer", viewer), DB_TEXT("state", q.state)), &total,
-            &err);
+        rc = rollout_number(r->db, DB_ROLLOUT_MEMBER_PAGE_COUNT,
+                            DB_ARGS(DB_TEXT("rollout", r->params[0]), DB_TEXT("viewer", viewer),
+                                    DB_TEXT("state", q.state), DB_TEXT("q", q.ask.pattern)),
+                            &total, &err);
     if (rc == 0)
-        rc = list_members(r, viewer, &q, items, &err);
-    reply_list(r, rc, items, total, &err);
+        rc = list_members(r, viewer, &q, &out, &err);
+    list_reply(r, &out, rc, total, &err);
 }
 
 /* --- creating --- */

@@ -11,14 +11,30 @@ static const char *viewer_of(const struct principal *p)
     return p->kind == PRINCIPAL_USER && p->id != NULL ? p->id : "";
 }
 
+static const struct csv_column columns[] = {
+    {"version", "version", CSV_PLAIN},         {"status", "status", CSV_PLAIN},
+    {"channel", "channel", CSV_PLAIN},         {"size", "size", CSV_PLAIN},
+    {"agents", "agents", CSV_PLAIN},           {"least version", "min_version", CSV_PLAIN},
+    {"image", "container_image", CSV_PLAIN},   {"made", "created_ms", CSV_TIME},
+    {"published", "published_ms", CSV_TIME},   {"withdrawn", "withdrawn_ms", CSV_TIME},
+    {"reason", "withdrawn_reason", CSV_PLAIN}, {NULL, NULL, CSV_PLAIN},
+};
+
 void release_route_list(struct req *r)
 {
+    static const char *const sorts[] = {"created", "published", "version", "status", "channel", "size", NULL};
+    static const char *const statuses[] = {"staged", "published", "withdrawn", NULL};
+    struct release_filter filter = {.viewer = viewer_of(&r->principal)};
+    struct list_out out;
     struct err err = {0};
-    json_t *list = NULL;
-    if (release_list(r->db, viewer_of(&r->principal), &list, &err) != 0)
-        reply_error(r, &err);
-    else
-        reply_json(r, 200, json_pack("{s:o}", "items", list));
+    int64_t total = 0;
+    if (!list_ask_read(r, &(struct list_rules){.sorts = sorts, .descending = true, .name = "releases"}, &filter.ask) ||
+        !list_choice(r, "status", statuses, "", &filter.status))
+        return;
+    filter.channel = list_filter(r, "channel", "");
+    list_begin(&out, &filter.ask, columns);
+    int rc = release_page(r->db, &filter, &out, &total, &err);
+    list_reply(r, &out, rc, total, &err);
 }
 
 static int versions_in_use(struct req *r, json_t *into, struct err *err)

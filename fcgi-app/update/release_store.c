@@ -52,6 +52,30 @@ int release_list(struct db *db, const char *viewer, json_t **ret, struct err *er
     return rc;
 }
 
+int release_page(struct db *db, const struct release_filter *f, struct list_out *out, int64_t *ret_total,
+                 struct err *err)
+{
+    struct db_rows rows;
+    int rc = db_query_one(
+        db, DB_RELEASE_PAGE_COUNT,
+        DB_ARGS(DB_TEXT("status", f->status), DB_TEXT("channel", f->channel), DB_TEXT("q", f->ask.pattern)), &rows,
+        err);
+    if (rc != DB_ROW)
+        return rc < 0 ? rc : err_set(err, ERR_INTERNAL, "a count without a row");
+    *ret_total = db_rows_int(&rows, 0, 0);
+    db_rows_done(&rows);
+    rc = db_query(db, DB_RELEASE_PAGE,
+                  DB_ARGS(DB_TEXT("viewer", f->viewer), DB_TEXT("status", f->status), DB_TEXT("channel", f->channel),
+                          DB_TEXT("q", f->ask.pattern), DB_TEXT("sort", f->ask.sort),
+                          DB_INT("descending", f->ask.descending), DB_INT("limit", f->ask.limit),
+                          DB_INT("offset", f->ask.offset)),
+                  &rows, err);
+    while (rc == 0 && (rc = db_rows_next(&rows, err)) == DB_ROW)
+        rc = list_add(out, row_json(&rows), err);
+    db_rows_done(&rows);
+    return rc;
+}
+
 static int add_files(struct db *db, const char *version, json_t *release, struct err *err)
 {
     struct db_rows rows;

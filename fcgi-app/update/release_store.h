@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "db/db.h"
+#include "http/list.h"
 
 enum { RELEASES_MAX = 1000 };
 
@@ -14,6 +15,14 @@ int release_get(struct db *db, const char *version, const char *viewer, json_t *
 
 /* All of them, the newest first, without files and patches. */
 int release_list(struct db *db, const char *viewer, json_t **ret, struct err *err) MUSTER_NODISCARD;
+
+/* As people ask for them; "" does not narrow. */
+struct release_filter {
+    struct list_ask ask;
+    const char *viewer, *status, *channel;
+};
+int release_page(struct db *db, const struct release_filter *filter, struct list_out *out, int64_t *ret_total,
+                 struct err *err) MUSTER_NODISCARD;
 
 /* --- inside a write closure --- */
 

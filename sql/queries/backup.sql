@@ -29,13 +29,39 @@ WHERE agent_id = :agent_id
 ORDER BY name, id
 LIMIT :limit;
 
+-- name: backup_config_page
+-- As people search, filter and sort them.
+SELECT c.id, c.user_id, c.agent_id, c.execution_mode, c.name, c.sources, c.options, c.rev, c.created_ms, c.updated_ms,
+       c.due_ms, c.verify_due_ms, c.late_since_ms,
+       CASE c.execution_mode WHEN 'server' THEN (SELECT s.id FROM facts f JOIN agents s ON s.id = f.value
+                                                 WHERE f.name = 'server_agent' AND s.user_id = c.user_id)
+       ELSE c.agent_id END
+FROM backup_configs c LEFT JOIN agents a ON a.id = c.agent_id
+WHERE (:agent_id IS NULL OR c.agent_id = :agent_id)
+  AND (:q = '' OR LOWER(c.name) LIKE :q ESCAPE '\' OR c.id LIKE :q ESCAPE '\' OR a.name_lower LIKE :q ESCAPE '\')
+  AND (:viewer IS NULL OR c.user_id = :viewer
+       OR c.id IN (SELECT object_id FROM grants WHERE user_id = :viewer AND kind = 'config')
+       OR c.agent_id IN (SELECT object_id FROM grants WHERE user_id = :viewer AND kind = 'agent'))
+ORDER BY
+    CASE WHEN :sort = 'name' AND :descending = 0 THEN LOWER(c.name) END,
+    CASE WHEN :sort = 'name' AND :descending = 1 THEN LOWER(c.name) END DESC,
+    CASE WHEN :sort = 'agent' AND :descending = 0 THEN COALESCE(a.name_lower, '') END,
+    CASE WHEN :sort = 'agent' AND :descending = 1 THEN COALESCE(a.name_lower, '') END DESC,
+    CASE WHEN :sort = 'created' AND :descending = 0 THEN c.created_ms END,
+    CASE WHEN :sort = 'created' AND :descending = 1 THEN c.created_ms END DESC,
+    CASE WHEN :sort = 'next' AND :descending = 0 THEN COALESCE(c.due_ms, 9223372036854775807) END,
+    CASE WHEN :sort = 'next' AND :descending = 1 THEN COALESCE(c.due_ms, 9223372036854775807) END DESC,
+    CASE WHEN :descending = 0 THEN c.id END, CASE WHEN :descending = 1 THEN c.id END DESC
+LIMIT :limit OFFSET :offset;
+
 -- name: backup_config_count
 SELECT count(*)
-FROM backup_configs
-WHERE (:agent_id IS NULL OR agent_id = :agent_id)
-  AND (:viewer IS NULL OR user_id = :viewer
-       OR id IN (SELECT object_id FROM grants WHERE user_id = :viewer AND kind = 'config')
-       OR agent_id IN (SELECT object_id FROM grants WHERE user_id = :viewer AND kind = 'agent'));
+FROM backup_configs c LEFT JOIN agents a ON a.id = c.agent_id
+WHERE (:agent_id IS NULL OR c.agent_id = :agent_id)
+  AND (:q = '' OR LOWER(c.name) LIKE :q ESCAPE '\' OR c.id LIKE :q ESCAPE '\' OR a.name_lower LIKE :q ESCAPE '\')
+  AND (:viewer IS NULL OR c.user_id = :viewer
+       OR c.id IN (SELECT object_id FROM grants WHERE user_id = :viewer AND kind = 'config')
+       OR c.agent_id IN (SELECT object_id FROM grants WHERE user_id = :viewer AND kind = 'agent'));
 
 -- name: backup_config_get
 SELECT id, user_id, agent_id, execution_mode, name, sources, options, rev, created_ms, updated_ms,

@@ -50,6 +50,38 @@ WHERE :viewer IS NULL OR user_id = :viewer
 ORDER BY CASE WHEN acknowledged_ms IS NULL THEN 0 ELSE 1 END, created_ms DESC, id DESC
 LIMIT :limit;
 
+-- name: alert_page
+-- As people search and sort them; "open" puts open ones first, then the newest.
+SELECT id, created_ms, kind, message, agent_id, acknowledged_ms
+FROM alerts
+WHERE (:state = '' OR (:state = 'open' AND acknowledged_ms IS NULL)
+       OR (:state = 'acknowledged' AND acknowledged_ms IS NOT NULL))
+  AND (:kind = '' OR kind = :kind)
+  AND (:q = '' OR LOWER(message) LIKE :q ESCAPE '\' OR kind LIKE :q ESCAPE '\' OR id LIKE :q ESCAPE '\')
+  AND (:viewer IS NULL OR user_id = :viewer
+       OR agent_id IN (SELECT object_id FROM grants WHERE user_id = :viewer AND kind = 'agent'))
+ORDER BY
+    CASE WHEN :sort = 'open' AND :descending = 0 THEN CASE WHEN acknowledged_ms IS NULL THEN 1 ELSE 0 END END,
+    CASE WHEN :sort = 'open' AND :descending = 1 THEN CASE WHEN acknowledged_ms IS NULL THEN 1 ELSE 0 END END DESC,
+    CASE WHEN :sort = 'open' AND :descending = 0 THEN created_ms END,
+    CASE WHEN :sort = 'open' AND :descending = 1 THEN created_ms END DESC,
+    CASE WHEN :sort = 'created' AND :descending = 0 THEN created_ms END,
+    CASE WHEN :sort = 'created' AND :descending = 1 THEN created_ms END DESC,
+    CASE WHEN :sort = 'kind' AND :descending = 0 THEN kind END,
+    CASE WHEN :sort = 'kind' AND :descending = 1 THEN kind END DESC,
+    CASE WHEN :descending = 0 THEN id END, CASE WHEN :descending = 1 THEN id END DESC
+LIMIT :limit OFFSET :offset;
+
+-- name: alert_page_count
+SELECT count(*)
+FROM alerts
+WHERE (:state = '' OR (:state = 'open' AND acknowledged_ms IS NULL)
+       OR (:state = 'acknowledged' AND acknowledged_ms IS NOT NULL))
+  AND (:kind = '' OR kind = :kind)
+  AND (:q = '' OR LOWER(message) LIKE :q ESCAPE '\' OR kind LIKE :q ESCAPE '\' OR id LIKE :q ESCAPE '\')
+  AND (:viewer IS NULL OR user_id = :viewer
+       OR agent_id IN (SELECT object_id FROM grants WHERE user_id = :viewer AND kind = 'agent'));
+
 -- name: alert_open_count
 SELECT count(*)
 FROM alerts
@@ -123,6 +155,20 @@ WHERE finished_ms >= :since
   AND (:viewer IS NULL OR user_id = :viewer
        OR config_id IN (SELECT object_id FROM grants WHERE user_id = :viewer AND kind = 'config')
        OR agent_id IN (SELECT object_id FROM grants WHERE user_id = :viewer AND kind = 'agent'));
+
+-- name: overview_days
+-- Runs that ended, by day in UTC and by how.
+SELECT finished_ms / 86400000,
+    COALESCE(SUM(CASE WHEN status = 'completed' THEN 1 ELSE 0 END), 0),
+    COALESCE(SUM(CASE WHEN status = 'warning' THEN 1 ELSE 0 END), 0),
+    COALESCE(SUM(CASE WHEN status IN ('failed', 'lost') THEN 1 ELSE 0 END), 0)
+FROM backup_runs
+WHERE finished_ms >= :since
+  AND (:viewer IS NULL OR user_id = :viewer
+       OR config_id IN (SELECT object_id FROM grants WHERE user_id = :viewer AND kind = 'config')
+       OR agent_id IN (SELECT object_id FROM grants WHERE user_id = :viewer AND kind = 'agent'))
+GROUP BY finished_ms / 86400000
+ORDER BY finished_ms / 86400000;
 
 -- name: overview_last_completed
 SELECT MAX(finished_ms)

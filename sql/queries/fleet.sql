@@ -58,7 +58,7 @@ SELECT a.id, a.name,
          WHEN a.status = 'offline' OR a.offline_after_ms <= :now THEN 'offline'
          ELSE a.status END,
     a.platform, a.arch, a.version, a.deployment_mode, a.hostname, a.address, a.user_id, a.created_ms, a.last_seen_ms,
-    a.uptime_s, a.proto, a.certificate_not_after_ms
+    a.uptime_s, a.proto, a.certificate_not_after_ms, a.labels
 FROM agents a WHERE a.id = :id;
 
 -- name: agent_last_backup
@@ -66,7 +66,8 @@ SELECT id, status, finished_ms FROM backup_runs
 WHERE agent_id = :agent AND finished_ms IS NOT NULL
 ORDER BY started_ms DESC, id DESC LIMIT 1;
 
--- The list: one statement per order, all with the same filters; q is a LIKE pattern in lower case.
+-- The list, all with the same filters: q is a LIKE pattern in lower case, the labels two of which one has to fit (a
+-- label stands first in its object, or behind a comma). In the usual order it is read from an index.
 
 -- name: agent_count
 SELECT COUNT(*) FROM agents a
@@ -75,19 +76,23 @@ WHERE (:see_all = 1 OR a.user_id = :viewer OR EXISTS
     AND (:q = '' OR a.name_lower LIKE :q ESCAPE '\' OR a.id LIKE :q ESCAPE '\' OR LOWER(a.hostname) LIKE :q ESCAPE '\')
     AND (:version = '' OR a.version = :version)
     AND (:platform = '' OR a.platform = :platform)
+    AND (:label_first = '' OR LOWER(a.labels) LIKE :label_first ESCAPE '\'
+         OR LOWER(a.labels) LIKE :label_next ESCAPE '\')
     AND (:status = '' OR :status =
         CASE WHEN a.deactivated_ms IS NOT NULL THEN 'deactivated'
              WHEN a.quarantined_ms IS NOT NULL THEN 'quarantined'
              WHEN a.status = 'offline' OR a.offline_after_ms <= :now THEN 'offline'
              ELSE a.status END);
 
--- name: agent_page_by_name_asc
+-- name: agent_page
 SELECT a.id FROM agents a
 WHERE (:see_all = 1 OR a.user_id = :viewer OR EXISTS
         (SELECT 1 FROM grants g WHERE g.user_id = :viewer AND g.kind = 'agent' AND g.object_id = a.id))
     AND (:q = '' OR a.name_lower LIKE :q ESCAPE '\' OR a.id LIKE :q ESCAPE '\' OR LOWER(a.hostname) LIKE :q ESCAPE '\')
     AND (:version = '' OR a.version = :version)
     AND (:platform = '' OR a.platform = :platform)
+    AND (:label_first = '' OR LOWER(a.labels) LIKE :label_first ESCAPE '\'
+         OR LOWER(a.labels) LIKE :label_next ESCAPE '\')
     AND (:status = '' OR :status =
         CASE WHEN a.deactivated_ms IS NOT NULL THEN 'deactivated'
              WHEN a.quarantined_ms IS NOT NULL THEN 'quarantined'
@@ -95,106 +100,51 @@ WHERE (:see_all = 1 OR a.user_id = :viewer OR EXISTS
              ELSE a.status END)
 ORDER BY a.name_lower, a.id LIMIT :limit OFFSET :offset;
 
--- name: agent_page_by_name_desc
+-- name: agent_page_sorted
 SELECT a.id FROM agents a
 WHERE (:see_all = 1 OR a.user_id = :viewer OR EXISTS
         (SELECT 1 FROM grants g WHERE g.user_id = :viewer AND g.kind = 'agent' AND g.object_id = a.id))
     AND (:q = '' OR a.name_lower LIKE :q ESCAPE '\' OR a.id LIKE :q ESCAPE '\' OR LOWER(a.hostname) LIKE :q ESCAPE '\')
     AND (:version = '' OR a.version = :version)
     AND (:platform = '' OR a.platform = :platform)
+    AND (:label_first = '' OR LOWER(a.labels) LIKE :label_first ESCAPE '\'
+         OR LOWER(a.labels) LIKE :label_next ESCAPE '\')
     AND (:status = '' OR :status =
         CASE WHEN a.deactivated_ms IS NOT NULL THEN 'deactivated'
              WHEN a.quarantined_ms IS NOT NULL THEN 'quarantined'
              WHEN a.status = 'offline' OR a.offline_after_ms <= :now THEN 'offline'
              ELSE a.status END)
-ORDER BY a.name_lower DESC, a.id DESC LIMIT :limit OFFSET :offset;
+ORDER BY
+    CASE WHEN :sort = 'name' AND :descending = 0 THEN a.name_lower END,
+    CASE WHEN :sort = 'name' AND :descending = 1 THEN a.name_lower END DESC,
+    CASE WHEN :sort = 'last_seen' AND :descending = 0 THEN COALESCE(a.last_seen_ms, 0) END,
+    CASE WHEN :sort = 'last_seen' AND :descending = 1 THEN COALESCE(a.last_seen_ms, 0) END DESC,
+    CASE WHEN :sort = 'version' AND :descending = 0 THEN a.version END,
+    CASE WHEN :sort = 'version' AND :descending = 1 THEN a.version END DESC,
+    CASE WHEN :sort = 'created' AND :descending = 0 THEN a.created_ms END,
+    CASE WHEN :sort = 'created' AND :descending = 1 THEN a.created_ms END DESC,
+    CASE WHEN :sort = 'platform' AND :descending = 0 THEN a.platform END,
+    CASE WHEN :sort = 'platform' AND :descending = 1 THEN a.platform END DESC,
+    CASE WHEN :sort = 'status' AND :descending = 0 THEN CASE WHEN a.deactivated_ms IS NOT NULL THEN 'deactivated'
+             WHEN a.quarantined_ms IS NOT NULL THEN 'quarantined'
+             WHEN a.status = 'offline' OR a.offline_after_ms <= :now THEN 'offline' ELSE a.status END END,
+    CASE WHEN :sort = 'status' AND :descending = 1 THEN CASE WHEN a.deactivated_ms IS NOT NULL THEN 'deactivated'
+             WHEN a.quarantined_ms IS NOT NULL THEN 'quarantined'
+             WHEN a.status = 'offline' OR a.offline_after_ms <= :now THEN 'offline' ELSE a.status END END DESC,
+    CASE WHEN :descending = 0 THEN a.id END, CASE WHEN :descending = 1 THEN a.id END DESC
+LIMIT :limit OFFSET :offset;
 
--- name: agent_page_by_last_seen_asc
-SELECT a.id FROM agents a
-WHERE (:see_all = 1 OR a.user_id = :viewer OR EXISTS
-        (SELECT 1 FROM grants g WHERE g.user_id = :viewer AND g.kind = 'agent' AND g.object_id = a.id))
-    AND (:q = '' OR a.name_lower LIKE :q ESCAPE '\' OR a.id LIKE :q ESCAPE '\' OR LOWER(a.hostname) LIKE :q ESCAPE '\')
-    AND (:version = '' OR a.version = :version)
-    AND (:platform = '' OR a.platform = :platform)
-    AND (:status = '' OR :status =
-        CASE WHEN a.deactivated_ms IS NOT NULL THEN 'deactivated'
-             WHEN a.quarantined_ms IS NOT NULL THEN 'quarantined'
-             WHEN a.status = 'offline' OR a.offline_after_ms <= :now THEN 'offline'
-             ELSE a.status END)
-ORDER BY COALESCE(a.last_seen_ms, 0), a.id LIMIT :limit OFFSET :offset;
+-- name: agent_labels
+SELECT labels FROM agents WHERE id = :id;
 
--- name: agent_page_by_last_seen_desc
-SELECT a.id FROM agents a
-WHERE (:see_all = 1 OR a.user_id = :viewer OR EXISTS
-        (SELECT 1 FROM grants g WHERE g.user_id = :viewer AND g.kind = 'agent' AND g.object_id = a.id))
-    AND (:q = '' OR a.name_lower LIKE :q ESCAPE '\' OR a.id LIKE :q ESCAPE '\' OR LOWER(a.hostname) LIKE :q ESCAPE '\')
-    AND (:version = '' OR a.version = :version)
-    AND (:platform = '' OR a.platform = :platform)
-    AND (:status = '' OR :status =
-        CASE WHEN a.deactivated_ms IS NOT NULL THEN 'deactivated'
-             WHEN a.quarantined_ms IS NOT NULL THEN 'quarantined'
-             WHEN a.status = 'offline' OR a.offline_after_ms <= :now THEN 'offline'
-             ELSE a.status END)
-ORDER BY COALESCE(a.last_seen_ms, 0) DESC, a.id DESC LIMIT :limit OFFSET :offset;
-
--- name: agent_page_by_version_asc
-SELECT a.id FROM agents a
-WHERE (:see_all = 1 OR a.user_id = :viewer OR EXISTS
-        (SELECT 1 FROM grants g WHERE g.user_id = :viewer AND g.kind = 'agent' AND g.object_id = a.id))
-    AND (:q = '' OR a.name_lower LIKE :q ESCAPE '\' OR a.id LIKE :q ESCAPE '\' OR LOWER(a.hostname) LIKE :q ESCAPE '\')
-    AND (:version = '' OR a.version = :version)
-    AND (:platform = '' OR a.platform = :platform)
-    AND (:status = '' OR :status =
-        CASE WHEN a.deactivated_ms IS NOT NULL THEN 'deactivated'
-             WHEN a.quarantined_ms IS NOT NULL THEN 'quarantined'
-             WHEN a.status = 'offline' OR a.offline_after_ms <= :now THEN 'offline'
-             ELSE a.status END)
-ORDER BY a.version, a.id LIMIT :limit OFFSET :offset;
-
--- name: agent_page_by_version_desc
-SELECT a.id FROM agents a
-WHERE (:see_all = 1 OR a.user_id = :viewer OR EXISTS
-        (SELECT 1 FROM grants g WHERE g.user_id = :viewer AND g.kind = 'agent' AND g.object_id = a.id))
-    AND (:q = '' OR a.name_lower LIKE :q ESCAPE '\' OR a.id LIKE :q ESCAPE '\' OR LOWER(a.hostname) LIKE :q ESCAPE '\')
-    AND (:version = '' OR a.version = :version)
-    AND (:platform = '' OR a.platform = :platform)
-    AND (:status = '' OR :status =
-        CASE WHEN a.deactivated_ms IS NOT NULL THEN 'deactivated'
-             WHEN a.quarantined_ms IS NOT NULL THEN 'quarantined'
-             WHEN a.status = 'offline' OR a.offline_after_ms <= :now THEN 'offline'
-             ELSE a.status END)
-ORDER BY a.version DESC, a.id DESC LIMIT :limit OFFSET :offset;
-
--- name: agent_page_by_created_asc
-SELECT a.id FROM agents a
-WHERE (:see_all = 1 OR a.user_id = :viewer OR EXISTS
-        (SELECT 1 FROM grants g WHERE g.user_id = :viewer AND g.kind = 'agent' AND g.object_id = a.id))
-    AND (:q = '' OR a.name_lower LIKE :q ESCAPE '\' OR a.id LIKE :q ESCAPE '\' OR LOWER(a.hostname) LIKE :q ESCAPE '\')
-    AND (:version = '' OR a.version = :version)
-    AND (:platform = '' OR a.platform = :platform)
-    AND (:status = '' OR :status =
-        CASE WHEN a.deactivated_ms IS NOT NULL THEN 'deactivated'
-             WHEN a.quarantined_ms IS NOT NULL THEN 'quarantined'
-             WHEN a.status = 'offline' OR a.offline_after_ms <= :now THEN 'offline'
-             ELSE a.status END)
-ORDER BY a.created_ms, a.id LIMIT :limit OFFSET :offset;
-
--- name: agent_page_by_created_desc
-SELECT a.id FROM agents a
-WHERE (:see_all = 1 OR a.user_id = :viewer OR EXISTS
-        (SELECT 1 FROM grants g WHERE g.user_id = :viewer AND g.kind = 'agent' AND g.object_id = a.id))
-    AND (:q = '' OR a.name_lower LIKE :q ESCAPE '\' OR a.id LIKE :q ESCAPE '\' OR LOWER(a.hostname) LIKE :q ESCAPE '\')
-    AND (:version = '' OR a.version = :version)
-    AND (:platform = '' OR a.platform = :platform)
-    AND (:status = '' OR :status =
-        CASE WHEN a.deactivated_ms IS NOT NULL THEN 'deactivated'
-             WHEN a.quarantined_ms IS NOT NULL THEN 'quarantined'
-             WHEN a.status = 'offline' OR a.offline_after_ms <= :now THEN 'offline'
-             ELSE a.status END)
-ORDER BY a.created_ms DESC, a.id DESC LIMIT :limit OFFSET :offset;
+-- name: agent_set_labels
+UPDATE agents SET labels = :labels, updated_ms = :now WHERE id = :id;
 
 -- name: agent_rename
-UPDATE agents SET name = :name, name_lower = :name_lower, updated_ms = :now WHERE id = :id;
+-- NULL leaves a value as it is.
+UPDATE agents SET name = COALESCE(:name, name), name_lower = COALESCE(:name_lower, name_lower),
+    labels = COALESCE(:labels, labels), updated_ms = :now
+WHERE id = :id;
 
 -- name: agent_deactivate
 UPDATE agents SET deactivated_ms = :now, updated_ms = :now WHERE id = :id AND deactivated_ms IS NULL;
@@ -295,11 +245,34 @@ SELECT id, user_id, name, expected_host, network, labels, uses, expires_ms, bloc
     (SELECT COALESCE(u.disabled_ms, u.deleted_ms) FROM users u WHERE u.id = otps.user_id)
 FROM otps WHERE otp_hash = :hash;
 
--- name: otp_list
+-- name: otp_page
 SELECT o.id, o.name, o.created_ms, o.expires_ms, o.uses, (SELECT COUNT(*) FROM otp_uses u WHERE u.otp_id = o.id),
     o.expected_host, o.network, o.blocked_ms, o.revoked_ms
-FROM otps o WHERE :see_all = 1 OR o.user_id = :viewer
-ORDER BY o.created_ms DESC, o.id DESC LIMIT 200;
+FROM otps o
+WHERE (:see_all = 1 OR o.user_id = :viewer)
+    AND (:state = '' OR :state = CASE WHEN o.revoked_ms IS NOT NULL THEN 'revoked' WHEN o.blocked_ms IS NOT NULL THEN 'blocked'
+        WHEN (SELECT COUNT(*) FROM otp_uses u WHERE u.otp_id = o.id) >= o.uses THEN 'used'
+        WHEN o.expires_ms <= :now THEN 'expired' ELSE 'open' END)
+    AND (:q = '' OR LOWER(o.name) LIKE :q ESCAPE '\' OR LOWER(COALESCE(o.expected_host, '')) LIKE :q ESCAPE '\' OR o.id LIKE :q ESCAPE '\')
+ORDER BY
+    CASE WHEN :sort = 'created' AND :descending = 0 THEN o.created_ms END,
+    CASE WHEN :sort = 'created' AND :descending = 1 THEN o.created_ms END DESC,
+    CASE WHEN :sort = 'expires' AND :descending = 0 THEN o.expires_ms END,
+    CASE WHEN :sort = 'expires' AND :descending = 1 THEN o.expires_ms END DESC,
+    CASE WHEN :sort = 'name' AND :descending = 0 THEN LOWER(o.name) END,
+    CASE WHEN :sort = 'name' AND :descending = 1 THEN LOWER(o.name) END DESC,
+    CASE WHEN :sort = 'uses' AND :descending = 0 THEN o.uses END,
+    CASE WHEN :sort = 'uses' AND :descending = 1 THEN o.uses END DESC,
+    CASE WHEN :descending = 0 THEN o.id END, CASE WHEN :descending = 1 THEN o.id END DESC
+LIMIT :limit OFFSET :offset;
+
+-- name: otp_count
+SELECT COUNT(*) FROM otps o
+WHERE (:see_all = 1 OR o.user_id = :viewer)
+    AND (:state = '' OR :state = CASE WHEN o.revoked_ms IS NOT NULL THEN 'revoked' WHEN o.blocked_ms IS NOT NULL THEN 'blocked'
+        WHEN (SELECT COUNT(*) FROM otp_uses u WHERE u.otp_id = o.id) >= o.uses THEN 'used'
+        WHEN o.expires_ms <= :now THEN 'expired' ELSE 'open' END)
+    AND (:q = '' OR LOWER(o.name) LIKE :q ESCAPE '\' OR LOWER(COALESCE(o.expected_host, '')) LIKE :q ESCAPE '\' OR o.id LIKE :q ESCAPE '\');
 
 -- name: otp_revoke
 UPDATE otps SET revoked_ms = :now

@@ -20,17 +20,33 @@ WHERE (:id IS NULL OR j.id = :id)
   AND (:config_id IS NULL OR j.config_id = :config_id)
   AND (:run_id IS NULL OR j.run_id = :run_id)
   AND (:status IS NULL OR j.status = :status)
+  AND (:kind IS NULL OR j.kind = :kind)
+  AND (:q = '' OR LOWER(r.config_name) LIKE :q ESCAPE '\' OR a.name_lower LIKE :q ESCAPE '\' OR j.id LIKE :q ESCAPE '\')
   AND (:viewer IS NULL OR j.user_id = :viewer
        OR j.config_id IN (SELECT object_id FROM grants WHERE user_id = :viewer AND kind = 'config')
        OR j.agent_id IN (SELECT object_id FROM grants WHERE user_id = :viewer AND kind = 'agent'))
-ORDER BY j.created_ms DESC, j.id DESC
+ORDER BY
+    CASE WHEN :sort = 'created' AND :descending = 0 THEN j.created_ms END,
+    CASE WHEN :sort = 'created' AND :descending = 1 THEN j.created_ms END DESC,
+    CASE WHEN :sort = 'finished' AND :descending = 0 THEN COALESCE(j.finished_ms, 9223372036854775807) END,
+    CASE WHEN :sort = 'finished' AND :descending = 1 THEN COALESCE(j.finished_ms, 9223372036854775807) END DESC,
+    CASE WHEN :sort = 'status' AND :descending = 0 THEN j.status END,
+    CASE WHEN :sort = 'status' AND :descending = 1 THEN j.status END DESC,
+    CASE WHEN :sort = 'kind' AND :descending = 0 THEN j.kind END,
+    CASE WHEN :sort = 'kind' AND :descending = 1 THEN j.kind END DESC,
+    CASE WHEN :sort = 'agent' AND :descending = 0 THEN COALESCE(a.name_lower, '') END,
+    CASE WHEN :sort = 'agent' AND :descending = 1 THEN COALESCE(a.name_lower, '') END DESC,
+    CASE WHEN :descending = 0 THEN j.id END, CASE WHEN :descending = 1 THEN j.id END DESC
 LIMIT :limit OFFSET :offset;
 
 -- name: job_count
-SELECT count(*) FROM backup_jobs j
+SELECT count(*)
+FROM backup_jobs j LEFT JOIN backup_runs r ON r.id = j.run_id LEFT JOIN agents a ON a.id = j.agent_id
 WHERE (:config_id IS NULL OR j.config_id = :config_id)
   AND (:run_id IS NULL OR j.run_id = :run_id)
   AND (:status IS NULL OR j.status = :status)
+  AND (:kind IS NULL OR j.kind = :kind)
+  AND (:q = '' OR LOWER(r.config_name) LIKE :q ESCAPE '\' OR a.name_lower LIKE :q ESCAPE '\' OR j.id LIKE :q ESCAPE '\')
   AND (:viewer IS NULL OR j.user_id = :viewer
        OR j.config_id IN (SELECT object_id FROM grants WHERE user_id = :viewer AND kind = 'config')
        OR j.agent_id IN (SELECT object_id FROM grants WHERE user_id = :viewer AND kind = 'agent'));

@@ -68,9 +68,31 @@ WHERE (:state = '' OR r.state = :state) AND (:version = '' OR r.version = :versi
         OR a.id IN (SELECT object_id FROM grants WHERE user_id = :viewer AND kind = 'agent')))
 ORDER BY r.created_ms DESC, r.id DESC LIMIT :limit OFFSET :offset;
 
+-- name: rollout_page_sorted
+-- The same as people search and sort them.
+SELECT r.id FROM rollouts r
+WHERE (:state = '' OR r.state = :state) AND (:version = '' OR r.version = :version)
+    AND (:q = '' OR LOWER(r.version) LIKE :q ESCAPE '\' OR r.id LIKE :q ESCAPE '\')
+    AND (:viewer IS NULL OR r.user_id = :viewer OR EXISTS
+    (SELECT 1 FROM agents a JOIN rollout_members m ON m.agent_id = a.id AND m.rollout_id = r.id
+     WHERE a.user_id = :viewer
+        OR a.id IN (SELECT object_id FROM grants WHERE user_id = :viewer AND kind = 'agent')))
+ORDER BY
+    CASE WHEN :sort = 'created' AND :descending = 0 THEN r.created_ms END,
+    CASE WHEN :sort = 'created' AND :descending = 1 THEN r.created_ms END DESC,
+    CASE WHEN :sort = 'finished' AND :descending = 0 THEN COALESCE(r.finished_ms, 9223372036854775807) END,
+    CASE WHEN :sort = 'finished' AND :descending = 1 THEN COALESCE(r.finished_ms, 9223372036854775807) END DESC,
+    CASE WHEN :sort = 'version' AND :descending = 0 THEN r.version END,
+    CASE WHEN :sort = 'version' AND :descending = 1 THEN r.version END DESC,
+    CASE WHEN :sort = 'state' AND :descending = 0 THEN r.state END,
+    CASE WHEN :sort = 'state' AND :descending = 1 THEN r.state END DESC,
+    CASE WHEN :descending = 0 THEN r.id END, CASE WHEN :descending = 1 THEN r.id END DESC
+LIMIT :limit OFFSET :offset;
+
 -- name: rollout_page_count
 SELECT COUNT(*) FROM rollouts r
 WHERE (:state = '' OR r.state = :state) AND (:version = '' OR r.version = :version)
+    AND (:q = '' OR LOWER(r.version) LIKE :q ESCAPE '\' OR r.id LIKE :q ESCAPE '\')
     AND (:viewer IS NULL OR r.user_id = :viewer OR EXISTS
     (SELECT 1 FROM agents a JOIN rollout_members m ON m.agent_id = a.id AND m.rollout_id = r.id
      WHERE a.user_id = :viewer
@@ -373,9 +395,37 @@ ORDER BY CASE WHEN m.state IN ('restored', 'failed', 'silent', 'unhealthy') THEN
     m.bucket, m.agent_id
 LIMIT :limit OFFSET :offset;
 
+-- name: rollout_member_page_sorted
+-- The same as people search and sort them; what went wrong stands first where the order is the usual one.
+SELECT m.agent_id, a.name, a.version, m.bucket, m.stage, m.direction,
+    CASE WHEN m.state = 'away' THEN 'pending' ELSE m.state END, u.percent, m.reason, m.forced,
+    m.offered_ms, m.deadline_ms, m.state_ms
+FROM rollout_members m JOIN agents a ON a.id = m.agent_id LEFT JOIN agent_updates u ON u.agent_id = m.agent_id
+    AND u.rollout_id = m.rollout_id
+WHERE m.rollout_id = :rollout AND (:state = '' OR m.state = :state OR (m.state = 'away' AND :state = 'pending'))
+    AND (:q = '' OR a.name_lower LIKE :q ESCAPE '\' OR a.id LIKE :q ESCAPE '\')
+    AND (:viewer IS NULL OR a.user_id = :viewer OR EXISTS
+        (SELECT 1 FROM grants g WHERE g.user_id = :viewer AND g.kind = 'agent' AND g.object_id = a.id))
+ORDER BY
+    CASE WHEN :sort = 'trouble' AND :descending = 0 THEN CASE WHEN m.state IN ('restored', 'failed', 'silent', 'unhealthy') THEN 0
+              WHEN m.state IN ('offered', 'waiting', 'downloading', 'verifying', 'trial') THEN 1 ELSE 2 END END,
+    CASE WHEN :sort = 'trouble' AND :descending = 1 THEN CASE WHEN m.state IN ('restored', 'failed', 'silent', 'unhealthy') THEN 0
+              WHEN m.state IN ('offered', 'waiting', 'downloading', 'verifying', 'trial') THEN 1 ELSE 2 END END DESC,
+    CASE WHEN :sort = 'name' AND :descending = 0 THEN a.name_lower END,
+    CASE WHEN :sort = 'name' AND :descending = 1 THEN a.name_lower END DESC,
+    CASE WHEN :sort = 'state' AND :descending = 0 THEN m.state END,
+    CASE WHEN :sort = 'state' AND :descending = 1 THEN m.state END DESC,
+    CASE WHEN :sort = 'version' AND :descending = 0 THEN a.version END,
+    CASE WHEN :sort = 'version' AND :descending = 1 THEN a.version END DESC,
+    CASE WHEN :sort = 'changed' AND :descending = 0 THEN m.state_ms END,
+    CASE WHEN :sort = 'changed' AND :descending = 1 THEN m.state_ms END DESC,
+    CASE WHEN :descending = 0 THEN m.bucket END, CASE WHEN :descending = 1 THEN m.bucket END DESC, m.agent_id
+LIMIT :limit OFFSET :offset;
+
 -- name: rollout_member_page_count
 SELECT COUNT(*) FROM rollout_members m JOIN agents a ON a.id = m.agent_id
 WHERE m.rollout_id = :rollout AND (:state = '' OR m.state = :state OR (m.state = 'away' AND :state = 'pending'))
+    AND (:q = '' OR a.name_lower LIKE :q ESCAPE '\' OR a.id LIKE :q ESCAPE '\')
     AND (:viewer IS NULL OR a.user_id = :viewer OR EXISTS
         (SELECT 1 FROM grants g WHERE g.user_id = :viewer AND g.kind = 'agent' AND g.object_id = a.id));
 
@@ -449,12 +499,22 @@ DELETE FROM agent_update_history WHERE agent_id = :agent AND time_ms <
 SELECT a.id, a.name, a.version, a.capabilities, a.last_seen_ms, u.state, u.percent, u.reason, u.workload
 FROM agents a LEFT JOIN agent_updates u ON u.agent_id = a.id
 WHERE a.deployment_mode = 'container' AND a.version <> :version
+    AND (:q = '' OR a.name_lower LIKE :q ESCAPE '\' OR a.id LIKE :q ESCAPE '\')
     AND (:viewer IS NULL OR a.user_id = :viewer OR EXISTS
         (SELECT 1 FROM grants g WHERE g.user_id = :viewer AND g.kind = 'agent' AND g.object_id = a.id))
-ORDER BY a.name_lower, a.id LIMIT :limit OFFSET :offset;
+ORDER BY
+    CASE WHEN :sort = 'name' AND :descending = 0 THEN a.name_lower END,
+    CASE WHEN :sort = 'name' AND :descending = 1 THEN a.name_lower END DESC,
+    CASE WHEN :sort = 'version' AND :descending = 0 THEN a.version END,
+    CASE WHEN :sort = 'version' AND :descending = 1 THEN a.version END DESC,
+    CASE WHEN :sort = 'seen' AND :descending = 0 THEN COALESCE(a.last_seen_ms, 0) END,
+    CASE WHEN :sort = 'seen' AND :descending = 1 THEN COALESCE(a.last_seen_ms, 0) END DESC,
+    CASE WHEN :descending = 0 THEN a.id END, CASE WHEN :descending = 1 THEN a.id END DESC
+LIMIT :limit OFFSET :offset;
 
 -- name: container_count
 SELECT COUNT(*) FROM agents a
 WHERE a.deployment_mode = 'container' AND a.version <> :version
+    AND (:q = '' OR a.name_lower LIKE :q ESCAPE '\' OR a.id LIKE :q ESCAPE '\')
     AND (:viewer IS NULL OR a.user_id = :viewer OR EXISTS
         (SELECT 1 FROM grants g WHERE g.user_id = :viewer AND g.kind = 'agent' AND g.object_id = a.id));

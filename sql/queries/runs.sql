@@ -17,12 +17,59 @@ FROM (SELECT id FROM backup_runs
       LIMIT :limit OFFSET :offset) AS page JOIN backup_runs_shown s ON s.id = page.id
 ORDER BY s.started_ms DESC, s.id DESC;
 
+-- name: backup_run_page
+-- The same in another order, or searched.
+SELECT s.*
+FROM (SELECT id FROM backup_runs
+      WHERE (:agent_id IS NULL OR agent_id = :agent_id)
+        AND (:config_id IS NULL OR config_id = :config_id)
+        AND (:status IS NULL OR status = :status)
+        AND (:q = '' OR LOWER(config_name) LIKE :q ESCAPE '\' OR LOWER(agent_name) LIKE :q ESCAPE '\' OR id LIKE :q ESCAPE '\')
+        AND (deleted_ms IS NOT NULL) = :deleted
+        AND (:viewer IS NULL OR user_id = :viewer
+             OR config_id IN (SELECT object_id FROM grants WHERE user_id = :viewer AND kind = 'config')
+             OR agent_id IN (SELECT object_id FROM grants WHERE user_id = :viewer AND kind = 'agent'))
+      ORDER BY
+          CASE WHEN :sort = 'started' AND :descending = 0 THEN started_ms END,
+          CASE WHEN :sort = 'started' AND :descending = 1 THEN started_ms END DESC,
+          CASE WHEN :sort = 'finished' AND :descending = 0 THEN COALESCE(finished_ms, 9223372036854775807) END,
+          CASE WHEN :sort = 'finished' AND :descending = 1 THEN COALESCE(finished_ms, 9223372036854775807) END DESC,
+          CASE WHEN :sort = 'status' AND :descending = 0 THEN status END,
+          CASE WHEN :sort = 'status' AND :descending = 1 THEN status END DESC,
+          CASE WHEN :sort = 'agent' AND :descending = 0 THEN LOWER(agent_name) END,
+          CASE WHEN :sort = 'agent' AND :descending = 1 THEN LOWER(agent_name) END DESC,
+          CASE WHEN :sort = 'config' AND :descending = 0 THEN LOWER(config_name) END,
+          CASE WHEN :sort = 'config' AND :descending = 1 THEN LOWER(config_name) END DESC,
+          CASE WHEN :sort = 'size' AND :descending = 0 THEN COALESCE(size_bytes, 0) END,
+          CASE WHEN :sort = 'size' AND :descending = 1 THEN COALESCE(size_bytes, 0) END DESC,
+          CASE WHEN :sort = 'duration' AND :descending = 0 THEN COALESCE(duration_ms, 0) END,
+          CASE WHEN :sort = 'duration' AND :descending = 1 THEN COALESCE(duration_ms, 0) END DESC,
+          CASE WHEN :descending = 0 THEN id END, CASE WHEN :descending = 1 THEN id END DESC
+      LIMIT :limit OFFSET :offset) AS page JOIN backup_runs_shown s ON s.id = page.id
+ORDER BY
+    CASE WHEN :sort = 'started' AND :descending = 0 THEN s.started_ms END,
+    CASE WHEN :sort = 'started' AND :descending = 1 THEN s.started_ms END DESC,
+    CASE WHEN :sort = 'finished' AND :descending = 0 THEN COALESCE(s.finished_ms, 9223372036854775807) END,
+    CASE WHEN :sort = 'finished' AND :descending = 1 THEN COALESCE(s.finished_ms, 9223372036854775807) END DESC,
+    CASE WHEN :sort = 'status' AND :descending = 0 THEN s.status END,
+    CASE WHEN :sort = 'status' AND :descending = 1 THEN s.status END DESC,
+    CASE WHEN :sort = 'agent' AND :descending = 0 THEN LOWER(s.agent_name) END,
+    CASE WHEN :sort = 'agent' AND :descending = 1 THEN LOWER(s.agent_name) END DESC,
+    CASE WHEN :sort = 'config' AND :descending = 0 THEN LOWER(s.config_name) END,
+    CASE WHEN :sort = 'config' AND :descending = 1 THEN LOWER(s.config_name) END DESC,
+    CASE WHEN :sort = 'size' AND :descending = 0 THEN COALESCE(s.size_bytes, 0) END,
+    CASE WHEN :sort = 'size' AND :descending = 1 THEN COALESCE(s.size_bytes, 0) END DESC,
+    CASE WHEN :sort = 'duration' AND :descending = 0 THEN COALESCE(s.duration_ms, 0) END,
+    CASE WHEN :sort = 'duration' AND :descending = 1 THEN COALESCE(s.duration_ms, 0) END DESC,
+    CASE WHEN :descending = 0 THEN s.id END, CASE WHEN :descending = 1 THEN s.id END DESC;
+
 -- name: backup_run_count
 SELECT count(*)
 FROM backup_runs
 WHERE (:agent_id IS NULL OR agent_id = :agent_id)
   AND (:config_id IS NULL OR config_id = :config_id)
   AND (:status IS NULL OR status = :status)
+  AND (:q = '' OR LOWER(config_name) LIKE :q ESCAPE '\' OR LOWER(agent_name) LIKE :q ESCAPE '\' OR id LIKE :q ESCAPE '\')
   AND (deleted_ms IS NOT NULL) = :deleted
   AND (:viewer IS NULL OR user_id = :viewer
        OR config_id IN (SELECT object_id FROM grants WHERE user_id = :viewer AND kind = 'config')

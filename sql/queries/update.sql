@@ -54,6 +54,38 @@ FROM releases r
 WHERE :version IS NULL OR r.version = :version
 ORDER BY r.created_ms DESC, r.version DESC LIMIT :limit;
 
+-- name: release_page
+-- The same as people search and sort them.
+SELECT r.version, r.channel, r.status, r.min_version, r.changelog, r.container_image, r.eventlog_min, r.size_bytes,
+    r.downgrade, r.created_ms, r.published_ms, r.withdrawn_ms, r.withdrawn_reason,
+    (SELECT COUNT(*) FROM agents a
+     WHERE a.version = r.version
+        AND (:viewer IS NULL OR a.user_id = :viewer
+             OR a.id IN (SELECT object_id FROM grants WHERE user_id = :viewer AND kind = 'agent')))
+FROM releases r
+WHERE (:status = '' OR r.status = :status) AND (:channel = '' OR r.channel = :channel)
+    AND (:q = '' OR LOWER(r.version) LIKE :q ESCAPE '\' OR LOWER(r.changelog) LIKE :q ESCAPE '\')
+ORDER BY
+    CASE WHEN :sort = 'created' AND :descending = 0 THEN r.created_ms END,
+    CASE WHEN :sort = 'created' AND :descending = 1 THEN r.created_ms END DESC,
+    CASE WHEN :sort = 'published' AND :descending = 0 THEN COALESCE(r.published_ms, 0) END,
+    CASE WHEN :sort = 'published' AND :descending = 1 THEN COALESCE(r.published_ms, 0) END DESC,
+    CASE WHEN :sort = 'version' AND :descending = 0 THEN r.version END,
+    CASE WHEN :sort = 'version' AND :descending = 1 THEN r.version END DESC,
+    CASE WHEN :sort = 'status' AND :descending = 0 THEN r.status END,
+    CASE WHEN :sort = 'status' AND :descending = 1 THEN r.status END DESC,
+    CASE WHEN :sort = 'channel' AND :descending = 0 THEN r.channel END,
+    CASE WHEN :sort = 'channel' AND :descending = 1 THEN r.channel END DESC,
+    CASE WHEN :sort = 'size' AND :descending = 0 THEN r.size_bytes END,
+    CASE WHEN :sort = 'size' AND :descending = 1 THEN r.size_bytes END DESC,
+    CASE WHEN :descending = 0 THEN r.version END, CASE WHEN :descending = 1 THEN r.version END DESC
+LIMIT :limit OFFSET :offset;
+
+-- name: release_page_count
+SELECT COUNT(*) FROM releases r
+WHERE (:status = '' OR r.status = :status) AND (:channel = '' OR r.channel = :channel)
+    AND (:q = '' OR LOWER(r.version) LIKE :q ESCAPE '\' OR LOWER(r.changelog) LIKE :q ESCAPE '\');
+
 -- name: release_file_list
 SELECT arch, sha256, size_bytes FROM release_files WHERE version = :version ORDER BY arch;
 

@@ -41,6 +41,8 @@ def valid(schema):
         "PolicyChange": {"auth.mfa.issuer": "Muster"},
         "AgentRegister": {"name": "n", "platform": "linux"},
         "AgentChange": {"name": "n"},
+        "AgentBulk": {"ids": [NOBODY], "action": "label", "args": {"labels": {"a": "b"}}},
+        "AgentBulkUpdate": {"ids": [NOBODY], "version": "9.9.9"},
         "OtpMint": {"name": "n", "expectedHost": "h", "network": "10.0.0.0/8", "ttlS": 60, "uses": 1, "labels": {}},
         "Enroll": {"otp": "mot_unknown", "csr": csr(), "hostname": "h", "platform": "linux", "arch": "amd64",
                    "version": "0.1.0", "proto": 1, "capabilities": [], "deploymentMode": "vm"},

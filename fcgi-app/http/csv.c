@@ -1,0 +1,77 @@
+#include "http/csv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+
+void csv_text(struct buf *out, bool first, const char *text)
+{
+    bool formula = text[0] != '\0' && strchr("=+-@\t\r\n", text[0]) != NULL;
+    bool quoted = strpbrk(text, ",\"\r\n") != NULL || text[0] == ' ' || (formula && text[0] == '\t');
+    if (!first)
+        buf_addc(out, ',');
+    if (quoted)
+        buf_addc(out, '"');
+    if (formula)
+        buf_addc(out, '\'');
+    for (const char *at = text; *at != '\0'; at++) {
+        if (*at == '"')
+            buf_addc(out, '"');
+        buf_addc(out, *at);
+    }
+    if (quoted)
+        buf_addc(out, '"');
+}
+
+static const json_t *find(const json_t *row, const char *path)
+{
+    const json_t *at = row;
+    char name[64];
+    while (at != NULL && *path != '\0') {
+        size_t len = strcspn(path, ".");
+        if (len >= sizeof name)
+            return NULL;
+        memcpy(name, path, len);
+        name[len] = '\0';
+        at = json_object_get(at, name);
+        path += len + (path[len] == '.');
+    }
+    return at;
+}
+
+static void put_value(struct buf *out, bool first, const struct csv_column *column, const json_t *value)
+{
+    char time[CLOCK_RFC3339_SIZE];
+    if (value == NULL || json_is_null(value)) {
+        csv_text(out, first, "");
+    } else if (json_is_string(value)) {
+        csv_text(out, first, json_string_value(value));
+    } else if (json_is_integer(value) && column->kind == CSV_TIME) {
+        clock_format_rfc3339(json_integer_value(value), time);
+        csv_text(out, first, time);
+    } else {
+        char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+        if (text == NULL)
+            out->failed = true;
+        else if (json_is_number(value))
+            buf_addf(out, "%s%s", first ? "" : ",", text);
+        else
+            csv_text(out, first, text);
+        free(text);
+    }
+}
+
+void csv_head(struct buf *out, const struct csv_column columns[])
+{
+    for (const struct csv_column *c = columns; c->head != NULL; c++)
+        csv_text(out, c == columns, c->head);
+    buf_adds(out, "\r\n");
+}
+
+void csv_row(struct buf *out, const struct csv_column columns[], const json_t *row)
+{
+    for (const struct csv_column *c = columns; c->head != NULL; c++)
+        put_value(out, c == columns, c, find(row, c->path));
+    buf_adds(out, "\r\n");
+}

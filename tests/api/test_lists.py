@@ -1,0 +1,119 @@
+"""What all lists have in common: q, sort, order, limit, offset, CSV."""
+
+import csv
+import io
+import secrets
+
+import pytest
+
+from client import problem
+from spec import Spec
+
+DOCUMENT = Spec().document
+
+
+def lists():
+    """(path, the names it sorts by), from the document."""
+    for path, item in DOCUMENT["paths"].items():
+        for parameter in item.get("get", {}).get("parameters", []):
+            if parameter.get("name") == "sort":
+                yield path, parameter["schema"]["enum"]
+
+
+LISTS = [pytest.param(path, sorts, id=path) for path, sorts in lists()]
+
+
+def at(path, agent, admin, stack):
+    return path.replace("{id}", agent.id)
+
+
+@pytest.fixture
+def list_path(agent):
+    def find(path):
+        if "{id}" in path and not path.startswith("/api/agents"):
+            pytest.skip("has tests of its own")
+        return path.replace("{id}", agent.id)
+
+    return find
+
+
+@pytest.mark.parametrize("path, sorts", LISTS)
+def test_every_list_sorts_both_ways_by_all_it_says(admin, list_path, path, sorts):
+    path = list_path(path)
+    for sort in sorts:
+        for order in ("asc", "desc"):
+            body = admin.ok("GET", f"{path}?sort={sort}&order={order}&limit=200")
+            assert body["total"] >= len(body["items"])
+    told = problem(admin.get(f"{path}?sort=none"), 422, "invalid-field")
+    assert told["parameter"] == "sort"
+    problem(admin.get(f"{path}?order=up"), 422, "invalid-field")
+    problem(admin.get(f"{path}?format=xml"), 422, "invalid-field")
+    problem(admin.get(f"{path}?limit=201"), 422, "invalid-field")
+
+
+@pytest.mark.parametrize("path, sorts", LISTS)
+def test_every_list_is_a_file_too(admin, list_path, path, sorts):
+    reply = admin.get(f"{list_path(path)}?format=csv")
+    assert reply.status_code == 200
+    assert reply.headers["Content-Type"] == "text/csv; charset=utf-8"
+    assert reply.headers["Content-Disposition"].startswith('attachment; filename="')
+    assert reply.headers["Cache-Control"] == "no-store"
+    rows = list(csv.reader(io.StringIO(reply.text, newline="")))
+    total = admin.ok("GET", f"{list_path(path)}?limit=1")["total"]
+    assert len(rows) >= 1 and abs(len(rows) - 1 - total) <= 1  # others may be at work
+    assert {len(row) for row in rows} == {len(rows[0])}
+
+
+@pytest.mark.parametrize("path, sorts", LISTS)
+def test_a_search_that_fits_nothing_gives_nothing(admin, list_path, path, sorts):
+    assert admin.ok("GET", f"{list_path(path)}?q=there+is+no+such+thing")["items"] == []
+
+
+def rows_of(person, query):
+    text = person.get(f"/api/agents?format=csv&{query}").text
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "=HYPERLINK(\"http://evil\";\"x\")"]
+
+
+def test_a_name_that_is_a_formula_is_made_plain(operator):
+    tag = secrets.token_hex(4)
+    for text in FORMULAS:
+        operator.register(f"{text} {tag}")
+    names = {row["name"] for row in rows_of(operator, f"q={tag}")}
+    assert names == {f"'{text} {tag}" for text in FORMULAS}
+    raw = operator.get(f"/api/agents?format=csv&q={tag}").text
+    for line in raw.split("\r\n")[1:]:
+        for cell in next(csv.reader([line]), []):
+            assert not cell or cell[0] not in "=+-@\t\r", line
+
+
+def test_commas_quotes_and_line_breaks_stay_in_their_cell(stack, operator):
+    tag = secrets.token_hex(4)
+    names = [f'a,b "{tag}"', f"two\nlines {tag}", f" blank {tag}", f"\ttab {tag}", f"grüße {tag}"]
+    for name in names:
+        agent = operator.register("x")
+        stack.change("UPDATE agents SET name = ?, name_lower = ? WHERE id = ?", name, name.lower(), agent.id)
+    found = {row["name"] for row in rows_of(operator, f"q={tag}")}
+    assert found == {f"'{n}" if n[0] == "\t" else n for n in names}
+
+
+def test_a_file_has_all_that_the_filters_let_through_in_their_order(operator):
+    tag = secrets.token_hex(4)
+    for n in range(60):
+        operator.register(f"{tag} {n:02d}")
+    rows = rows_of(operator, f"q={tag}&sort=name&order=desc&limit=5&offset=7")
+    assert [row["name"] for row in rows] == [f"{tag} {n:02d}" for n in range(59, -1, -1)]
+
+
+def test_a_file_holds_nothing_of_anybody_else(operator, neighbour, agent):
+    assert agent.id not in neighbour.get("/api/agents?format=csv").text
+    assert agent.id in operator.get("/api/agents?format=csv").text
+
+
+def test_large_replies_are_packed_and_those_with_secrets_are_not(operator, agent):
+    for _ in range(8):
+        operator.register("packed")
+    assert operator.get("/api/agents").headers.get("Content-Encoding") == "gzip"
+    assert operator.get("/api/auth/session").headers.get("Content-Encoding") is None
