@@ -439,7 +439,7 @@ $(BUILD)/www: $(NPM)/.done $(WWW_SRC) docs/openapi.yaml
 	cp -r nginx/www/. $@.new/
 	cp $(NPM)/node_modules/htm/preact/standalone.module.js $@.new/vendor/preact.js
 	cp $(NPM)/node_modules/@picocss/pico/css/pico.min.css $@.new/vendor/pico.css
-	cp $(NPM)/node_modules/uplot/dist/uPlot.esm.js $@.new/vendor/uplot.js
+	{ cat $(NPM)/node_modules/uplot/dist/uPlot.iife.min.js; echo 'export default uPlot;'; } >$@.new/vendor/uplot.js
 	cp $(NPM)/node_modules/swagger-ui-dist/swagger-ui-bundle.js $@.new/vendor/swagger-ui.js
 	cp $(NPM)/node_modules/swagger-ui-dist/swagger-ui.css $@.new/vendor/swagger-ui.css
 	cp docs/openapi.yaml $@.new/docs/openapi.yaml

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { URL_BASE, app, call, close, forgetAgents, go, launch, liveAgent, open, registerAgent, screenshot, seedAgents, signIn, unique } from './browser.js';
+import { URL_BASE, app, assertAccessible, call, close, forgetAgents, go, launch, liveAgent, open, registerAgent, screenshot, seedAgents, sideScroll, signIn, unique } from './browser.js';
 
 let browser;
 let page;
@@ -98,9 +98,10 @@ test('a refresh moves neither the focus, the cursor nor the scroll', async () =>
   await page.setViewportSize({ width: 1280, height: 900 });
 });
 
-test('a hidden tab asks for nothing, and catches up when it is looked at', async () => {
+test('without the stream the pages poll; a hidden tab asks for nothing, and catches up when it is looked at', async () => {
   const tab = await open(browser);
   await signIn(tab);
+  await tab.route('**/api/live', (route) => route.fulfill({ status: 503, body: '' }));
   await tab.clock.install();
   await go(tab, '/');
   await tab.getByRole('row').nth(1).waitFor();
@@ -125,9 +126,72 @@ test('a hidden tab asks for nothing, and catches up when it is looked at', async
   await close(tab);
 });
 
+// Bytes as they came over the wire, headers and all, in a browser that has none of it yet.
+async function weigh(path, ready) {
+  const tab = await open(browser);
+  await signIn(tab);
+  const wire = await tab.context().newCDPSession(tab);
+  await wire.send('Network.enable');
+  let bytes = 0;
+  wire.on('Network.loadingFinished', (event) => { bytes += event.encodedDataLength; });
+  const begun = Date.now();
+  await go(tab, path);
+  await ready(tab);
+  const readyMs = Date.now() - begun;
+  const paintMs = await tab.evaluate(() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime);
+  const asked = await tab.evaluate(() => performance.getEntriesByType('resource').map((entry) => new URL(entry.name).pathname));
+  await close(tab);
+  return { bytes, readyMs, paintMs, asked };
+}
+
+test('the overview of ten thousand agents weighs less than 150 KiB and paints at once', async () => {
+  const stem = unique('weight');
+  await seedAgents(10000, stem);
+  try {
+    const { bytes, readyMs, paintMs, asked } = await weigh('/', async (tab) => {
+      await tab.locator('#glance-title').waitFor();
+      await tab.locator('.plot canvas').waitFor();
+      await tab.getByRole('row').nth(20).waitFor();
+    });
+    console.log(`overview with 10,000 agents: ${(bytes / 1024).toFixed(1)} KiB, first paint ${Math.round(paintMs)} ms, all there after ${readyMs} ms`);
+    assert.ok(bytes < 150 * 1024, `${bytes} bytes`);
+    assert.ok(paintMs < 2000, `${paintMs} ms`);
+    assert.ok(!asked.some((path) => /agent\.js|restore\.js|rollout-new/.test(path)), 'pages that nobody has gone to were fetched');
+  } finally {
+    await forgetAgents(stem);
+  }
+});
+
+test('a change is on the page when the server tells of it, and not before', async () => {
+  const agent = await registerAgent(page, unique('told'));
+  const tab = await open(browser);
+  await signIn(tab);
+  await tab.clock.install(); // no poll of its own from here on
+  const begun = tab.waitForResponse('**/api/live');
+  await go(tab, `/agents?q=${agent.name}`);
+  await tab.getByRole('row').filter({ hasText: agent.name }).getByText('Offline').waitFor();
+  await begun;
+  await call(page, 'POST', `/api/agents/${agent.id}/deactivate`);
+  await tab.getByRole('row').filter({ hasText: agent.name }).getByText('Deactivated').waitFor();
+  await close(tab);
+});
+
+test('the overview shows fleet, backups and rollouts as charts that can be read out', async () => {
+  await go(page, '/');
+  await page.getByRole('img', { name: /^Agents by state: .*Online/ }).waitFor();
+  await page.getByRole('img', { name: /^14 days: [1-9]\d* completed/ }).waitFor();
+  await page.locator('.plot canvas').first().waitFor();
+  await page.getByRole('heading', { name: 'Rollouts' }).waitFor();
+  await assertAccessible(page, 'overview');
+  await page.setViewportSize({ width: 390, height: 800 });
+  assert.ok(await sideScroll(page) <= 0);
+  await screenshot(page, 'overview-phone');
+  await page.setViewportSize({ width: 1280, height: 900 });
+  await screenshot(page, 'overview-charts');
+});
+
 test('an acknowledged alert leaves the overview', async (t) => {
-  const { items } = await call(page, 'GET', '/api/alerts');
-  const alert = items.find((item) => !item.acknowledged_ms);
+  const { items: [alert] } = await call(page, 'GET', '/api/alerts?state=open&limit=1');
   if (!alert) return t.skip('the stack has no open alert');
   await go(page, '/');
   await page.getByRole('button', { name: `Acknowledge: ${alert.message}` }).first().click();

@@ -27,6 +27,7 @@ const ReleasePage = later(() => import('./pages/release.js'), 'ReleasePage');
 const RolloutsPage = later(() => import('./pages/rollouts.js'), 'RolloutsPage');
 const RolloutNewPage = later(() => import('./pages/rollout-new.js'), 'RolloutNewPage');
 const RolloutPage = later(() => import('./pages/rollout.js'), 'RolloutPage');
+const AlertsPage = later(() => import('./pages/alerts.js'), 'AlertsPage');
 const ContainersPage = later(() => import('./pages/containers.js'), 'ContainersPage');
 const AuditPage = later(() => import('./pages/audit.js'), 'AuditPage');
 const SettingsPage = later(() => import('./pages/settings.js'), 'SettingsPage');
@@ -48,6 +49,7 @@ const ROUTES = [
   { pattern: /^\/rollouts$/, page: RolloutsPage, title: 'Rollouts' },
   { pattern: /^\/rollouts\/new$/, page: RolloutNewPage, title: 'Start a rollout' },
   { pattern: /^\/rollouts\/([^/]+)$/, page: RolloutPage, title: 'Rollout' },
+  { pattern: /^\/alerts$/, page: AlertsPage, title: 'Alerts' },
   { pattern: /^\/containers$/, page: ContainersPage, title: 'Containers' },
   { pattern: /^\/audit$/, page: AuditPage, title: 'Audit' },
   { pattern: /^\/settings$/, page: SettingsPage, title: 'Settings' },

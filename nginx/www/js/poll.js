@@ -1,12 +1,16 @@
 // Keeps a piece of the page fresh: load, wait, load again. It stops while the tab is hidden, never runs twice at once,
 // backs off while the server is away, and keeps the last good data on the page in the meantime.
 import { useCallback, useEffect, useRef, useState } from '/vendor/preact.js';
+import { connected, watchTopics } from './live.js';
 
 const SLOWEST_MS = 60000;
+const USUAL_MS = 5000;
+const LIVE_MS = 20000; // while changes are told: for what is none, such as time going by
 
 // load(signal) -> data. When a value in deps changes, it loads at once; the old data stays until the new is there.
-// everyMs is a number, or a function of the data (a running backup is worth a closer look); 0 loads once.
-export function usePoll(load, deps, everyMs = 5000) {
+// everyMs is a number, or a function of the data (a running backup is worth a closer look); 0 loads once. With topics it
+// also loads when the server says that one of them has moved, and seldom in between.
+export function usePoll(load, deps, everyMs = USUAL_MS, topics = null) {
   const [state, setState] = useState({ data: null, error: null, loading: true });
   const latest = useRef();
   latest.current = { load, everyMs };
@@ -22,8 +26,9 @@ export function usePoll(load, deps, everyMs = 5000) {
 
     const wait = (data, error) => {
       const every = latest.current.everyMs;
-      const base = typeof every === 'function' ? every(data) : every;
-      if (!base) return;
+      const asked = typeof every === 'function' ? every(data) : every;
+      if (!asked) return;
+      const base = topics && connected.get() && asked >= USUAL_MS ? Math.max(asked, LIVE_MS) : asked;
       const backoff = Math.min(SLOWEST_MS, base * 2 ** failures);
       timer = setTimeout(run, Math.max(backoff, (error?.retryAfterS ?? 0) * 1000));
     };
@@ -55,6 +60,7 @@ export function usePoll(load, deps, everyMs = 5000) {
       } else wait(data, error);
     }
 
+    const unwatch = topics ? watchTopics(topics, () => loaded && run()) : () => {};
     const onVisible = () => document.hidden || run();
     document.addEventListener('visibilitychange', onVisible);
     again.current = run;
@@ -63,6 +69,7 @@ export function usePoll(load, deps, everyMs = 5000) {
     return () => {
       life.abort();
       clearTimeout(timer);
+      unwatch();
       document.removeEventListener('visibilitychange', onVisible);
     };
   }, deps);

@@ -5,6 +5,7 @@ import { navigate } from '../router.js';
 import { Button } from './button.js';
 import { ActError, Confirm, Dialog, DialogFooter, useAct } from './dialog.js';
 import { Field, fieldErrors } from './field.js';
+import { EditLabels } from './labels.js';
 import { toast } from './toast.js';
 
 const at = (agent) => `/api/agents/${encodeURIComponent(agent.id)}`;
@@ -28,8 +29,10 @@ export function AgentActions({ agent, onChange }) {
     <${Button} look=${look} onClick=${() => setOpen(dialog)}>${label}</${Button}>`;
   return html`<div class="actions">
     ${button('rename', 'Rename', 'quiet')}
+    ${button('labels', 'Labels', 'quiet')}
     ${inactive ? button('activate', 'Activate', 'plain') : button('deactivate', 'Deactivate', 'quiet')}
     ${may('admin') && button('delete', 'Delete', 'danger')}
+    ${open === 'labels' && html`<${EditLabels} agent=${agent} onChange=${onChange} onClose=${close} />`}
     ${open === 'rename' && html`<${Rename} agent=${agent} onChange=${onChange} onClose=${close} />`}
     ${open === 'deactivate' && html`<${Confirm} title=${`Deactivate ${agent.name}?`} action="Deactivate" danger
       onClose=${close} onConfirm=${post('deactivate', `${agent.name} is deactivated.`)}>

@@ -11,25 +11,25 @@ import { toast } from './toast.js';
 
 const SHOWN = 5;
 
+export async function acknowledge(alert) {
+  try {
+    await api(`/api/alerts/${alert.id}/acknowledge`, { method: 'POST' });
+    toast('Alert acknowledged.');
+  } catch (cause) {
+    toast(cause.message, 'bad');
+  }
+}
+
 export function Alerts() {
-  const { data, error, refresh } = usePoll((signal) => api('/api/alerts', { signal }), []);
-  const open = (data?.items ?? []).filter((alert) => !alert.acknowledged_ms);
+  const { data, error, refresh } = usePoll((signal) => api(`/api/alerts?state=open&limit=${SHOWN}`, { signal }), [], 5000, ['alerts']);
+  const open = data?.items ?? [];
   if (error && !data) return html`<${LoadError} error=${error} onRetry=${refresh} />`;
   if (!open.length) return null;
-  const acknowledge = async (alert) => {
-    try {
-      await api(`/api/alerts/${alert.id}/acknowledge`, { method: 'POST' });
-      toast('Alert acknowledged.');
-    } catch (cause) {
-      toast(cause.message, 'bad');
-    }
-    refresh();
-  };
-  const more = open.length - SHOWN;
+  const more = data.total - open.length;
   return html`<${Panel} id="alerts" look="alerts" title=${html`<${Icon} name="bell" />Open alerts`}
-    aside=${html`<span class="count">${open.length}</span>`}>
+    aside=${html`<span class="aside"><span class="count">${data.total}</span><a href="/alerts">All alerts</a></span>`}>
     <ul class="rows">
-      ${open.slice(0, SHOWN).map((alert) => html`<${Alert} key=${alert.id} alert=${alert} onAcknowledge=${acknowledge} />`)}
+      ${open.map((alert) => html`<${Alert} key=${alert.id} alert=${alert} onAcknowledge=${() => acknowledge(alert).then(refresh)} />`)}
     </ul>
     ${more > 0 && html`<p class="more muted">and ${more} more; they show as these are acknowledged</p>`}
   </${Panel}>`;

@@ -45,22 +45,22 @@ export function Proven({ config }) {
 
 const COLUMNS = [
   {
-    name: 'config', head: 'Backup',
+    name: 'config', head: 'Backup', sort: 'name',
     cell: (config) => html`<a class="strong" href=${`/configs/${config.id}`}>${config.name}</a>
       <small class="muted">${config.sources.map((source) => source.path).join(', ')}</small>`,
   },
   {
-    name: 'agent', head: 'Host',
+    name: 'agent', head: 'Host', sort: 'agent',
     cell: (config) => (config.agentId ? html`<a href=${`/agents/${config.agentId}`}>${config.agentName ?? 'host'}</a>`
       : config.executionMode === 'server' ? 'the server' : html`<span class="muted">none</span>`),
   },
   { name: 'last', head: 'Last run', cell: (config) => html`<${LastRun} config=${config} />` },
-  { name: 'next', head: 'Next run', cell: (config) => html`<${NextRun} config=${config} />` },
+  { name: 'next', head: 'Next run', sort: 'next', cell: (config) => html`<${NextRun} config=${config} />` },
   { name: 'proven', head: 'Proven restorable', cell: (config) => html`<${Proven} config=${config} />` },
   { name: 'size', head: 'Stored', cell: (config) => formatBytes(config.storedBytes) },
 ];
 
-export function ConfigTable({ configs, withHost = true, busy, onChange }) {
+export function ConfigTable({ configs, withHost = true, busy, sorting, onChange }) {
   const shown = COLUMNS.filter((column) => withHost || column.name !== 'agent');
   const act = {
     name: 'act', head: 'Act', hidden: true,
@@ -68,5 +68,5 @@ export function ConfigTable({ configs, withHost = true, busy, onChange }) {
       onClick=${() => runNow(config, onChange)} aria-label=${`Back up now: ${config.name}`}>Back up now</${Button}>`,
   };
   return html`<${Table} label="Backups" columns=${may('operator') ? [...shown, act] : shown} rows=${configs}
-    rowKey=${(config) => config.id} busy=${busy} />`;
+    rowKey=${(config) => config.id} busy=${busy} sorting=${sorting} />`;
 }

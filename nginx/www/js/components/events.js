@@ -1,16 +1,21 @@
 // What an agent has reported, newest first: the newest keep arriving, older ones are loaded on request.
 import { html, useEffect, useRef, useState } from '/vendor/preact.js';
 import { api } from '../api.js';
+import { watchLog } from '../live.js';
 import { usePoll } from '../poll.js';
 import { useQuery, withQuery } from '../router.js';
 import { Level } from './badge.js';
 import { Button } from './button.js';
 import { ActError, useAct } from './dialog.js';
-import { Empty } from './notice.js';
-import { Panel, Remote } from './panel.js';
+import { Empty, LoadError, Loading } from './notice.js';
+import { Panel } from './panel.js';
 import { Time } from './time.js';
 
 const PAGE_SIZE = 50;
+const MOST = 2000;
+const POLL_MS = 5000;
+const LIVE_MS = 30000; // the stream tells the rest
+const LOT_MS = 200;
 const USUAL = 'info';
 const LEVELS = [
   ['debug', 'Everything'], ['info', 'Info and above'], ['warning', 'Warnings and errors'], ['error', 'Errors only'],
@@ -18,23 +23,56 @@ const LEVELS = [
 
 const keyOf = (event) => `${event.epoch}:${event.seq}`;
 
-export function Events({ path }) {
+// Follows the agent as it speaks; without the stream it polls. Paused, the list stays as it is, to be read in peace.
+export function Events({ path, agentId }) {
   const [query, change] = useQuery();
+  const [paused, setPaused] = useState(false);
   const level = query.level || USUAL;
   const url = (before) => withQuery(`${path}/events`, { level, limit: PAGE_SIZE, before });
-  const poll = usePoll((signal) => api(url(), { signal }), [path, level]);
-  const { events, next, older, failure, busy } = useHistory(poll.data, level, url);
+  const { told, live } = useLog(agentId, level, paused);
+  const poll = usePoll((signal) => (paused ? Promise.resolve(null) : api(url(), { signal })), [path, level, paused], () => (live ? LIVE_MS : POLL_MS));
+  const { events, next, older, failure, busy, begun } = useHistory(poll.data, told, level, url);
   const choose = (value) => change({ level: value === USUAL ? '' : value });
-  return html`<${Panel} id="events" title="Events" aside=${html`<${LevelChoice} level=${level} onChoose=${choose} />`}>
-    <${Remote} poll=${poll} what="the events">${() => (events.length
+  const aside = html`<span class="aside">
+    <span class="muted small-text" role="status">${paused ? 'paused' : live ? 'live' : ''}</span>
+    <${Button} look="quiet" icon=${paused ? 'play' : 'pause'} aria-pressed=${paused}
+      onClick=${() => setPaused(!paused)}>${paused ? 'Follow' : 'Pause'}</${Button}>
+    <${LevelChoice} level=${level} onChoose=${choose} /></span>`;
+  return html`<${Panel} id="events" title="Events" aside=${aside}>
+    <${LoadError} error=${poll.error} stale=${begun} onRetry=${poll.refresh} />
+    ${!begun ? !poll.error && html`<${Loading} what="the events" />` : events.length
       ? html`<ol class="events">${events.map((event) => html`<${Event} key=${keyOf(event)} event=${event} />`)}</ol>`
-      : html`<${Nothing} level=${level} onChoose=${choose} />`)}
-    </${Remote}>
+      : html`<${Nothing} level=${level} onChoose=${choose} />`}
     <${ActError} error=${failure} />
     ${next && html`<p class="more">
       <${Button} look="quiet" disabled=${busy} aria-busy=${busy} onClick=${older}>Load older events</${Button}>
     </p>`}
   </${Panel}>`;
+}
+
+// What the stream has told since it began, newest first, in lots: a talkative agent must not draw the page anew for each.
+function useLog(agentId, level, paused) {
+  const [state, setState] = useState({ told: [], live: false });
+  useEffect(() => {
+    if (paused) return undefined;
+    let lot = [];
+    let timer = 0;
+    const flush = () => {
+      timer = 0;
+      const news = lot.reverse();
+      lot = [];
+      setState((old) => ({ ...old, told: news }));
+    };
+    const stop = watchLog(agentId, level, (event) => {
+      lot.push(event);
+      timer ||= setTimeout(flush, LOT_MS);
+    }, (live) => setState((old) => ({ ...old, live })));
+    return () => {
+      clearTimeout(timer);
+      stop();
+    };
+  }, [agentId, level, paused]);
+  return state;
 }
 
 function LevelChoice({ level, onChoose }) {
@@ -56,28 +94,35 @@ function Nothing({ level, onChoose }) {
   </${Empty}>`;
 }
 
-// Gathers pages into one list. The cursor of the oldest page stays the same however many new events arrive on top.
-function useHistory(data, level, url) {
-  const [list, setList] = useState({ level, events: [], next: null, begun: false });
+// Gathers pages, and what is told in between, into one list. The cursor of the oldest page stays the same however many
+// new events arrive on top.
+function useHistory(data, told, level, url) {
+  const empty = { level, events: [], next: null, begun: false, older: false };
+  const [list, setList] = useState(empty);
   const [act, { busy, error }] = useAct();
   const chosen = useRef();
   chosen.current = level;
+  const merge = (news, page) => setList((old) => {
+    const base = old.level === level ? old : empty;
+    const all = [...news, ...without(base.events, news)];
+    // After hours of following, the oldest go; they can be loaded again.
+    const cut = all.length > MOST;
+    const events = cut ? all.slice(0, MOST) : all;
+    return { ...base, events, begun: base.begun || Boolean(page), next: page && !base.older ? page.next : base.next };
+  });
   useEffect(() => {
-    if (!data) return;
-    setList((old) => {
-      const base = old.level === level ? old : { level, events: [], next: null, begun: false };
-      const events = [...data.items, ...without(base.events, data.items)];
-      return { level, events, next: base.begun ? base.next : data.next, begun: base.begun };
-    });
+    if (data) merge(data.items, data);
   }, [data]);
+  useEffect(() => {
+    if (told.length) merge(told, null);
+  }, [told]);
   const older = () => act(async () => {
     const page = await api(url(list.next));
     if (chosen.current !== level) return; // another level was chosen meanwhile
-    setList((old) => ({
-      level, events: [...old.events, ...without(page.items, old.events)], next: page.next, begun: true,
-    }));
+    setList((old) => ({ ...old, events: [...old.events, ...without(page.items, old.events)], next: page.next, older: true }));
   });
-  return { events: list.events, next: list.next, older, failure: error, busy };
+  const shown = list.level === level ? list : empty;
+  return { ...shown, older, failure: error, busy };
 }
 
 function without(events, others) {

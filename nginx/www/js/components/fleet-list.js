@@ -1,26 +1,28 @@
 // The live list of agents. The server searches, filters, sorts and pages, so ten thousand agents cost what fifty do; the
 // address holds all of it.
 import { html } from '/vendor/preact.js';
-import { api, may } from '../api.js';
+import { may } from '../api.js';
 import { formatCount, formatPlatform } from '../format.js';
-import { usePoll } from '../poll.js';
-import { useQuery, withQuery } from '../router.js';
+import { useList } from '../list.js';
 import { AgentState, RunState } from './badge.js';
+import { BulkBar, useChoice } from './bulk.js';
 import { Button } from './button.js';
+import { Export } from './filters.js';
 import { FILTERS, FleetFilters } from './fleet-filters.js';
+import { Labels } from './labels.js';
 import { Empty } from './notice.js';
-import { Pager, pageOf } from './pager.js';
+import { Pager } from './pager.js';
 import { Panel, Remote } from './panel.js';
 import { Table } from './table.js';
 import { Time } from './time.js';
 
-const PAGE_SIZE = 50;
+const TOPICS = ['agents', 'runs'];
 
 const COLUMNS = [
   { name: 'name', head: 'Agent', sort: 'name', cell: (agent) => html`<${Name} agent=${agent} />` },
-  { name: 'status', head: 'State', cell: (agent) => html`<${AgentState} value=${agent.status} />` },
+  { name: 'status', head: 'State', sort: 'status', cell: (agent) => html`<${AgentState} value=${agent.status} />` },
   { name: 'version', head: 'Version', sort: 'version', cell: (agent) => agent.version || '–' },
-  { name: 'platform', head: 'Platform', cell: formatPlatform },
+  { name: 'platform', head: 'Platform', sort: 'platform', cell: formatPlatform },
   { name: 'backup', head: 'Last backup', cell: (agent) => html`<${LastBackup} run=${agent.lastBackup} />` },
   { name: 'seen', head: 'Last seen', sort: 'last_seen', cell: (agent) => html`<${Time} ms=${agent.last_seen_ms} />` },
 ];
@@ -28,7 +30,8 @@ const COLUMNS = [
 // The second line tells two agents apart when their names do not.
 function Name({ agent }) {
   const host = agent.hostname && agent.hostname !== agent.name ? agent.hostname : agent.address;
-  return html`<a class="strong" href=${`/agents/${agent.id}`}>${agent.name}</a><small class="muted">${host}</small>`;
+  return html`<a class="strong" href=${`/agents/${agent.id}`}>${agent.name}</a><small class="muted">${host}</small>
+    <${Labels} labels=${agent.labels} />`;
 }
 
 function LastBackup({ run }) {
@@ -38,29 +41,27 @@ function LastBackup({ run }) {
   </a>`;
 }
 
-// overview supplies the choices of the filters; versions and platforms are what the fleet has.
-export function FleetList({ overview }) {
-  const [query, change] = useQuery();
-  const page = pageOf(query);
-  const sort = query.sort || 'name';
-  const order = query.order || 'asc';
-  const filters = Object.fromEntries(FILTERS.map((name) => [name, query[name]]));
-  const url = withQuery('/api/agents', { ...filters, sort, order, limit: PAGE_SIZE, offset: (page - 1) * PAGE_SIZE });
-  const poll = usePoll((signal) => api(url, { signal }), [url]);
-  const filtered = FILTERS.some((name) => query[name]);
-  const clear = () => change(Object.fromEntries(FILTERS.map((name) => [name, ''])));
-  // The usual order is left out of the address.
-  const setSort = (by, to) => change({ sort: by === 'name' && to === 'asc' ? '' : by, order: to === 'asc' ? '' : to });
-  const sorting = { by: sort, order, change: setSort };
+// overview supplies the choices of the filters; versions and platforms are what the fleet has. size: rows of a page;
+// choosing: whether agents can be chosen here, to do something with many.
+export function FleetList({ overview, size = 50, choosing = false }) {
+  const list = useList('/api/agents', { filters: FILTERS, sort: 'name', size, topics: TOPICS });
+  const { poll, page, filtered, sorting } = list;
+  const rows = poll.data?.items ?? [];
+  const choice = useChoice(rows, (agent) => agent.id, (agent) => agent.name);
   const found = poll.data && `${formatCount(poll.data.total)} ${filtered ? 'found' : 'in all'}`;
-  return html`<${Panel} id="fleet" title="Agents" aside=${html`<span class="muted" role="status">${found}</span>`}>
-    <${FleetFilters} query=${query} change=${change} overview=${overview} sorting=${sorting} clear=${filtered && clear} />
+  const aside = html`<span class="aside"><span class="muted" role="status">${found}</span>
+    <${Export} list=${list} what="the agents" /></span>`;
+  const filter = Object.fromEntries(Object.entries(list.chosen).filter(([, value]) => value));
+  return html`<${Panel} id="fleet" title="Agents" aside=${aside}>
+    <${FleetFilters} list=${list} overview=${overview} />
+    ${choosing && may('operator') && html`<${BulkBar} choice=${choice} total=${poll.data?.total ?? 0} filter=${filter}
+      versions=${overview?.versions?.map((row) => row.version)} onDone=${poll.refresh} />`}
     <${Remote} poll=${poll} what="the agents">${({ items, total }) => html`
       ${items.length
         ? html`<${Table} label="Agents" columns=${COLUMNS} rows=${items} rowKey=${(agent) => agent.id}
-            busy=${poll.loading} sorting=${sorting} />`
-        : html`<${Nobody} clear=${(filtered || page > 1) && clear} />`}
-      <${Pager} total=${total} size=${PAGE_SIZE} page=${page} what="agents" />`}
+            busy=${poll.loading} sorting=${sorting} choosing=${choosing && may('operator') ? choice : undefined} />`
+        : html`<${Nobody} clear=${(filtered || page > 1) && list.clear} />`}
+      <${Pager} total=${total} size=${list.size} page=${page} what="agents" />`}
     </${Remote}>
   </${Panel}>`;
 }

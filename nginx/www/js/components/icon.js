@@ -16,6 +16,7 @@ const PATHS = {
   play: 'M5 3.5v9l7-4.5z',
   back: 'M9.5 3.5L5 8l4.5 4.5',
   next: 'M6.5 3.5L11 8l-4.5 4.5',
+  search: 'M7 2.5a4.5 4.5 0 100 9 4.5 4.5 0 000-9zM10.3 10.3L14 14',
   bell: 'M4 11.5V7a4 4 0 018 0v4.5M2.5 11.5h11M7 13.8h2',
   server: 'M2.5 3h11v4h-11zM2.5 9h11v4h-11zM5 5h.1M5 11h.1',
   archive: 'M2.5 3h11v3h-11zM3.5 6v7h9V6M6.5 8.8h3',

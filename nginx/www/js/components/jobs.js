@@ -1,11 +1,11 @@
 // Restores and proofs: what was asked of which host, and how far it is.
 import { html } from '/vendor/preact.js';
-import { api } from '../api.js';
 import { now } from '../clock.js';
 import { formatBytes, formatDuration, plural } from '../format.js';
-import { usePoll } from '../poll.js';
-import { withQuery } from '../router.js';
+import { useList } from '../list.js';
 import { Badge } from './badge.js';
+import { Export } from './filters.js';
+import { Pager } from './pager.js';
 import { Panel, Remote } from './panel.js';
 import { Table } from './table.js';
 import { Time } from './time.js';
@@ -41,19 +41,24 @@ const COLUMNS = [
     name: 'config', head: 'What',
     cell: (job) => html`<a class="strong" href=${`/jobs/${job.id}`}>${jobName(job)}</a><${JobProgress} job=${job} />`,
   },
-  { name: 'status', head: 'State', cell: (job) => html`<${JobState} value=${job.status} />` },
+  { name: 'status', head: 'State', sort: 'status', cell: (job) => html`<${JobState} value=${job.status} />` },
   { name: 'agent', head: 'Host', cell: (job) => job.agentName || 'deleted agent' },
-  { name: 'started', head: 'Asked', cell: (job) => html`<${Time} ms=${job.created_ms} />` },
+  { name: 'started', head: 'Asked', sort: 'created', cell: (job) => html`<${Time} ms=${job.created_ms} />` },
   { name: 'duration', head: 'Took', cell: (job) => formatDuration(job.finished_ms && job.started_ms ? job.finished_ms - job.started_ms : null) },
 ];
 
 export function JobList({ configId }) {
-  const url = withQuery('/api/jobs', { configId, limit: 20 });
-  const poll = usePoll((signal) => api(url, { signal }), [url], (data) => (data?.items.some(jobMoves) ? 2000 : 5000));
+  const list = useList('/api/jobs', {
+    prefix: 'job.', filters: [], sort: 'created', order: 'desc', size: 20, fixed: { configId }, topics: ['jobs', 'runs'],
+    everyMs: (data) => (data?.items.some(jobMoves) ? 2000 : 5000),
+  });
+  const { poll } = list;
   if (poll.data && !poll.data.items.length) return null;
-  return html`<${Panel} id="jobs" title="Restores and proofs">
-    <${Remote} poll=${poll} what="the restores">${({ items }) => html`
-      <${Table} label="Restores and proofs" columns=${COLUMNS} rows=${items} rowKey=${(job) => job.id} busy=${poll.loading} />`}
+  return html`<${Panel} id="jobs" title="Restores and proofs" aside=${html`<${Export} list=${list} what="the restores" />`}>
+    <${Remote} poll=${poll} what="the restores">${({ items, total }) => html`
+      <${Table} label="Restores and proofs" columns=${COLUMNS} rows=${items} rowKey=${(job) => job.id} busy=${poll.loading}
+        sorting=${list.sorting} />
+      <${Pager} total=${total} size=${list.size} page=${list.page} name=${list.pageName} what="restores" />`}
     </${Remote}>
   </${Panel}>`;
 }

@@ -4,6 +4,7 @@ import { may, session, signOut } from '../api.js';
 import { useStore } from '../store.js';
 import { Button } from './button.js';
 import { Icon } from './icon.js';
+import { Palette } from './palette.js';
 import { toast } from './toast.js';
 
 const LINKS = [
@@ -35,6 +36,7 @@ export function Layout({ path, children }) {
       <nav aria-label="Main">${LINKS.map((link) => html`
         <a href=${link.href} aria-current=${current(link.own(path))}>${link.label}</a>`)}</nav>
       <div class="top-end">
+        <${Palette} />
         ${may('operator') && html`<a href="/add" role="button" class="small" aria-current=${current(path === '/add')}>
           <${Icon} name="plus" />Add an agent</a>`}
         <${Account} user=${user?.user} onLeave=${leave} />

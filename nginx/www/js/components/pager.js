@@ -5,9 +5,10 @@ import { useStore } from '../store.js';
 import { formatCount } from '../format.js';
 import { Icon } from './icon.js';
 
-export const pageOf = (query) => Math.max(1, Math.trunc(Number(query.page)) || 1);
+export const pageOf = (query, name = 'page') => Math.max(1, Math.trunc(Number(query[name])) || 1);
 
-export function Pager({ total, size, page, what }) {
+// name: of the page in the address, where a page has several lists.
+export function Pager({ total, size, page, what, name = 'page' }) {
   const { path, search } = useStore(place);
   const query = Object.fromEntries(new URLSearchParams(search));
   const pages = Math.max(1, Math.ceil(total / size));
@@ -21,7 +22,7 @@ export function Pager({ total, size, page, what }) {
         <${Icon} name=${icon} /><span class="sr">${label}</span>
       </span>`;
     }
-    const href = withQuery(path, { ...query, page: to > 1 ? to : '' });
+    const href = withQuery(path, { ...query, [name]: to > 1 ? to : '' });
     return html`<a class="page" href=${href} aria-label=${label}><${Icon} name=${icon} /></a>`;
   };
   return html`<nav class="pager" aria-label=${`Pages of ${what}`}>

@@ -26,22 +26,22 @@ const stageOf = (rollout) => (rollout.kind === 'staged' && !isOver(rollout)
 
 const COLUMNS = [
   {
-    name: 'name', head: 'Version',
+    name: 'name', head: 'Version', sort: 'version',
     cell: (rollout) => html`<${RolloutLink} rollout=${rollout} />
       <small class="muted">${describeTarget(rollout)}</small>`,
   },
-  { name: 'status', head: 'State', cell: (rollout) => html`<${RolloutState} value=${rollout.state} />` },
+  { name: 'status', head: 'State', sort: 'state', cell: (rollout) => html`<${RolloutState} value=${rollout.state} />` },
   {
     name: 'progress', head: 'Progress',
     cell: (rollout) => html`<${RolloutBar} rollout=${rollout} look="slim" /><${RolloutNumbers} rollout=${rollout} />`,
   },
   { name: 'stage', head: 'Stage', cell: stageOf },
-  { name: 'created', head: 'Begun', cell: (rollout) => html`<${Time} ms=${rollout.created_ms} />` },
-  { name: 'finished', head: 'Ended', cell: (rollout) => html`<${Time} ms=${rollout.finished_ms} none="–" />` },
+  { name: 'created', head: 'Begun', sort: 'created', cell: (rollout) => html`<${Time} ms=${rollout.created_ms} />` },
+  { name: 'finished', head: 'Ended', sort: 'finished', cell: (rollout) => html`<${Time} ms=${rollout.finished_ms} none="–" />` },
 ];
 
-export function RolloutTable({ rollouts, busy, label = 'Rollouts' }) {
-  return html`<${Table} label=${label} columns=${COLUMNS} rows=${rollouts} rowKey=${(row) => row.id} busy=${busy} />`;
+export function RolloutTable({ rollouts, busy, sorting, label = 'Rollouts' }) {
+  return html`<${Table} label=${label} columns=${COLUMNS} rows=${rollouts} rowKey=${(row) => row.id} busy=${busy} sorting=${sorting} />`;
 }
 
 // The same in a narrow column.

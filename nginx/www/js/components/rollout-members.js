@@ -1,13 +1,12 @@
 // The agents of a rollout: how far each is, and why.
 import { html, useEffect } from '/vendor/preact.js';
-import { api } from '../api.js';
 import { formatCount } from '../format.js';
-import { usePoll } from '../poll.js';
+import { useList } from '../list.js';
 import { isOver } from '../rollout.js';
-import { useQuery, withQuery } from '../router.js';
 import { Button } from './button.js';
+import { Export, Filters } from './filters.js';
 import { Empty } from './notice.js';
-import { Pager, pageOf } from './pager.js';
+import { Pager } from './pager.js';
 import { Panel, Remote } from './panel.js';
 import { Table } from './table.js';
 import { Time } from './time.js';
@@ -16,21 +15,22 @@ import { MEMBER_STATES, MemberState } from './update-badge.js';
 const PAGE_SIZE = 25;
 
 export function RolloutMembers({ rollout }) {
-  const [query, change] = useQuery();
-  const state = query.state ?? '';
-  const page = pageOf(query);
-  const part = { state, limit: PAGE_SIZE, offset: (page - 1) * PAGE_SIZE };
-  const url = withQuery(`/api/rollouts/${rollout.id}/members`, part);
-  const poll = usePoll((signal) => api(url, { signal }), [url], isOver(rollout) ? 10000 : 3000);
+  const list = useList(`/api/rollouts/${rollout.id}/members`, {
+    filters: ['q', 'state'], sort: 'trouble', size: PAGE_SIZE, everyMs: isOver(rollout) ? 10000 : 3000, topics: ['rollouts'],
+  });
+  const { poll, page, change } = list;
+  const { state } = list.chosen;
   useFollow(poll, rollout);
   const columns = COLUMNS.filter((column) => column.name !== 'stage' || rollout.kind === 'staged');
   const choose = (value) => change({ state: value });
-  const aside = html`<${StateChoice} rollout=${rollout} state=${state} onChoose=${choose} />`;
+  const aside = html`<span class="aside"><${Export} list=${list} what="the agents" />
+    <${StateChoice} rollout=${rollout} state=${state} onChoose=${choose} /></span>`;
   return html`<${Panel} id="members" title="Agents" aside=${aside}>
+    ${(list.chosen.q || rollout.members.total > 5) && html`<${Filters} list=${list} what="the agents of this rollout" search="Search agent" />`}
     <${Remote} poll=${poll} what="the agents">${({ items, total }) => html`
       ${items.length
         ? html`<${Table} label="Agents of this rollout" columns=${columns} rows=${items}
-            rowKey=${(member) => member.agentId} busy=${poll.loading} />`
+            rowKey=${(member) => member.agentId} busy=${poll.loading} sorting=${list.sorting} />`
         : html`<${Nobody} state=${state} onChoose=${choose} />`}
       <${Pager} total=${total} size=${PAGE_SIZE} page=${page} what="agents" />`}
     </${Remote}>
@@ -46,15 +46,15 @@ export function useFollow(poll, rollout) {
 }
 
 const COLUMNS = [
-  { name: 'name', head: 'Agent', cell: (member) => html`<${AgentName} member=${member} />` },
-  { name: 'status', head: 'State', cell: (member) => html`<${State} member=${member} />` },
-  { name: 'version', head: 'Runs', cell: (member) => member.agentVersion || '–' },
+  { name: 'name', head: 'Agent', sort: 'name', cell: (member) => html`<${AgentName} member=${member} />` },
+  { name: 'status', head: 'State', sort: 'state', cell: (member) => html`<${State} member=${member} />` },
+  { name: 'version', head: 'Runs', sort: 'version', cell: (member) => member.agentVersion || '–' },
   {
     name: 'stage', head: 'Stage',
     cell: (member) => (member.stage === null ? html`<span class="muted">–</span>` : member.stage + 1),
   },
   { name: 'message', head: 'Why', cell: (member) => member.reason || null },
-  { name: 'since', head: 'Since', cell: (member) => html`<${Time} ms=${member.state_ms} />` },
+  { name: 'since', head: 'Since', sort: 'changed', cell: (member) => html`<${Time} ms=${member.state_ms} />` },
 ];
 
 export const AgentName = ({ member }) => html`

@@ -39,17 +39,17 @@ export function RunProgress({ run }) {
 
 const COLUMNS = [
   {
-    name: 'config', head: 'Backup',
+    name: 'config', head: 'Backup', sort: 'config',
     cell: (run) => html`<${RunLink} run=${run} />
       ${run.type === 'incremental' && html`<small class="muted">incremental</small>`}
       ${run.status === 'running' && html`<${RunProgress} run=${run} />`}`,
   },
-  { name: 'status', head: 'State', cell: (run) => html`<${RunState} value=${run.status} />` },
-  { name: 'agent', head: 'Agent', cell: (run) => html`<${AgentLink} run=${run} />` },
-  { name: 'started', head: 'Started', cell: (run) => html`<${Time} ms=${run.started_ms} />` },
-  { name: 'duration', head: 'Took', cell: (run) => formatDuration(tookMs(run)) },
+  { name: 'status', head: 'State', sort: 'status', cell: (run) => html`<${RunState} value=${run.status} />` },
+  { name: 'agent', head: 'Agent', sort: 'agent', cell: (run) => html`<${AgentLink} run=${run} />` },
+  { name: 'started', head: 'Started', sort: 'started', cell: (run) => html`<${Time} ms=${run.started_ms} />` },
+  { name: 'duration', head: 'Took', sort: 'duration', cell: (run) => formatDuration(tookMs(run)) },
   { name: 'files', head: 'Files', cell: (run) => formatCount(run.filesProcessed) },
-  { name: 'size', head: 'Stored', cell: (run) => formatBytes(run.size ?? run.bytesTransferred) },
+  { name: 'size', head: 'Stored', sort: 'size', cell: (run) => formatBytes(run.size ?? run.bytesTransferred) },
   {
     name: 'errors', head: 'Errors',
     cell: (run) => (run.errorCount
@@ -58,9 +58,10 @@ const COLUMNS = [
   },
 ];
 
-export function RunTable({ runs, label, withAgent = true, busy }) {
+export function RunTable({ runs, label, withAgent = true, busy, sorting }) {
   const columns = COLUMNS.filter((column) => withAgent || column.name !== 'agent');
-  return html`<${Table} label=${label} columns=${columns} rows=${runs} rowKey=${(run) => run.id} busy=${busy} />`;
+  return html`<${Table} label=${label} columns=${columns} rows=${runs} rowKey=${(run) => run.id} busy=${busy}
+    sorting=${sorting} />`;
 }
 
 // The same in a narrow column.

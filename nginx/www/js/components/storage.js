@@ -1,8 +1,9 @@
 // What the backups of each agent take in the store, and how that has grown.
-import { html, useEffect, useRef } from '/vendor/preact.js';
+import { html } from '/vendor/preact.js';
 import { api } from '../api.js';
 import { formatBytes, formatCount } from '../format.js';
 import { usePoll } from '../poll.js';
+import { Chart, axis, colour } from './chart.js';
 import { Panel, Remote } from './panel.js';
 
 const SHOWN = 12;
@@ -36,31 +37,16 @@ function Bars({ agents }) {
   </ul>`;
 }
 
-// The chart library comes with the first curve that is drawn.
-const library = () => import('/vendor/uplot.js').then((module) => module.default);
-
-const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-
 function Curve({ history }) {
-  const place = useRef();
   const text = `From ${formatBytes(history[0].bytes)} to ${formatBytes(history.at(-1).bytes)} in ${history.length} days`;
-  useEffect(() => {
-    let chart = null;
-    let gone = false;
-    library().then((UPlot) => {
-      if (gone || !place.current) return;
-      const axis = { stroke: colour('--calm'), grid: { stroke: colour('--line-soft') }, ticks: { stroke: colour('--line') } };
-      chart = new UPlot({
-        width: place.current.clientWidth, height: 180, legend: { show: false }, cursor: { show: false },
-        axes: [axis, { ...axis, size: 70, values: (_, ticks) => ticks.map(formatBytes) }],
-        scales: { y: { range: (_, low, high) => [0, Math.max(1, high * 1.1)] } },
-        series: [{}, { stroke: colour('--busy'), width: 2, fill: colour('--busy-soft') }],
-      }, [history.map((day) => day.day_ms / 1000), history.map((day) => day.bytes)], place.current);
-    }).catch(() => {}); // the bars say what counts
-    return () => {
-      gone = true;
-      chart?.destroy();
-    };
-  }, [history]);
-  return html`<figure class="curve"><div ref=${place} role="img" aria-label=${text}></div><figcaption class="muted">${text}</figcaption></figure>`;
+  const make = () => ({
+    options: {
+      legend: { show: false }, cursor: { show: false },
+      axes: [axis(), { ...axis(), size: 70, values: (_, ticks) => ticks.map(formatBytes) }],
+      scales: { y: { range: (_, low, high) => [0, Math.max(1, high * 1.1)] } },
+      series: [{}, { stroke: colour('--busy'), width: 2, fill: colour('--busy-soft') }],
+    },
+    data: [history.map((day) => day.day_ms / 1000), history.map((day) => day.bytes)],
+  });
+  return html`<${Chart} make=${make} text=${text} height=${180} deps=${[JSON.stringify(history)]} />`;
 }

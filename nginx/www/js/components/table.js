@@ -2,10 +2,12 @@
 import { html } from '/vendor/preact.js';
 
 // columns: [{name, head, cell(row), sort?, hidden?}], hidden leaving the head to assistive technology;
-// sorting: {by, order, change(by, order)} when the server sorts.
-export function Table({ label, columns, rows, rowKey, sorting, busy }) {
+// sorting: {by, order, change(by, order)} when the server sorts; choosing: {has(key), toggle(key), all, toggleAll(), name(row)}
+// when rows can be chosen.
+export function Table({ label, columns: given, rows, rowKey, sorting, choosing, busy }) {
+  const columns = choosing ? [choice(choosing, rowKey), ...given] : given;
   const cell = (column, row) => html`
-    <td data-label=${column.head} class=${`col-${column.name}`}>${column.cell(row)}</td>`;
+    <td data-label=${column.label ?? column.head} class=${`col-${column.name}`}>${column.cell(row)}</td>`;
   return html`<div class=${`table ${busy ? 'stale' : ''}`}>
     <table>
       <caption class="sr">${label}</caption>
@@ -14,6 +16,13 @@ export function Table({ label, columns, rows, rowKey, sorting, busy }) {
     </table>
   </div>`;
 }
+
+const choice = (choosing, rowKey) => ({
+  name: 'choose', label: 'Chosen',
+  head: html`<input type="checkbox" aria-label="Choose all of this page" checked=${choosing.all} onChange=${choosing.toggleAll} />`,
+  cell: (row) => html`<input type="checkbox" aria-label=${`Choose ${choosing.name(row)}`}
+    checked=${choosing.has(rowKey(row))} onChange=${() => choosing.toggle(rowKey(row))} />`,
+});
 
 function Head({ column: { name, head, sort, hidden }, sorting }) {
   const className = `col-${name}`;

@@ -7,23 +7,25 @@ import { AgentState } from '../components/badge.js';
 import { Configs } from '../components/configs.js';
 import { Events } from '../components/events.js';
 import { Fact, Facts } from '../components/facts.js';
+import { Export } from '../components/filters.js';
 import { Empty, LoadError, Notice } from '../components/notice.js';
-import { Pager, pageOf } from '../components/pager.js';
+import { Labels } from '../components/labels.js';
+import { Pager } from '../components/pager.js';
 import { Panel, Remote } from '../components/panel.js';
 import { RunTable, runsEveryMs } from '../components/runs.js';
 import { Time } from '../components/time.js';
 import { Crumbs, NotThere, PageHead } from '../components/title.js';
 import { now } from '../clock.js';
 import { formatDuration, formatPlatform } from '../format.js';
+import { useList } from '../list.js';
 import { usePoll } from '../poll.js';
-import { useQuery } from '../router.js';
 
 const RUNS_SHOWN = 10;
 const SOON_MS = 3 * 864e5; // certificates of 30 days are renewed after 10: three days left means that it does not happen
 
 export function AgentPage({ id, title }) {
   const path = `/api/agents/${encodeURIComponent(id)}`;
-  const poll = usePoll((signal) => api(path, { signal }), [path]);
+  const poll = usePoll((signal) => api(path, { signal }), [path], 5000, ['agents']);
   const [asked, setAsked] = useState(0); // counts "back up now", so that the runs are looked at straight away
   const agent = poll.data?.agent;
   if (!agent) {
@@ -42,7 +44,7 @@ export function AgentPage({ id, title }) {
     <${AgentUpdates} agent=${agent} path=${path} />
     <${Configs} agent=${agent} onAsked=${() => setAsked(asked + 1)} />
     <${AgentRuns} path=${path} asked=${asked} />
-    <${Events} path=${path} />
+    <${Events} path=${path} agentId=${id} />
   </div>`;
 }
 
@@ -75,6 +77,7 @@ function AgentFacts({ agent }) {
       <${Fact} label="Deployment">${DEPLOYMENTS[agent.deploymentMode] ?? (agent.deploymentMode || '–')}</${Fact}>
       <${Fact} label="Up for">${agent.uptimeS ? formatDuration(agent.uptimeS * 1000) : '–'}</${Fact}>
       <${Fact} label="Certificate"><${Certificate} notAfterMs=${agent.certificateNotAfter_ms} /></${Fact}>
+      <${Fact} label="Labels">${Object.keys(agent.labels).length ? html`<${Labels} labels=${agent.labels} />` : '–'}</${Fact}>
       <${Fact} label="Added"><${Time} ms=${agent.created_ms} as="day" /></${Fact}>
       <${Fact} label="Id" wide><code>${agent.id}</code></${Fact}>
     </${Facts}>
@@ -89,18 +92,19 @@ function Certificate({ notAfterMs }) {
 }
 
 function AgentRuns({ path, asked }) {
-  const [query] = useQuery();
-  const page = pageOf(query);
-  const url = `${path}/runs?limit=${RUNS_SHOWN}&offset=${(page - 1) * RUNS_SHOWN}`;
-  const poll = usePoll((signal) => api(url, { signal }), [url, asked], runsEveryMs);
-  return html`<${Panel} id="runs" title="Backup runs">
+  const list = useList(`${path}/runs`, {
+    filters: [], sort: 'started', order: 'desc', size: RUNS_SHOWN, everyMs: runsEveryMs, topics: ['runs'], deps: [asked],
+  });
+  const { poll } = list;
+  return html`<${Panel} id="runs" title="Backup runs" aside=${html`<${Export} list=${list} what="the runs" />`}>
     <${Remote} poll=${poll} what="the runs">${({ items, total }) => html`
       ${items.length
-        ? html`<${RunTable} label="Backup runs" runs=${items} withAgent=${false} busy=${poll.loading} />`
+        ? html`<${RunTable} label="Backup runs" runs=${items} withAgent=${false} busy=${poll.loading}
+            sorting=${list.sorting} />`
         : html`<${Empty} icon="archive" title="No backup has run yet.">
             Choose “Back up now” at one of the backups above, or add one.
           </${Empty}>`}
-      <${Pager} total=${total} size=${RUNS_SHOWN} page=${page} what="backup runs" />`}
+      <${Pager} total=${total} size=${RUNS_SHOWN} page=${list.page} what="backup runs" />`}
     </${Remote}>
   </${Panel}>`;
 }

@@ -10,8 +10,8 @@ import { useQuery } from '../router.js';
 export function AgentsPage({ title }) {
   const [query] = useQuery();
   // A failed load shows in the list below, which asks the same server.
-  const { data } = usePoll((signal) => api('/api/overview', { signal }), []);
+  const { data } = usePoll((signal) => api('/api/overview', { signal }), [], 5000, ['agents']);
   return html`<${PageHead} title=${title} />
     <${StateTiles} counts=${data?.agents} query=${query} current=${query.status ?? ''} />
-    <${FleetList} overview=${data} />`;
+    <${FleetList} overview=${data} choosing />`;
 }

@@ -3,8 +3,9 @@ import { html, useState } from '/vendor/preact.js';
 import { api, may } from '../api.js';
 import { Button } from '../components/button.js';
 import { Confirm } from '../components/dialog.js';
+import { Export, Filters } from '../components/filters.js';
 import { Empty } from '../components/notice.js';
-import { Pager, pageOf } from '../components/pager.js';
+import { Pager } from '../components/pager.js';
 import { Panel, Remote } from '../components/panel.js';
 import { Table } from '../components/table.js';
 import { Time } from '../components/time.js';
@@ -12,28 +13,25 @@ import { toast } from '../components/toast.js';
 import { UpdateState } from '../components/update-badge.js';
 import { UpdatesHead } from '../components/updates-head.js';
 import { plural } from '../format.js';
-import { usePoll } from '../poll.js';
-import { useQuery, withQuery } from '../router.js';
-
-const PAGE_SIZE = 50;
+import { useList } from '../list.js';
 
 export function ContainersPage({ title }) {
-  const [query] = useQuery();
   const [chosen, setChosen] = useState(null);
-  const page = pageOf(query);
-  const url = withQuery('/api/containers', { limit: PAGE_SIZE, offset: (page - 1) * PAGE_SIZE });
-  const poll = usePoll((signal) => api(url, { signal }), [url]);
-  const aside = html`<span class="muted" role="status">${poll.data && plural(poll.data.total, 'container')}</span>`;
+  const list = useList('/api/containers', { sort: 'name', topics: ['agents', 'rollouts', 'releases'] });
+  const { poll } = list;
+  const aside = html`<span class="aside"><span class="muted" role="status">${poll.data && plural(poll.data.total, 'container')}</span>
+    <${Export} list=${list} what="the containers" /></span>`;
   const columns = may('operator') ? [...COLUMNS, actColumn(setChosen)] : COLUMNS;
   return html`<${UpdatesHead} title=${title} />
     <${Panel} id="containers" title="Updates pending" aside=${aside}>
+      ${(list.filtered || poll.data?.total > 5) && html`<${Filters} list=${list} what="the containers" search="Search agent" />`}
       <${Remote} poll=${poll} what="the containers">${({ items, total }) => html`
         ${items.length
           ? html`<${Table} label="Containers" columns=${columns} rows=${items} rowKey=${(row) => row.agentId}
-              busy=${poll.loading} />`
-          : html`<${UpToDate} />`}
+              busy=${poll.loading} sorting=${list.sorting} />`
+          : list.filtered ? html`<${Empty} icon="box" title="No container matches." />` : html`<${UpToDate} />`}
         ${items.some((row) => !row.canRollOut) && html`<${ByHand} />`}
-        <${Pager} total=${total} size=${PAGE_SIZE} page=${page} what="containers" />`}
+        <${Pager} total=${total} size=${list.size} page=${list.page} what="containers" />`}
       </${Remote}>
       ${chosen && html`<${RollOut} container=${chosen} onDone=${poll.refresh} onClose=${() => setChosen(null)} />`}
     </${Panel}>`;
@@ -50,7 +48,7 @@ function UpToDate() {
 
 const COLUMNS = [
   {
-    name: 'name', head: 'Agent',
+    name: 'name', head: 'Agent', sort: 'name',
     cell: (row) => html`<a class="strong" href=${`/agents/${row.agentId}`}>${row.agentName}</a>
       <small class="muted">seen <${Time} ms=${row.last_seen_ms} /></small>`,
   },
@@ -61,7 +59,7 @@ const COLUMNS = [
       percent=${percent} />`,
   },
   {
-    name: 'version', head: 'Version',
+    name: 'version', head: 'Version', sort: 'version',
     cell: (row) => html`${row.version || '–'} <span class="muted">→</span> <a class="strong"
       href=${`/releases/${row.availableVersion}`}>${row.availableVersion}</a>`,
   },

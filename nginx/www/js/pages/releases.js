@@ -1,7 +1,9 @@
 // What has been published, who runs what, and which rollouts are under way.
 import { html } from '/vendor/preact.js';
 import { api } from '../api.js';
+import { Export, Filters } from '../components/filters.js';
 import { Empty } from '../components/notice.js';
+import { Pager } from '../components/pager.js';
 import { Panel, Remote } from '../components/panel.js';
 import { RolloutList } from '../components/rollout-list.js';
 import { Table } from '../components/table.js';
@@ -10,6 +12,7 @@ import { ReleaseState } from '../components/update-badge.js';
 import { UpdatesHead } from '../components/updates-head.js';
 import { VersionChart } from '../components/version-chart.js';
 import { formatBytes, formatCount, plural } from '../format.js';
+import { useList } from '../list.js';
 import { usePoll } from '../poll.js';
 import { isOver, rolloutsEveryMs } from '../rollout.js';
 import { withQuery } from '../router.js';
@@ -17,31 +20,41 @@ import { withQuery } from '../router.js';
 const LATEST = 5;
 
 export function ReleasesPage({ title }) {
-  const poll = usePoll((signal) => api('/api/releases', { signal }), []);
-  const releases = poll.data?.items;
-  const aside = html`<span class="muted" role="status">${releases && plural(releases.length, 'release')}</span>`;
+  const list = useList('/api/releases', { filters: ['q', 'status'], sort: 'created', order: 'desc', topics: ['releases'] });
+  const { poll } = list;
+  // Which is the newest is not a question of what is shown.
+  const newest = usePoll((signal) => api('/api/releases?limit=200', { signal }), [], 5000, ['releases']);
+  const aside = html`<span class="aside"><span class="muted" role="status">${poll.data && plural(poll.data.total, 'release')}</span>
+    <${Export} list=${list} what="the releases" /></span>`;
   return html`<${UpdatesHead} title=${title} />
     <div class="split main-first">
       <${Panel} id="releases" title="Releases" aside=${aside}>
-        <${Remote} poll=${poll} what="the releases">${({ items }) => (items.length
-          ? html`<${Table} label="Releases" columns=${COLUMNS} rows=${items} rowKey=${(release) => release.version} />`
-          : html`<${NoRelease} />`)}
+        <${Filters} list=${list} what="the releases" search="Search version or notes"
+          choices=${[{ name: 'status', label: 'State', all: 'Any state', options: STATES }]} />
+        <${Remote} poll=${poll} what="the releases">${({ items, total }) => html`
+          ${items.length
+            ? html`<${Table} label="Releases" columns=${COLUMNS} rows=${items} rowKey=${(release) => release.version}
+                busy=${poll.loading} sorting=${list.sorting} />`
+            : list.filtered ? html`<${Empty} icon="tag" title="No release matches." />` : html`<${NoRelease} />`}
+          <${Pager} total=${total} size=${list.size} page=${list.page} what="releases" />`}
         </${Remote}>
       </${Panel}>
-      <div class="side"><${WhoRunsWhat} releases=${releases} /><${LatestRollouts} /></div>
+      <div class="side"><${WhoRunsWhat} releases=${newest.data?.items} /><${LatestRollouts} /></div>
     </div>`;
 }
 
+const STATES = [['staged', 'Staged'], ['published', 'Published'], ['withdrawn', 'Withdrawn']];
+
 const COLUMNS = [
   {
-    name: 'name', head: 'Version',
+    name: 'name', head: 'Version', sort: 'version',
     cell: (release) => html`<a class="strong" href=${`/releases/${release.version}`}>${release.version}</a>
       <small class="muted">${firstLine(release.changelog)}</small>`,
   },
-  { name: 'status', head: 'State', cell: (release) => html`<${ReleaseState} value=${release.status} />` },
-  { name: 'channel', head: 'Channel', cell: (release) => release.channel },
-  { name: 'published', head: 'Published', cell: (release) => html`<${Time} ms=${release.published_ms} none="not yet" />` },
-  { name: 'size', head: 'Size', cell: (release) => formatBytes(release.size) },
+  { name: 'status', head: 'State', sort: 'status', cell: (release) => html`<${ReleaseState} value=${release.status} />` },
+  { name: 'channel', head: 'Channel', sort: 'channel', cell: (release) => release.channel },
+  { name: 'published', head: 'Published', sort: 'published', cell: (release) => html`<${Time} ms=${release.published_ms} none="not yet" />` },
+  { name: 'size', head: 'Size', sort: 'size', cell: (release) => formatBytes(release.size) },
   { name: 'agents', head: 'Run by', cell: (release) => html`<${RunBy} release=${release} />` },
 ];
 
@@ -60,7 +73,7 @@ function NoRelease() {
 }
 
 function WhoRunsWhat({ releases }) {
-  const poll = usePoll((signal) => api('/api/overview', { signal }), []);
+  const poll = usePoll((signal) => api('/api/overview', { signal }), [], 5000, ['agents']);
   const total = poll.data?.agents.total;
   const newest = releases?.find((release) => release.status === 'published' && release.channel === 'stable');
   const aside = total > 0 && html`<span class="muted">${formatCount(total)} in all</span>`;

@@ -15,7 +15,7 @@ import { usePoll } from '../poll.js';
 import { navigate, useQuery } from '../router.js';
 
 export function RolloutNewPage({ title }) {
-  const poll = usePoll((signal) => api('/api/releases', { signal }), [], 0);
+  const poll = usePoll((signal) => api('/api/releases?limit=200', { signal }), [], 0);
   const head = html`<${Crumbs} href="/rollouts" label="Rollouts" here=${title} /><${PageHead} title=${title} />`;
   if (!may('operator')) {
     return html`${head}<section class="panel">
