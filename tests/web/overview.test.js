@@ -18,7 +18,7 @@ const row = (name) => page.getByRole('row').filter({ has: page.getByRole('link',
 
 test('the overview shows the live agent online with its completed backup', async () => {
   const agent = await liveAgent(page);
-  await go(page, '/');
+  await go(page, `/?q=${agent.name}`);
   await row(agent.name).getByText('Online').waitFor();
   await row(agent.name).getByTitle(/Completed|Warning/).waitFor();
   await page.getByRole('heading', { name: 'Latest runs' }).waitFor();

@@ -8,13 +8,13 @@ import { Layout } from './components/layout.js';
 import { LoadError, Loading } from './components/notice.js';
 import { StepUps } from './components/step-up.js';
 import { Toasts } from './components/toast.js';
-import { AddPage } from './pages/add.js';
-import { AgentsPage } from './pages/agents.js';
 import { LoginPage } from './pages/login.js';
 import { MissingPage } from './pages/missing.js';
 import { OverviewPage } from './pages/overview.js';
 
 // The larger pages, seldom the first one that is seen, are fetched when they are gone to.
+const AgentsPage = later(() => import('./pages/agents.js'), 'AgentsPage');
+const AddPage = later(() => import('./pages/add.js'), 'AddPage');
 const BackupsPage = later(() => import('./pages/backups.js'), 'BackupsPage');
 const ConfigPage = later(() => import('./pages/config.js'), 'ConfigPage');
 const ConfigEditPage = later(() => import('./pages/config-edit.js'), 'ConfigEditPage');

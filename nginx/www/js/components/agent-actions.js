@@ -5,7 +5,7 @@ import { navigate } from '../router.js';
 import { Button } from './button.js';
 import { ActError, Confirm, Dialog, DialogFooter, useAct } from './dialog.js';
 import { Field, fieldErrors } from './field.js';
-import { EditLabels } from './labels.js';
+import { EditLabels } from './label-fields.js';
 import { toast } from './toast.js';
 
 const at = (agent) => `/api/agents/${encodeURIComponent(agent.id)}`;

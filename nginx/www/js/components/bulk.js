@@ -5,7 +5,7 @@ import { formatCount, plural } from '../format.js';
 import { Button } from './button.js';
 import { ActError, Dialog, DialogFooter, useAct } from './dialog.js';
 import { Field, lines } from './field.js';
-import { labelsOf } from './labels.js';
+import { labelsOf } from './label-fields.js';
 import { Notice } from './notice.js';
 import { toast } from './toast.js';
 

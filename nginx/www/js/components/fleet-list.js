@@ -5,7 +5,6 @@ import { may } from '../api.js';
 import { formatCount, formatPlatform } from '../format.js';
 import { useList } from '../list.js';
 import { AgentState, RunState } from './badge.js';
-import { BulkBar, useChoice } from './bulk.js';
 import { Button } from './button.js';
 import { Export } from './filters.js';
 import { FILTERS, FleetFilters } from './fleet-filters.js';
@@ -42,24 +41,24 @@ function LastBackup({ run }) {
 }
 
 // overview supplies the choices of the filters; versions and platforms are what the fleet has. size: rows of a page;
-// choosing: whether agents can be chosen here, to do something with many.
-export function FleetList({ overview, size = 50, choosing = false }) {
+// many: bulk.js, where something can be done to many agents; other pages need not load it.
+export function FleetList({ overview, size = 50, many }) {
   const list = useList('/api/agents', { filters: FILTERS, sort: 'name', size, topics: TOPICS });
   const { poll, page, filtered, sorting } = list;
   const rows = poll.data?.items ?? [];
-  const choice = useChoice(rows, (agent) => agent.id, (agent) => agent.name);
+  const choice = many?.useChoice(rows, (agent) => agent.id, (agent) => agent.name);
   const found = poll.data && `${formatCount(poll.data.total)} ${filtered ? 'found' : 'in all'}`;
   const aside = html`<span class="aside"><span class="muted" role="status">${found}</span>
     <${Export} list=${list} what="the agents" /></span>`;
   const filter = Object.fromEntries(Object.entries(list.chosen).filter(([, value]) => value));
   return html`<${Panel} id="fleet" title="Agents" aside=${aside}>
     <${FleetFilters} list=${list} overview=${overview} />
-    ${choosing && may('operator') && html`<${BulkBar} choice=${choice} total=${poll.data?.total ?? 0} filter=${filter}
+    ${choice && may('operator') && html`<${many.BulkBar} choice=${choice} total=${poll.data?.total ?? 0} filter=${filter}
       versions=${overview?.versions?.map((row) => row.version)} onDone=${poll.refresh} />`}
     <${Remote} poll=${poll} what="the agents">${({ items, total }) => html`
       ${items.length
         ? html`<${Table} label="Agents" columns=${COLUMNS} rows=${items} rowKey=${(agent) => agent.id}
-            busy=${poll.loading} sorting=${sorting} choosing=${choosing && may('operator') ? choice : undefined} />`
+            busy=${poll.loading} sorting=${sorting} choosing=${may('operator') ? choice : undefined} />`
         : html`<${Nobody} clear=${(filtered || page > 1) && list.clear} />`}
       <${Pager} total=${total} size=${list.size} page=${page} what="agents" />`}
     </${Remote}>
