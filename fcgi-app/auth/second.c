@@ -68,10 +68,12 @@ static void complete(struct req *r, const struct signin *signin, const struct fa
     struct err err = {0};
     int rc = user_by_id(r->db, signin->user_id, &user, &err);
     wipe(user.password_hash, sizeof user.password_hash);
-    if (rc != 0) {
+    if (rc == ERR_NOT_FOUND)
+        reply_over(r);
+    else if (rc != 0)
         reply_error(r, &err);
+    if (rc != 0)
         return;
-    }
     struct session_user who = {
         .id = user.id, .email = user.email, .role = user.role, .method = right->method, .signin_hash = signin->hash};
     struct signin_extras extras = {.codes_left = right->codes_left, .device_name = device_name};
@@ -107,7 +109,10 @@ static void check_setup(struct req *r, const char *code)
     }
     if (auth_authenticate(r) != 0)
         return;
-    if (code == NULL)
+    /* A script's token has no session, and so nothing it could have set up. */
+    if (r->principal.session_id == NULL)
+        reply_problem(r, PROBLEM_FORBIDDEN, "No access token may do this; sign in.");
+    else if (code == NULL)
         reply_invalid_field(r, "/code", NULL, "is missing");
     else
         mfa_setup_verify(r, code);

@@ -302,3 +302,15 @@ def test_of_a_hundred_completions_by_programs_one_wins(stack, spec, page, person
         return Client(stack, spec, "admin").post("/api/auth/mfa/verify", {"code": code, "mfaToken": token}).status_code
 
     assert at_once(100, act).count(200) == 1
+
+
+def test_a_scripts_token_tries_no_codes(stack, spec, person):
+    secret = person.ok("POST", "/api/auth/tokens", {"name": "script", "scopes": ["read"]})["secret"]
+    script = Client(stack, spec, "admin")
+    script.headers = {"Authorization": f"Bearer {secret}"}
+    code = person.factor.fresh()
+    for text in (person.factor.wrong(), code):
+        problem(verify(script, text), 403, "forbidden")
+    first_stage(script, person)
+    script.headers = {}
+    assert verify(script, code).status_code == 200
