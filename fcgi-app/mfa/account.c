@@ -109,7 +109,7 @@ static int write_disable(struct db *db, void *ctx, struct err *err)
     if (rc == 0 && state.passkeys == 0)
         rc = db_exec(db, DB_MFA_BACKUP_CODE_DELETE_ALL, DB_ARGS(DB_TEXT("user", w->user_id)), NULL, err);
     if (rc == 0)
-        rc = db_exec(db, DB_MFA_DEVICE_DELETE_ALL, DB_ARGS(DB_TEXT("user", w->user_id)), NULL, err);
+        rc = db_exec(db, DB_DEVICE_DELETE_OF_USER, DB_ARGS(DB_TEXT("user", w->user_id)), NULL, err);
     return rc != 0 ? rc : audit_append(db, w->key, &w->audit, err);
 }
 

@@ -24,20 +24,15 @@ static int expect_user(struct db *db, const char *user_id, struct err *err)
     return rc < 0 ? rc : 0;
 }
 
-/* What hangs on sessions goes before them. */
 static int end_everything(struct db *db, const char *user_id, struct err *err)
 {
-    static const enum db_statement statements[] = {
-        DB_MFA_TOTP_DELETE,        DB_MFA_BACKUP_CODE_DELETE_ALL,
-        DB_MFA_PASSKEY_DELETE_ALL, DB_MFA_CHALLENGE_DELETE_ALL,
-        DB_MFA_LOCKOUT_DELETE,     DB_MFA_DEVICE_DELETE_ALL,
-        DB_MFA_SIGNIN_DELETE_ALL,  DB_MFA_STEPUP_DELETE_ALL,
-        DB_MFA_REFRESH_DELETE_ALL, DB_AUTH_SESSION_DELETE_OF_USER,
-    };
+    static const enum db_statement statements[] = {DB_MFA_TOTP_DELETE, DB_MFA_BACKUP_CODE_DELETE_ALL,
+                                                   DB_MFA_PASSKEY_DELETE_ALL, DB_MFA_CHALLENGE_DELETE_ALL,
+                                                   DB_MFA_LOCKOUT_DELETE};
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < sizeof statements / sizeof statements[0]; i++)
         rc = db_exec(db, statements[i], DB_ARGS(DB_TEXT("user", user_id)), NULL, err);
-    return rc;
+    return rc != 0 ? rc : auth_sign_out_everywhere(db, user_id, NULL, err);
 }
 
 int mfa_reset_write(struct db *db, void *ctx, struct err *err)
@@ -50,9 +45,7 @@ int mfa_reset_write(struct db *db, void *ctx, struct err *err)
         rc = end_everything(db, w->user_id, err);
     if (rc == 0)
         rc = audit_append(db, w->key, &w->audit, err);
-    if (rc == 0)
-        rc = alert_raise(db, &alert, err);
-    return rc != 0 ? rc : db_changed(db, "sessions", err);
+    return rc != 0 ? rc : alert_raise(db, &alert, err);
 }
 
 /* --- POST /api/users/{id}/reset-mfa --- */

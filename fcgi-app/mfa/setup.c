@@ -159,7 +159,7 @@ static int make_first_codes(struct db *db, struct enable *w, struct err *err)
 static int end_what_stood_on_the_old_one(struct db *db, const char *user_id, struct err *err)
 {
     int rc = db_exec(db, DB_MFA_LOCKOUT_DELETE, DB_ARGS(DB_TEXT("user", user_id)), NULL, err);
-    return rc != 0 ? rc : db_exec(db, DB_MFA_DEVICE_DELETE_ALL, DB_ARGS(DB_TEXT("user", user_id)), NULL, err);
+    return rc != 0 ? rc : db_exec(db, DB_DEVICE_DELETE_OF_USER, DB_ARGS(DB_TEXT("user", user_id)), NULL, err);
 }
 
 static int write_enable(struct db *db, void *ctx, struct err *err)

@@ -60,9 +60,6 @@ DELETE FROM user_lockouts WHERE user_id = :user;
 UPDATE alerts SET acknowledged_ms = :now, acknowledged_by = 'system'
 WHERE user_id = :user AND kind = 'mfa.codes_few' AND acknowledged_ms IS NULL;
 
--- name: mfa_device_delete_all
-DELETE FROM devices WHERE user_id = :user;
-
 -- name: mfa_reset_user
 SELECT id FROM users WHERE id = :user AND deleted_ms IS NULL;
 
@@ -71,12 +68,3 @@ DELETE FROM passkeys WHERE user_id = :user;
 
 -- name: mfa_challenge_delete_all
 DELETE FROM challenges WHERE user_id = :user;
-
--- name: mfa_signin_delete_all
-DELETE FROM signins WHERE user_id = :user;
-
--- name: mfa_stepup_delete_all
-DELETE FROM stepups WHERE session_id IN (SELECT id FROM sessions WHERE user_id = :user);
-
--- name: mfa_refresh_delete_all
-DELETE FROM refresh_tokens WHERE session_id IN (SELECT id FROM sessions WHERE user_id = :user);
