@@ -30,6 +30,7 @@ static const struct section sections[] = {
      {"id", "kind", "method", "address", "userAgent", "created_ms#", "authenticated_ms#", "lastUsed_ms#",
       "expires_ms#"}},
     {"devices", false, DB_EXPORT_DEVICES, {"id", "name", "address", "created_ms#", "lastUsed_ms#", "expires_ms#"}},
+    {"signInAddresses", false, DB_EXPORT_SIGN_IN_ADDRESSES, {"address", "last_ms#"}},
     {"totp", false, DB_EXPORT_TOTP, {"enabled_ms#", "pending_ms#"}},
     {"passkeys", false, DB_EXPORT_PASSKEYS, {"id", "name", "created_ms#", "lastUsed_ms#"}},
     {"backupCodes", false, DB_EXPORT_BACKUP_CODES, {"created_ms#", "used_ms#"}},

@@ -251,6 +251,9 @@ FROM sessions WHERE user_id = :user ORDER BY created_ms, id;
 SELECT id, name, address, created_ms, last_used_ms, expires_ms
 FROM devices WHERE user_id = :user ORDER BY created_ms, id;
 
+-- name: export_sign_in_addresses
+SELECT address, last_ms FROM signin_addresses WHERE user_id = :user ORDER BY last_ms, address;
+
 -- name: export_totp
 SELECT enabled_ms, pending_ms FROM user_totp WHERE user_id = :user;
 

@@ -142,7 +142,7 @@ def test_disabling_ends_whatever_they_are_signed_in_with(stack, admin, person, p
     user_id = person.user["id"]
     session_id = stack.query("SELECT id FROM sessions WHERE user_id = ?", user_id)[0][0]
     now = 4_000_000_000_000
-    for sql in ("INSERT INTO refresh_tokens VALUES ('h-{0}', '{1}', NULL, 0, {2}, NULL)",
+    for sql in ("INSERT INTO refresh_tokens (token_hash, session_id, generation, created_ms, expires_ms) VALUES ('h-{0}', '{1}', 0, 0, {2})",
                 "INSERT INTO stepups VALUES ('{1}', 'POST /api/otps', '', {2})",
                 "INSERT INTO signins VALUES ('s-{0}', '{0}', 'cookie', '', 0, 0, {2})",
                 "INSERT INTO devices VALUES ('d-{0}', 'd-{0}', '{0}', 'd', '', 0, 0, {2})",
@@ -361,14 +361,14 @@ def test_a_password_link_sets_the_password_and_ends_what_was_signed_in(stack, sp
     look = page.ok("POST", "/api/invitations/look", {"token": token})
     assert (look["kind"], look["email"]) == ("password", person.email)
     assert person.get("/api/auth/session").status_code == 200
-    reply = page.post("/api/invitations/accept", {"token": token, "password": "another password"})
+    reply = page.post("/api/invitations/accept", {"token": token, "password": "quartz lantern meadow"})
     assert reply.status_code == 200
     problem(person.get("/api/auth/session"), 401, "unauthenticated")
     problem(page.post("/api/auth/login", {"email": person.email, "password": person.password}), 401, "unauthenticated")
-    assert Person(stack, spec, person.email, "another password").user["id"] == person.user["id"]
+    assert Person(stack, spec, person.email, "quartz lantern meadow").user["id"] == person.user["id"]
     not_in_force(page, token)
     assert get(admin, person.user["id"])["role"] == "operator"
-    told = {a["kind"] for a in Person(stack, spec, person.email, "another password").ok("GET", "/api/alerts")["items"]}
+    told = {a["kind"] for a in Person(stack, spec, person.email, "quartz lantern meadow").ok("GET", "/api/alerts")["items"]}
     assert told == {"account.password_link", "account.password"}, "they hear of both"
 
 
