@@ -101,15 +101,10 @@ def test_making_one_asks_for_a_fresh_proof(person):
     person.steps_up = False
     refusal = problem(person.post("/api/auth/passkeys/options"), 403, "step-up-required")
     assert (refusal["action"], refusal["proof"]) == (STEPUP["action"], "password")
-    made, _ = add_with(person, person.password)
-    refusal = problem(person.delete_key(made), 403, "step-up-required")
+    assert person.step_up(refusal).status_code == 200
+    made, _ = add(person)
+    refusal = problem(person.request("DELETE", f"/api/auth/passkeys/{made.passkey['id']}"), 403, "step-up-required")
     assert refusal["proof"] == "factor"
-
-
-def add_with(person, password):
-    assert person.post("/api/auth/step-up", {**STEPUP, "password": password}).status_code == 200
-    person.delete_key = lambda made: person.request("DELETE", f"/api/auth/passkeys/{made.passkey['id']}")
-    return add(person)
 
 
 def cut(made):
