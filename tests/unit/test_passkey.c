@@ -206,6 +206,28 @@ static void a_challenge_is_for_one_purpose_person_and_asker(void **state)
         }
 }
 
+static void a_challenge_outlives_a_rotation_of_the_master_key(void **state)
+{
+    struct stage *s = *state;
+    struct fleet *f = s->f;
+    struct err err = {0};
+    char path[128], hex[HEX_SIZE(32)];
+    (void)snprintf(path, sizeof path, "%s/master.key", f->base->dir);
+    for (int known = 1; known >= 0; known--) {
+        ask(s, &signin);
+        FILE *file = fopen(path, known ? "a" : "w");
+        assert_non_null(file);
+        (void)memset(hex, 'a' + known, sizeof hex - 1);
+        hex[sizeof hex - 1] = '\0';
+        (void)fprintf(file, "aaaaaaa%d %s\n", known, hex);
+        assert_int_equal(fclose(file), 0);
+        secrets_free(f->app.secrets);
+        f->app.secrets = NULL;
+        expect_ok(secrets_load(f->base->dir, &f->app.secrets, &err), &err);
+        assert_int_equal(verify(s, &signin, answer(s, f->owner)), known ? 0 : ERR_DENIED);
+    }
+}
+
 static void the_next_challenge_ends_the_one_before_but_not_a_strangers(void **state)
 {
     struct stage *s = *state;
@@ -417,6 +439,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(a_challenge_is_over_after_five_minutes, setup, teardown),
         cmocka_unit_test_setup_teardown(a_challenge_is_for_one_purpose_person_and_asker, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_challenge_outlives_a_rotation_of_the_master_key, setup, teardown),
         cmocka_unit_test_setup_teardown(the_next_challenge_ends_the_one_before_but_not_a_strangers, setup, teardown),
         cmocka_unit_test_setup_teardown(a_factor_may_do_without_verification_and_without_a_user_handle, setup,
                                         teardown),
