@@ -4,11 +4,9 @@
 #include "app.h"
 #include "auth/secrets.h"
 #include "db/writer.h"
-#include "http/problem.h"
+#include "http/list.h"
 #include "people/people.h"
 #include "people/person.h"
-
-enum { QUERY_MAX = 120 };
 
 static struct person_act act_of(struct req *r)
 {
@@ -41,67 +39,36 @@ void people_get(struct req *r)
 
 /* --- the list --- */
 
-struct list_query {
-    char pattern[2 * QUERY_MAX + 3]; /* LIKE; "" for any */
-    const char *role, *state, *sort;
-    int64_t descending, limit, offset;
+static const struct csv_column columns[] = {
+    {"id", "id", CSV_PLAIN},
+    {"e-mail", "email", CSV_PLAIN},
+    {"name", "name", CSV_PLAIN},
+    {"role", "role", CSV_PLAIN},
+    {"state", "state", CSV_PLAIN},
+    {"created", "created_ms", CSV_TIME},
+    {"last sign-in", "lastLogin_ms", CSV_TIME},
+    {NULL, NULL, CSV_PLAIN},
 };
 
-/* "%text%" in lower case, with LIKE's own characters taken literally. */
-static void like_pattern(const char *text, char *ret, size_t size)
-{
-    size_t len = 0;
-    ret[0] = '\0';
-    if (text == NULL || text[0] == '\0')
-        return;
-    ret[len++] = '%';
-    for (size_t i = 0; i < QUERY_MAX && text[i] != '\0' && len + 3 < size; i++) {
-        if (strchr("%_\\", text[i]) != NULL)
-            ret[len++] = '\\';
-        ret[len++] = text[i] >= 'A' && text[i] <= 'Z' ? (char)(text[i] + ('a' - 'A')) : text[i];
-    }
-    ret[len++] = '%';
-    ret[len] = '\0';
-}
+struct people_query {
+    struct list_ask ask;
+    const char *role, *state;
+};
 
-/* One of names[], "" or the first of them when it is not asked for. False after a 422. */
-static bool read_choice(struct req *r, const char *name, const char *const names[], const char *fallback,
-                        const char **ret)
-{
-    const char *value = req_query(r, name);
-    *ret = fallback;
-    if (value == NULL || value[0] == '\0')
-        return true;
-    for (size_t i = 0; names[i] != NULL; i++)
-        if (strcmp(value, names[i]) == 0) {
-            *ret = names[i];
-            return true;
-        }
-    reply_invalid_field(r, "", name, "is none of those the documentation names");
-    return false;
-}
-
-static bool read_list_query(struct req *r, struct list_query *ret)
+static bool read_query(struct req *r, struct people_query *ret)
 {
     static const char *const roles[] = {"viewer", "operator", "admin", NULL};
     static const char *const states[] = {"active", "disabled", "deleted", NULL};
     static const char *const sorts[] = {"email", "name", "role", "created", "last_login", NULL};
-    static const char *const orders[] = {"asc", "desc", NULL};
-    const char *order = "asc";
-    like_pattern(req_query(r, "q"), ret->pattern, sizeof ret->pattern);
-    bool ok = read_choice(r, "role", roles, "", &ret->role) && read_choice(r, "state", states, "", &ret->state) &&
-              read_choice(r, "sort", sorts, "email", &ret->sort) && read_choice(r, "order", orders, "asc", &order) &&
-              req_query_int(r, "limit", 1, 200, 50, &ret->limit) &&
-              req_query_int(r, "offset", 0, INT64_C(1) << 40, 0, &ret->offset);
-    ret->descending = strcmp(order, "desc") == 0;
-    return ok;
+    return list_ask_read(r, &(struct list_rules){.sorts = sorts, .name = "users"}, &ret->ask) &&
+           list_choice(r, "role", roles, "", &ret->role) && list_choice(r, "state", states, "", &ret->state);
 }
 
-static int count_people(struct req *r, const struct list_query *q, int64_t *ret, struct err *err)
+static int count_people(struct req *r, const struct people_query *q, int64_t *ret, struct err *err)
 {
     struct db_rows rows;
     int rc = db_query_one(r->db, DB_PEOPLE_COUNT,
-                          DB_ARGS(DB_TEXT("q", q->pattern), DB_TEXT("role", q->role), DB_TEXT("state", q->state)),
+                          DB_ARGS(DB_TEXT("q", q->ask.pattern), DB_TEXT("role", q->role), DB_TEXT("state", q->state)),
                           &rows, err);
     if (rc != DB_ROW)
         return rc < 0 ? rc : err_set(err, ERR_INTERNAL, "a count without a row");
@@ -110,19 +77,19 @@ static int count_people(struct req *r, const struct list_query *q, int64_t *ret,
     return 0;
 }
 
-static int list_people(struct req *r, const struct list_query *q, json_t *items, struct err *err)
+static int list_people(struct req *r, const struct people_query *q, struct list_out *out, struct err *err)
 {
     struct db_rows rows;
     int rc = db_query(r->db, DB_PEOPLE_PAGE,
-                      DB_ARGS(DB_TEXT("q", q->pattern), DB_TEXT("role", q->role), DB_TEXT("state", q->state),
-                              DB_TEXT("sort", q->sort), DB_INT("desc", q->descending), DB_INT("limit", q->limit),
-                              DB_INT("offset", q->offset)),
+                      DB_ARGS(DB_TEXT("q", q->ask.pattern), DB_TEXT("role", q->role), DB_TEXT("state", q->state),
+                              DB_TEXT("sort", q->ask.sort), DB_INT("desc", q->ask.descending),
+                              DB_INT("limit", q->ask.limit), DB_INT("offset", q->ask.offset)),
                       &rows, err);
     while (rc == 0 && (rc = db_rows_next(&rows, err)) == DB_ROW) {
         json_t *person = NULL;
         rc = person_json(r->db, db_rows_text(&rows, 0), &person, err);
-        if (rc == 0 && json_array_append_new(items, person) != 0)
-            rc = err_set(err, ERR_NOMEM, "out of memory");
+        if (rc == 0)
+            rc = list_add(out, person, err);
     }
     db_rows_done(&rows);
     return rc;
@@ -130,25 +97,21 @@ static int list_people(struct req *r, const struct list_query *q, json_t *items,
 
 void people_list(struct req *r)
 {
-    struct list_query query;
+    struct people_query query;
+    struct list_out out;
     struct err err = {0};
     int64_t total = 0;
-    if (!read_list_query(r, &query))
+    if (!read_query(r, &query))
         return;
-    json_t *items = json_array();
+    list_begin(&out, &query.ask, columns);
     int rc = db_read_begin(r->db, &err);
     if (rc == 0) {
         rc = count_people(r, &query, &total, &err);
         if (rc == 0)
-            rc = list_people(r, &query, items, &err);
+            rc = list_people(r, &query, &out, &err);
         db_read_end(r->db);
     }
-    if (rc != 0) {
-        json_decref(items);
-        reply_error(r, &err);
-        return;
-    }
-    reply_json(r, 200, json_pack("{s:o,s:I}", "items", items, "total", (json_int_t)total));
+    list_reply(r, &out, rc, total, &err);
 }
 
 /* --- acts --- */
