@@ -7,10 +7,11 @@ DELETE FROM facts WHERE name = :name;
 SELECT seq FROM audit ORDER BY seq LIMIT 1;
 
 -- name: trail_first_since
-SELECT MIN(seq) FROM audit WHERE time_ms >= :time;
+-- The sign keeps SQLite from walking along all older rows by number.
+SELECT MIN(+seq) FROM audit WHERE time_ms >= :time;
 
 -- name: trail_last_before
-SELECT MAX(seq) FROM audit WHERE time_ms < :time;
+SELECT MAX(+seq) FROM audit WHERE time_ms < :time;
 
 -- name: trail_page
 -- Newest first, of the rows between :above and :below. What is '' does not matter; …_prefix is what it begins with.

@@ -74,7 +74,7 @@ static void switches_are_true_or_false(void **state)
 static void the_issuer_is_text_that_people_can_read(void **state)
 {
     (void)state;
-    static const char *const wrong[] = {"",     "a:b", "a\nb", "a\x1b", "a\x7f", "a\xe2\x80\xae" "b", "a\xe2\x80\x8f",
+    static const char *const wrong[] = {"",     "a:b", "a\nb", "a\x1b", "a\x7f", "a\xe2\x80\xaez", "a\xe2\x80\x8f",
                                         "a\xff"};
     struct policy policy = {0};
     const struct rule *rule = rule_find("auth.mfa.issuer");
