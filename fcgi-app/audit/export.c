@@ -1,5 +1,5 @@
-/* GET /api/audit/export: the trail as JSON lines, oldest first, made while it is sent. Lines are plain ASCII: whatever
- * anybody has called anything, it neither ends a line nor turns it around in a viewer. */
+/* GET /api/audit/export: the trail as JSON lines, or as CSV, oldest first, made while it is sent. Lines are plain text:
+ * whatever anybody has called anything, it neither ends a line nor turns it around in a viewer. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,13 +9,33 @@
 #include "audit/filter.h"
 #include "audit/trail.h"
 #include "auth/secrets.h"
+#include "common/text.h"
 #include "db/writer.h"
+#include "http/csv.h"
+#include "http/problem.h"
 
 enum { STRETCH = 20 * 1000, CHUNK_ROWS = 500, CHUNK_BYTES = 256 * 1024 };
 
-struct export
-{
+struct sending {
     struct trail_filter filter; /* above moves on */
+    bool csv;
+    bool begun;
+};
+
+static const struct csv_column columns[] = {
+    {"seq", "seq", CSV_PLAIN},
+    {"time", "time", CSV_PLAIN},
+    {"actor", "actor", CSV_PLAIN},
+    {"actorName", "actorName", CSV_PLAIN},
+    {"action", "action", CSV_PLAIN},
+    {"target", "target", CSV_PLAIN},
+    {"targetName", "targetName", CSV_PLAIN},
+    {"result", "result", CSV_PLAIN},
+    {"address", "address", CSV_PLAIN},
+    {"requestId", "requestId", CSV_PLAIN},
+    {"detail", "detail", CSV_PLAIN},
+    {"mac", "mac", CSV_PLAIN},
+    {.head = NULL},
 };
 
 /* JSON may hold a DEL as it is, which only strings have. */
@@ -31,35 +51,80 @@ static void add_without_del(struct buf *out, const char *text)
     }
 }
 
-static int add_line(struct buf *out, const struct db_rows *rows, struct err *err)
+static int add_json(struct buf *out, const json_t *row)
 {
-    char time[CLOCK_RFC3339_SIZE];
-    clock_format_rfc3339(db_rows_int(rows, 1, 0), time);
-    json_t *row = trail_row_json(rows);
-    char *text = NULL;
-    if (row != NULL && json_object_set_new(row, "time", json_string(time)) == 0)
-        text = json_dumps(row, JSON_COMPACT | JSON_ENSURE_ASCII);
-    json_decref(row);
+    char *text = json_dumps(row, JSON_COMPACT | JSON_ENSURE_ASCII);
     if (text == NULL)
-        return err_set(err, ERR_NOMEM, "audit row %" PRId64 " cannot be written as JSON", db_rows_int(rows, 0, 0));
+        return ERR_NOMEM;
     add_without_del(out, text);
     buf_addc(out, '\n');
     free(text);
     return 0;
 }
 
+/* A text whose control characters are written out: \u202e. */
+static json_t *written_out(const char *text)
+{
+    struct buf b;
+    buf_init(&b, 6 * strlen(text) + 1);
+    for (size_t len; *text != '\0'; text += len) {
+        uint32_t code;
+        len = text_next(text, &code);
+        if (text_is_control(code))
+            buf_addf(&b, "\\u%04x", code != TEXT_INVALID ? (unsigned)code : 0xfffdU);
+        else
+            buf_add(&b, text, len);
+    }
+    json_t *json = json_string(buf_str(&b));
+    buf_done(&b);
+    return json;
+}
+
+static int add_csv(struct buf *out, json_t *row)
+{
+    const char *name;
+    json_t *value;
+    char *detail = json_dumps(json_object_get(row, "detail"), JSON_COMPACT | JSON_ENSURE_ASCII);
+    int rc = detail != NULL && json_object_set_new(row, "detail", json_string(detail)) == 0 ? 0 : ERR_NOMEM;
+    free(detail);
+    json_object_foreach(row, name, value)
+    {
+        bool is_text = json_is_string(value);
+        if (rc == 0 && is_text && json_object_set_new(row, name, written_out(json_string_value(value))) != 0)
+            rc = ERR_NOMEM;
+    }
+    if (rc == 0)
+        csv_row(out, columns, row);
+    return rc;
+}
+
+static int add_line(struct buf *out, bool csv, const struct db_rows *rows, struct err *err)
+{
+    char time[CLOCK_RFC3339_SIZE];
+    clock_format_rfc3339(db_rows_int(rows, 1, 0), time);
+    json_t *row = trail_row_json(rows);
+    int rc = row != NULL && json_object_set_new(row, "time", json_string(time)) == 0 ? 0 : ERR_NOMEM;
+    if (rc == 0)
+        rc = csv ? add_csv(out, row) : add_json(out, row);
+    json_decref(row);
+    return rc == 0 ? 0 : err_set(err, rc, "audit row %" PRId64 " cannot be written", db_rows_int(rows, 0, 0));
+}
+
 /* Some rows of the next stretch, at most. */
 static int next_chunk(struct req *r, void *ctx, struct buf *out, struct err *err)
 {
-    struct export *e = ctx;
+    struct sending *e = ctx;
     struct trail_filter stretch = e->filter;
     struct db_rows rows;
     int64_t count = 0, last = 0;
+    if (e->csv && !e->begun)
+        csv_head(out, columns);
+    e->begun = true;
     if (stretch.below - stretch.above > STRETCH)
         stretch.below = stretch.above + STRETCH;
     int rc = trail_filter_query(r->db, DB_TRAIL_EXPORT, &stretch, CHUNK_ROWS, &rows, err);
     while (rc == 0 && out->len < CHUNK_BYTES && (rc = db_rows_next(&rows, err)) == DB_ROW) {
-        rc = add_line(out, &rows, err);
+        rc = add_line(out, e->csv, &rows, err);
         last = db_rows_int(&rows, 0, 0);
         count++;
     }
@@ -89,20 +154,26 @@ static int record(struct req *r, struct err *err)
     return db_write(r->app->writer, write_entry, ctx, err);
 }
 
-static const char *disposition(struct req *r)
+static const char *disposition(struct req *r, bool csv)
 {
     char time[CLOCK_RFC3339_SIZE];
     clock_format_rfc3339(r->now_ms, time);
-    return arena_printf(r->arena, "attachment; filename=\"muster-audit-%.10s.jsonl\"", time);
+    return arena_printf(r->arena, "attachment; filename=\"muster-audit-%.10s.%s\"", time, csv ? "csv" : "jsonl");
 }
 
 void trail_export(struct req *r)
 {
-    struct export *e = arena_alloc(r->arena, sizeof *e);
+    struct sending *e = arena_alloc(r->arena, sizeof *e);
     struct err err = {0};
     int64_t after = 0;
+    const char *format = req_query(r, "format");
     if (e == NULL) {
         reply_problem(r, PROBLEM_INTERNAL, NULL);
+        return;
+    }
+    *e = (struct sending){.csv = format != NULL && strcmp(format, "csv") == 0};
+    if (format != NULL && !e->csv && strcmp(format, "jsonl") != 0) {
+        reply_invalid_field(r, "", "format", "format must be jsonl or csv");
         return;
     }
     if (!req_query_int(r, "after", 0, INT64_MAX, 0, &after) || !trail_reader_begin(r) ||
@@ -116,6 +187,6 @@ void trail_export(struct req *r)
         return;
     if (after > e->filter.above)
         e->filter.above = after;
-    reply_header(r, "Content-Disposition", disposition(r));
-    reply_chunks(r, 200, "application/x-ndjson", next_chunk, e);
+    reply_header(r, "Content-Disposition", disposition(r, e->csv));
+    reply_chunks(r, 200, e->csv ? "text/csv; charset=utf-8" : "application/x-ndjson", next_chunk, e);
 }

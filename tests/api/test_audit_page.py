@@ -1,5 +1,7 @@
 """Reading the audit trail: filters, pages, the export as JSON lines, and names that try to break out of a line."""
 
+import csv
+import io
 import json
 import socket
 import ssl
@@ -248,6 +250,23 @@ def test_no_name_breaks_a_line_of_the_export(stack, admin, operator):
     got = [json.loads(line) for line in raw.decode("ascii").splitlines()]
     assert [r["seq"] for r in got] == list(range(1, len(got) + 1))
     assert next(r for r in got if r["target"] == f"agent:{agent.id}")["targetName"] == text
+
+
+def test_no_name_breaks_a_line_or_a_cell_of_the_spreadsheet(stack, admin, operator):
+    agent = operator.register()
+    for name in ("=1+1", "+x", "-x", "@x", "\tx", EVIL.replace("\0", "")):
+        stack.change("UPDATE agents SET name = ? WHERE id = ?", name, agent.id)
+        reply = admin.get("/api/audit/export", params={"format": "csv", "target": f"agent:{agent.id}"})
+        assert reply.headers["Content-Type"] == "text/csv; charset=utf-8"
+        assert reply.headers["Content-Disposition"].endswith('.csv"')
+        text = reply.content.decode("utf-8")
+        assert not set(text) & set("\t\x1b\u202e\u2028\u2066\ufeff\x9b\x7f") and text.count("\n") == text.count("\r\n") == 2
+        head, row = csv.DictReader(io.StringIO(text)).fieldnames, next(csv.DictReader(io.StringIO(text)))
+        assert head[:4] == ["seq", "time", "actor", "actorName"] and row["target"] == f"agent:{agent.id}"
+        assert row["targetName"] == ("'" + name if name[0] in "=+-@" else
+                                     "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in name))
+        assert json.loads(row["detail"]) == rows(admin, target=f"agent:{agent.id}")[0]["detail"]
+    problem(admin.get("/api/audit/export", params={"format": "xml"}), 422, "invalid-field")
 
 
 def test_no_address_bar_and_no_header_breaks_a_line_of_the_log(stack, spec, admin, page, wire):

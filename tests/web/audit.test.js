@@ -126,6 +126,8 @@ test('the export is a file of JSON lines with the filters of the page', async ()
   assert.match(download.suggestedFilename(), /^muster-audit-[0-9-]{10}\.jsonl$/);
   const rows = (await readFile(await download.path(), 'utf8')).trimEnd().split('\n').map((line) => JSON.parse(line));
   assert.deepEqual(rows.map((row) => row.action), ['agent.register']);
+  const [sheet] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Export as CSV' }).click()]);
+  assert.match(await readFile(await sheet.path(), 'utf8'), new RegExp(`^seq,time,.*\\r\\n[0-9]+,.*agent:${agent.id}.*\\r\\n$`));
   await close(page);
 });
 

@@ -11,7 +11,7 @@ export const RESULTS = {
 };
 
 export const pick = (query) => Object.fromEntries(FILTERS.map((name) => [name, query[name] ?? '']));
-export const exportUrl = (query) => withQuery('/api/audit/export', pick(query));
+export const exportUrl = (query, format) => withQuery('/api/audit/export', { ...pick(query), format });
 
 // What has no shape of its own, or turns around what stands beside it. In the trail stands what anybody sent: it is shown
 // as what it is.

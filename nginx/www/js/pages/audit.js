@@ -28,8 +28,10 @@ export function AuditPage({ title }) {
   const clear = () => filter(Object.fromEntries(FILTERS.map((name) => [name, ''])));
   const close = () => navigate(withQuery('/audit', { ...query, row: '' }));
   return html`<${PageHead} title=${title}>
-      <div class="actions"><a href=${exportUrl(query)} download role="button" class="secondary outline small">
-        <${Icon} name="download" />Export as JSON lines</a></div>
+      <div class="actions">
+        <a href=${exportUrl(query)} download role="button" class="secondary outline small"><${Icon} name="download" />Export as JSON lines</a>
+        <a href=${exportUrl(query, 'csv')} download role="button" class="secondary outline small" aria-label="Export as CSV"><${Icon} name="download" />CSV</a>
+      </div>
     </${PageHead}>
     <div><${AuditMark} /></div>
     <${Panel} id="trail" title="The trail">
