@@ -434,7 +434,7 @@ $(WEB_TEST_DEPS): tests/web/package.json tests/web/package-lock.json tests/web/.
 	@touch $@
 
 # Laid out beside and swapped in, so that a running nginx never serves half of it.
-$(BUILD)/www: $(NPM)/.done $(WWW_SRC) docs/openapi.yaml
+$(BUILD)/www: $(NPM)/.done $(WWW_SRC) docs/openapi.yaml nginx/preload.mjs
 	rm -rf $@.new && mkdir -p $@.new/vendor
 	cp -r nginx/www/. $@.new/
 	cp $(NPM)/node_modules/htm/preact/standalone.module.js $@.new/vendor/preact.js
@@ -443,6 +443,7 @@ $(BUILD)/www: $(NPM)/.done $(WWW_SRC) docs/openapi.yaml
 	cp $(NPM)/node_modules/swagger-ui-dist/swagger-ui-bundle.js $@.new/vendor/swagger-ui.js
 	cp $(NPM)/node_modules/swagger-ui-dist/swagger-ui.css $@.new/vendor/swagger-ui.css
 	cp docs/openapi.yaml $@.new/docs/openapi.yaml
+	node nginx/preload.mjs $@.new
 	find $@.new -type f -exec gzip -9 --keep --no-name {} +
 	rm -rf $@ && mv $@.new $@
 	@touch $@
