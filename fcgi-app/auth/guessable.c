@@ -119,7 +119,7 @@ static unsigned char letter_of(unsigned char c)
 
 bool guessable(const char *password, size_t len, const char *const words[])
 {
-    unsigned char text[COVERED_MAX];
+    unsigned char text[COVERED_MAX] = {0};
     const unsigned char *bytes = (const unsigned char *)password;
     if (few_characters(bytes, len) || repeats(bytes, len))
         return true;

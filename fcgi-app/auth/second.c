@@ -22,42 +22,40 @@ static void reply_over(struct req *r)
     reply_problem(r, PROBLEM_UNAUTHENTICATED, "This sign-in is over; begin again with your password.");
 }
 
-struct
-try {
-    enum db_statement statement;
+struct attempt {
     const char *hash;
     int64_t now_ms;
     int64_t changes;
 };
 
-static int write_try(struct db *db, void *ctx, struct err *err)
+static int write_attempt(struct db *db, void *ctx, struct err *err)
 {
-    struct try *t = ctx;
+    struct attempt *a = ctx;
     return db_exec(db, DB_SIGNIN_TRY,
-                   DB_ARGS(DB_TEXT("id_hash", t->hash), DB_INT("now", t->now_ms), DB_INT("tries", SIGNIN_TRIES)),
-                   &t->changes, err);
+                   DB_ARGS(DB_TEXT("id_hash", a->hash), DB_INT("now", a->now_ms), DB_INT("tries", SIGNIN_TRIES)),
+                   &a->changes, err);
 }
 
-static int write_untry(struct db *db, void *ctx, struct err *err)
+static int write_give_back(struct db *db, void *ctx, struct err *err)
 {
-    struct try *t = ctx;
-    return db_exec(db, DB_SIGNIN_UNTRY, DB_ARGS(DB_TEXT("id_hash", t->hash)), &t->changes, err);
+    struct attempt *a = ctx;
+    return db_exec(db, DB_SIGNIN_UNTRY, DB_ARGS(DB_TEXT("id_hash", a->hash)), &a->changes, err);
 }
 
 /* ERR_NOT_FOUND when the partial session has none left. */
-static int take_try(struct req *r, const struct signin *signin, struct err *err)
+static int take_attempt(struct req *r, const struct signin *signin, struct err *err)
 {
-    struct try t = {.hash = signin->hash, .now_ms = r->now_ms};
-    int rc = db_write(r->app->writer, write_try, &t, err);
-    return rc == 0 && t.changes == 0 ? err_set(err, ERR_NOT_FOUND, "no try left") : rc;
+    struct attempt a = {.hash = signin->hash, .now_ms = r->now_ms};
+    int rc = db_write(r->app->writer, write_attempt, &a, err);
+    return rc == 0 && a.changes == 0 ? err_set(err, ERR_NOT_FOUND, "no try left") : rc;
 }
 
 /* What was not judged was no guess. */
 static void give_back(struct req *r, const struct signin *signin)
 {
-    struct try t = {.hash = signin->hash};
+    struct attempt a = {.hash = signin->hash};
     struct err err = {0};
-    if (db_write(r->app->writer, write_untry, &t, &err) != 0)
+    if (db_write(r->app->writer, write_give_back, &a, &err) != 0)
         log_warning("a try at a second factor stays counted: %s", err.msg);
 }
 
@@ -86,7 +84,7 @@ static void second_stage(struct req *r, const struct signin *signin, const struc
     struct passkey_ask asker = {PASSKEY_FACTOR, signin->user_id, signin->hash};
     struct factor_right right;
     struct err err = {0};
-    int rc = take_try(r, signin, &err);
+    int rc = take_attempt(r, signin, &err);
     if (rc == ERR_NOT_FOUND)
         reply_over(r);
     else if (rc != 0)

@@ -90,8 +90,9 @@ static json_t *methods_json(const struct mfa_state *factors)
 /* The reply of the first stage: what the second can be passed with. */
 static void reply_begun(struct req *r, const struct mfa_state *factors, enum signin_wants wants, const char *token)
 {
+    int64_t expires_ms = r->now_ms + SIGNIN_MS;
     json_t *body = json_pack("{s:b,s:b,s:o,s:I}", "success", 1, "mfaRequired", 1, "methods", methods_json(factors),
-                             "expires_ms", (json_int_t)(r->now_ms + SIGNIN_MS));
+                             "expires_ms", (json_int_t)expires_ms);
     if (wants == SIGNIN_COOKIE) {
         cookie_set(r, cookie_signin, token, SIGNIN_MS / 1000);
     } else if (json_object_set_new(body, "mfaToken", json_string(token)) != 0) {
