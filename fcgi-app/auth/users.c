@@ -109,6 +109,9 @@ int user_set_password(struct db *db, const struct audit_key *key, const struct u
     if (rc == 0 && changes == 0)
         return err_set(err, ERR_NOT_FOUND, "no such user");
     if (rc == 0)
+        rc = db_exec(db, DB_INVITATION_VOID_USER,
+                     DB_ARGS(DB_TEXT("user", change->user_id), DB_INT("now", change->now_ms)), NULL, err);
+    if (rc == 0)
         rc = auth_sign_out_everywhere(db, change->user_id, change->keep_session_id, err);
     return rc != 0 ? rc
                    : append_about(db, key, change->user_id,

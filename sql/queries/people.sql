@@ -85,6 +85,10 @@ WHERE email_lower = :email AND used_ms IS NULL AND revoked_ms IS NULL
 -- name: invitation_void_by
 UPDATE invitations SET revoked_ms = :now WHERE invited_by = :by AND used_ms IS NULL AND revoked_ms IS NULL;
 
+-- name: invitation_void_user
+-- A password that was set otherwise meanwhile.
+UPDATE invitations SET revoked_ms = :now WHERE user_id = :user AND used_ms IS NULL AND revoked_ms IS NULL;
+
 -- name: invitation_void_all
 -- Those of a copy of the database may have been used since.
 UPDATE invitations SET revoked_ms = :now WHERE used_ms IS NULL AND revoked_ms IS NULL;

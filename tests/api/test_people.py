@@ -304,7 +304,8 @@ def test_a_password_that_is_too_short_leaves_the_link_in_force(admin, page):
     token = token_of(made["link"])
     told = problem(accept(page, token, password="fourteen chars"), 422, "invalid-field")
     assert told["pointer"] == "/password"
-    assert problem(accept(page, "unknown", password="fourteen chars"), 422, "invalid-field")["detail"] == told["detail"]
+    problem(accept(page, "unknown", password="fourteen chars"), 404, "not-found")
+    problem(accept(page, token, password=made["invitation"]["email"]), 422, "invalid-field")
     assert problem(page.post("/api/invitations/accept", {"token": token, "password": "fifteen charact"}), 422,
                    "invalid-field")["pointer"] == "/name"
     assert accept(page, token, password="fifteen charact").status_code == 200
@@ -361,15 +362,21 @@ def test_a_password_link_sets_the_password_and_ends_what_was_signed_in(stack, sp
     look = page.ok("POST", "/api/invitations/look", {"token": token})
     assert (look["kind"], look["email"]) == ("password", person.email)
     assert person.get("/api/auth/session").status_code == 200
-    reply = page.post("/api/invitations/accept", {"token": token, "password": "quartz lantern meadow"})
+    reply = page.post("/api/invitations/accept", {"token": token, "password": "quite another secret of theirs"})
     assert reply.status_code == 200
     problem(person.get("/api/auth/session"), 401, "unauthenticated")
     problem(page.post("/api/auth/login", {"email": person.email, "password": person.password}), 401, "unauthenticated")
-    assert Person(stack, spec, person.email, "quartz lantern meadow").user["id"] == person.user["id"]
+    assert Person(stack, spec, person.email, "quite another secret of theirs").user["id"] == person.user["id"]
     not_in_force(page, token)
     assert get(admin, person.user["id"])["role"] == "operator"
-    told = {a["kind"] for a in Person(stack, spec, person.email, "quartz lantern meadow").ok("GET", "/api/alerts")["items"]}
+    told = {a["kind"] for a in Person(stack, spec, person.email, "quite another secret of theirs").ok("GET", "/api/alerts")["items"]}
     assert told == {"account.password_link", "account.password"}, "they hear of both"
+
+
+def test_a_password_that_was_set_otherwise_voids_the_link(stack, admin, person, page):
+    token = token_of(admin.ok("POST", f"/api/users/{person.user['id']}/password-link")["link"])
+    stack.app("user", "passwd", person.email, input="quite another secret of theirs\n")
+    not_in_force(page, token)
 
 
 def test_a_password_link_dies_with_its_account(stack, admin, person, page):
