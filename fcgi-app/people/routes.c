@@ -5,6 +5,7 @@
 #include "auth/secrets.h"
 #include "db/writer.h"
 #include "http/list.h"
+#include "http/problem.h"
 #include "people/people.h"
 #include "people/person.h"
 
@@ -45,26 +46,22 @@ static const struct csv_column columns[] = {
     {"name", "name", CSV_PLAIN},
     {"role", "role", CSV_PLAIN},
     {"state", "state", CSV_PLAIN},
-    {"created", "created_ms", CSV_TIME},
+    {"codes", "mfa.totp", CSV_PLAIN},
+    {"passkeys", "mfa.passkeys", CSV_PLAIN},
+    {"agents", "agents", CSV_PLAIN},
+    {"configs", "configs", CSV_PLAIN},
+    {"added", "created_ms", CSV_TIME},
     {"last sign-in", "lastLogin_ms", CSV_TIME},
+    {"deleted", "deleted_ms", CSV_TIME},
     {NULL, NULL, CSV_PLAIN},
 };
 
-struct people_query {
+struct list_query {
     struct list_ask ask;
     const char *role, *state;
 };
 
-static bool read_query(struct req *r, struct people_query *ret)
-{
-    static const char *const roles[] = {"viewer", "operator", "admin", NULL};
-    static const char *const states[] = {"active", "disabled", "deleted", NULL};
-    static const char *const sorts[] = {"email", "name", "role", "created", "last_login", NULL};
-    return list_ask_read(r, &(struct list_rules){.sorts = sorts, .name = "users"}, &ret->ask) &&
-           list_choice(r, "role", roles, "", &ret->role) && list_choice(r, "state", states, "", &ret->state);
-}
-
-static int count_people(struct req *r, const struct people_query *q, int64_t *ret, struct err *err)
+static int count_people(struct req *r, const struct list_query *q, int64_t *ret, struct err *err)
 {
     struct db_rows rows;
     int rc = db_query_one(r->db, DB_PEOPLE_COUNT,
@@ -77,7 +74,7 @@ static int count_people(struct req *r, const struct people_query *q, int64_t *re
     return 0;
 }
 
-static int list_people(struct req *r, const struct people_query *q, struct list_out *out, struct err *err)
+static int list_people(struct req *r, const struct list_query *q, struct list_out *out, struct err *err)
 {
     struct db_rows rows;
     int rc = db_query(r->db, DB_PEOPLE_PAGE,
@@ -97,11 +94,15 @@ static int list_people(struct req *r, const struct people_query *q, struct list_
 
 void people_list(struct req *r)
 {
-    struct people_query query;
+    static const char *const roles[] = {"viewer", "operator", "admin", NULL};
+    static const char *const states[] = {"active", "disabled", "deleted", NULL};
+    static const char *const sorts[] = {"email", "name", "role", "created", "last_login", NULL};
+    struct list_query query;
     struct list_out out;
     struct err err = {0};
     int64_t total = 0;
-    if (!read_query(r, &query))
+    if (!list_ask_read(r, &(struct list_rules){.sorts = sorts, .name = "people"}, &query.ask) ||
+        !list_choice(r, "role", roles, "", &query.role) || !list_choice(r, "state", states, "", &query.state))
         return;
     list_begin(&out, &query.ask, columns);
     int rc = db_read_begin(r->db, &err);

@@ -1,6 +1,7 @@
 """People as admins see and change them, and how somebody new comes in."""
 
 import concurrent.futures
+import csv
 import os
 import secrets
 
@@ -85,6 +86,18 @@ def test_the_list_is_searched_sorted_and_paged_by_the_server(stack, spec, admin)
     assert admin.ok("GET", "/api/users?q=%25")["total"] == 0, "a wildcard is a character"
     for query in ("sort=password_hash", "order=up", "role=root", "state=x", "limit=0", "limit=201"):
         problem(admin.get(f"/api/users?{query}"), 422, "invalid-field")
+
+
+def test_the_list_is_a_file_to_download(stack, admin):
+    """With everything that the filters let through, and without formulas."""
+    mark = secrets.token_hex(5)
+    for n in range(3):
+        stack.app("user", "add", f"p{n}-{mark}@example.org", "--name", "=1+1", input="quite another secret of theirs\n")
+    reply = admin.get(f"/api/users?q={mark}&limit=1&order=desc&format=csv")
+    assert reply.headers["Content-Disposition"] == 'attachment; filename="people.csv"'
+    lines = list(csv.DictReader(reply.text.splitlines()))
+    assert [line["e-mail"][:2] for line in lines] == ["p2", "p1", "p0"]
+    assert {line["name"] for line in lines} == {"'=1+1"} and {line["state"] for line in lines} == {"active"}
 
 
 def test_only_admins_see_people(operator, viewer, person):
