@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { EMAIL, PASSWORD, URL_BASE, assertAccessible, close, fillSignIn, go, launch, open, screenshot, signIn } from './browser.js';
+import { EMAIL, PASSWORD, URL_BASE, assertAccessible, call, close, fillSignIn, go, launch, open, registerAgent, screenshot, sideScroll, signIn, sql } from './browser.js';
+import { PHONE, addPerson, addUserWithFactor, enrol, forgetProofs, forgetTries, nextCode, readQr, stepUpCode, totp, userId, wrongCode } from './people.js';
 
 let browser;
 before(async () => { browser = await launch(); });
@@ -68,5 +69,174 @@ test('signing out ends the session on the server too', async () => {
   await page.getByRole('heading', { name: 'Sign in' }).waitFor();
   const reply = await page.context().request.get(`${URL_BASE}/api/auth/session`);
   assert.equal(reply.status(), 401);
+  await close(page);
+});
+
+const heading = (page, name) => page.getByRole('heading', { level: 1, name }).waitFor();
+const codeField = (page) => page.getByLabel('Code of six digits');
+
+// Up to the second stage, at a page that was asked for.
+async function halfWay(person, options, path = '/agents?sort=version') {
+  const page = await open(browser, { permissions: ['clipboard-read', 'clipboard-write'], ...options });
+  await go(page, path);
+  await fillSignIn(page, person.email, person.password);
+  await heading(page, 'Show that it is you');
+  return page;
+}
+
+for (const [size, options] of [['desktop', {}], ['phone', PHONE]]) {
+  test(`the sixth digit of the code signs in, back to the page that was asked for (${size})`, async () => {
+    const person = await addUserWithFactor(browser);
+    const page = await halfWay(person, options);
+    const field = codeField(page);
+    assert.equal(await field.getAttribute('inputmode'), 'numeric');
+    assert.equal(await field.getAttribute('autocomplete'), 'one-time-code');
+    await page.waitForFunction(() => document.activeElement.id === 'sign-in-totp');
+    assert.equal(await sideScroll(page), 0);
+    await assertAccessible(page, `second stage, ${size}`);
+    await screenshot(page, `sign-in-code-${size}`);
+    const code = await nextCode(person);
+    await page.keyboard.type(code.slice(0, 5));
+    await heading(page, 'Show that it is you');
+    await page.keyboard.type(code[5]);
+    await heading(page, 'Agents');
+    assert.equal(page.url(), `${URL_BASE}/agents?sort=version`);
+    await close(page);
+  });
+}
+
+test('a code that is pasted with blanks around and inside signs in', async () => {
+  const person = await addUserWithFactor(browser);
+  const page = await halfWay(person);
+  const code = await nextCode(person);
+  await page.evaluate((text) => navigator.clipboard.writeText(text), ` ${code.slice(0, 3)} ${code.slice(3)}\n`);
+  await codeField(page).press('Control+V');
+  await heading(page, 'Agents');
+  await close(page);
+});
+
+test('a used code says to wait for the next, a wrong one that it is wrong, and the field is empty for another', async () => {
+  const person = await addUserWithFactor(browser);
+  const code = await nextCode(person);
+  const first = await halfWay(person);
+  await codeField(first).fill(code);
+  await heading(first, 'Agents');
+  await close(first);
+  const page = await halfWay(person);
+  await codeField(page).fill(code);
+  await page.getByRole('alert').getByText('wait for the next one').waitFor();
+  assert.equal(await codeField(page).inputValue(), '');
+  await codeField(page).fill(wrongCode(person.secret));
+  await page.getByRole('alert').getByText('The code is wrong.').waitFor();
+  await page.waitForFunction(() => document.activeElement.id === 'sign-in-totp');
+  await assertAccessible(page, 'wrong code');
+  await codeField(page).fill(await nextCode(person));
+  await heading(page, 'Agents');
+  await close(page);
+});
+
+test('five wrong codes end the sign-in, and the next one says how long the codes are locked', async () => {
+  const person = await addUserWithFactor(browser);
+  const page = await halfWay(person);
+  for (let n = 1; n <= 4; n++) {
+    await codeField(page).fill(wrongCode(person.secret));
+    await page.getByRole('alert').getByText('The code is wrong.').waitFor();
+    await page.waitForFunction(() => document.getElementById('sign-in-totp').value === '');
+  }
+  await codeField(page).fill(wrongCode(person.secret));
+  await page.getByRole('alert').getByText(/wait 15 minutes/).waitFor();
+  await codeField(page).fill(await nextCode(person));
+  await heading(page, 'Sign in');
+  await page.getByRole('alert').getByText(/begin again/i).waitFor();
+  assert.equal(await page.getByLabel('E-mail').inputValue(), person.email);
+  await page.getByLabel('Password').fill(person.password);
+  await page.keyboard.press('Enter');
+  await sql(`UPDATE user_lockouts SET window_tries = 0 WHERE user_id = ${userId(person.email)}`); // the minute is over
+  await codeField(page).fill(await nextCode(person));
+  await page.getByRole('alert').getByText(/wait 15 minutes, or use a backup code/).waitFor();
+  await screenshot(page, 'sign-in-locked');
+  await page.getByRole('button', { name: 'Use a backup code instead' }).click();
+  await page.getByLabel('Backup code').fill(person.codes[0]);
+  await page.getByRole('button', { name: 'Continue' }).click();
+  await heading(page, 'Agents');
+  await close(page);
+});
+
+test('who has lost the phone comes in with a backup code, sets a new one up, and is back', async () => {
+  const person = await addUserWithFactor(browser);
+  const page = await halfWay(person, PHONE, '/');
+  await page.getByRole('button', { name: 'Use a backup code instead' }).click();
+  await page.waitForFunction(() => document.activeElement.id === 'sign-in-backup-code');
+  await assertAccessible(page, 'backup code');
+  await page.getByLabel('Backup code').fill(person.codes[0].toLowerCase().replaceAll('-', ' '));
+  await page.getByRole('button', { name: 'Continue' }).click();
+  await page.getByText('You signed in with a backup code; 9 are left.').waitFor();
+  await assertAccessible(page, 'signed in with a backup code');
+  await screenshot(page, 'recovery');
+  await page.getByRole('link', { name: 'Set the app up anew' }).click();
+  await page.getByRole('button', { name: 'Go on' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Use a backup code instead' }).click();
+  await page.getByRole('dialog').getByLabel('Backup code').fill(person.codes[1]);
+  await page.getByRole('dialog').getByRole('button', { name: 'Confirm' }).click();
+  person.secret = new URL(await readQr(page, page.getByRole('img', { name: /^QR code/ }))).searchParams.get('secret');
+  await page.getByLabel('The code that the app shows now').fill(totp(person.secret));
+  await page.getByText('8 of 10 left').waitFor();
+  await close(page);
+  const again = await halfWay(person, PHONE, '/');
+  await codeField(again).fill(await nextCode(person));
+  await heading(again, 'Overview');
+  await close(again);
+});
+
+test('a browser that is trusted is not asked for a code again, until it is forgotten', async () => {
+  const person = await addUserWithFactor(browser);
+  const page = await halfWay(person, {}, '/account');
+  await page.getByLabel('Trust this browser for 30 days').check();
+  await codeField(page).fill(await nextCode(person));
+  await page.getByRole('region', { name: 'Trusted browsers' }).getByText('this one').waitFor();
+  const leave = async () => {
+    await page.getByLabel(`Account of ${person.email}`).click();
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await heading(page, 'Sign in');
+  };
+  await leave();
+  await fillSignIn(page, person.email, person.password);
+  await page.getByRole('region', { name: 'Trusted browsers' }).getByText('this one').waitFor();
+  await page.getByRole('button', { name: /^Stop trusting/ }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Stop trusting it' }).click();
+  await page.getByText('No browser is trusted.').waitFor();
+  await leave();
+  await fillSignIn(page, person.email, person.password);
+  await heading(page, 'Show that it is you');
+  await close(page);
+});
+
+test('a sign-in that took too long begins again, with the address still there', async () => {
+  const person = await addUserWithFactor(browser);
+  const page = await halfWay(person);
+  await sql(`UPDATE signins SET expires_ms = 0 WHERE user_id = ${userId(person.email)}`);
+  await codeField(page).fill(await nextCode(person));
+  await heading(page, 'Sign in');
+  await page.getByRole('alert').getByText(/begin again/i).waitFor();
+  await page.waitForFunction(() => document.activeElement.id === 'password');
+  assert.equal(await page.getByLabel('E-mail').inputValue(), person.email);
+  await close(page);
+});
+
+test('an act of an admin after twelve hours leads to sign in and back', async () => {
+  const admin = await addPerson('admin');
+  const page = await open(browser);
+  await signIn(page, admin);
+  const agent = await registerAgent(page, `approve-${process.pid}`);
+  await go(page, `/agents/${agent.id}`);
+  await heading(page, agent.name);
+  await sql(`UPDATE sessions SET authenticated_ms = authenticated_ms - 43200001 WHERE user_id = ${userId(admin.email)}`);
+  await page.getByRole('button', { name: 'Delete', exact: true }).click();
+  await page.getByRole('dialog').getByRole('textbox').fill(agent.name);
+  await page.getByRole('button', { name: 'Delete for good' }).click();
+  await page.getByText('more than twelve hours since you signed in').waitFor();
+  await fillSignIn(page, admin.email, admin.password);
+  await heading(page, agent.name);
+  assert.equal(page.url(), `${URL_BASE}/agents/${agent.id}`);
   await close(page);
 });

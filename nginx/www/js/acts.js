@@ -40,6 +40,7 @@ const ACTS = {
   'POST /api/invitations': ['Invite a person'],
   'PATCH /api/users/{id}': ['Change the account of', user],
   'DELETE /api/users/{id}': ['Delete the account of', user],
+  'POST /api/users/{id}/password-link': ['Make a link that sets the password of', user],
   'POST /api/users/{id}/restore': ['Bring back the account of', user],
   'POST /api/users/{id}/reset-mfa': ['Remove all second factors of', user],
   'PUT /api/users/{id}/grants': ['Change what is shown to', user],

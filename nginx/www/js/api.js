@@ -8,8 +8,13 @@ const TIMEOUT_MS = 20000;
 // undefined: not asked yet; null: signed out; else {user, csrfToken, version}.
 export const session = createStore(undefined);
 
-// True when a session ended under somebody's hands, so that the sign-in page can say why it appeared.
-export const expired = createStore(false);
+// Why the sign-in page appeared under somebody's hands, or ''.
+export const ended = createStore('');
+
+const ENDED = {
+  reauthenticate: 'It is more than twelve hours since you signed in. Sign in again to go on where you were.',
+  usual: 'Your session has ended. Sign in to go on where you were.',
+};
 
 export class ApiError extends Error {
   constructor(message, { status = 0, slug = '', pointer = '', requestId = '', retryAfterS = 0, asks = null } = {}) {
@@ -69,10 +74,11 @@ async function send(path, { method = 'GET', body, signal } = {}) {
   if (response.ok && data) return data;
   const error = problem(response, data);
   if (error.status === 401 && session.get()) {
-    expired.set(true);
+    ended.set(ENDED[error.slug] ?? ENDED.usual);
     session.set(null);
     dropStepUps(error);
   }
+  if (error.slug === 'mfa-enrolment-required') requireFactor();
   throw error;
 }
 
@@ -117,17 +123,15 @@ export async function loadSession() {
   }
 }
 
-export async function signIn(email, password) {
-  await api('/api/auth/login', { method: 'POST', body: { email, password } });
-  expired.set(false);
-  await loadSession();
+// An admin has just begun to ask everybody for a second factor: main.js leads to setting one up.
+function requireFactor() {
+  const now = session.get();
+  if (now && !now.mfa.required) session.set({ ...now, mfa: { ...now.mfa, required: true } });
 }
 
-export async function signOut() {
-  await api('/api/auth/logout', { method: 'POST' });
-  expired.set(false);
-  session.set(null);
-}
+export const hasFactor = (now = session.get()) => Boolean(now?.mfa.totp || now?.mfa.passkeys);
+
+export const lacksFactor = (now) => Boolean(now?.mfa.required) && !hasFactor(now);
 
 const RANK = { viewer: 0, operator: 1, admin: 2 };
 

@@ -1,6 +1,6 @@
 // Starts the pages: asks who is signed in, then shows the page that belongs to the address.
 import { html, render, useEffect, useRef, useState } from '/vendor/preact.js';
-import { loadSession, session } from './api.js';
+import { lacksFactor, loadSession, session } from './api.js';
 import { later } from './later.js';
 import { navigate, place, withQuery } from './router.js';
 import { useStore } from './store.js';
@@ -29,6 +29,14 @@ const RolloutNewPage = later(() => import('./pages/rollout-new.js'), 'RolloutNew
 const RolloutPage = later(() => import('./pages/rollout.js'), 'RolloutPage');
 const AlertsPage = later(() => import('./pages/alerts.js'), 'AlertsPage');
 const ContainersPage = later(() => import('./pages/containers.js'), 'ContainersPage');
+const UsersPage = later(() => import('./pages/users.js'), 'UsersPage');
+const UserPage = later(() => import('./pages/user.js'), 'UserPage');
+const InvitationPage = later(() => import('./pages/invitation.js'), 'InvitationPage');
+const AccountPage = later(() => import('./pages/account.js'), 'AccountPage');
+const AccountMfaPage = later(() => import('./pages/account-mfa.js'), 'AccountMfaPage');
+const AccountSessionsPage = later(() => import('./pages/account-sessions.js'), 'AccountSessionsPage');
+const AccountTokensPage = later(() => import('./pages/account-tokens.js'), 'AccountTokensPage');
+const AccountProfilePage = later(() => import('./pages/account-profile.js'), 'AccountProfilePage');
 const AuditPage = later(() => import('./pages/audit.js'), 'AuditPage');
 const SettingsPage = later(() => import('./pages/settings.js'), 'SettingsPage');
 
@@ -51,9 +59,19 @@ const ROUTES = [
   { pattern: /^\/rollouts\/([^/]+)$/, page: RolloutPage, title: 'Rollout' },
   { pattern: /^\/alerts$/, page: AlertsPage, title: 'Alerts' },
   { pattern: /^\/containers$/, page: ContainersPage, title: 'Containers' },
+  { pattern: /^\/users$/, page: UsersPage, title: 'People' },
+  { pattern: /^\/users\/([^/]+)$/, page: UserPage, title: 'Person' },
+  { pattern: /^\/account$/, page: AccountPage, title: 'My account' },
+  { pattern: /^\/account\/mfa$/, page: AccountMfaPage, title: 'Set up an authenticator app' },
+  { pattern: /^\/account\/sessions$/, page: AccountSessionsPage, title: 'My account' },
+  { pattern: /^\/account\/tokens$/, page: AccountTokensPage, title: 'My account' },
+  { pattern: /^\/account\/profile$/, page: AccountProfilePage, title: 'My account' },
   { pattern: /^\/audit$/, page: AuditPage, title: 'Audit' },
   { pattern: /^\/settings$/, page: SettingsPage, title: 'Settings' },
 ];
+
+// Whoever has its link is not signed in, or not as the one it is for.
+const INVITATION = '/invitation';
 
 function find(path) {
   for (const route of ROUTES) {
@@ -73,19 +91,24 @@ function App() {
   };
   useEffect(load, []);
   useEffect(() => {
-    if (user === null && path !== '/login') {
-      const here = path + search;
-      navigate(withQuery('/login', { next: here === '/' ? '' : here }), { replace: true });
+    const here = path + search;
+    const next = here === '/' ? '' : here;
+    if (user === null && path !== '/login' && path !== INVITATION) navigate(withQuery('/login', { next }), { replace: true });
+    // Where everybody has to have a second factor, one without any sees only how to set one up.
+    if (lacksFactor(user) && path !== '/login' && path !== INVITATION && !path.startsWith('/account')) {
+      navigate(withQuery('/account/mfa', { next }), { replace: true });
     }
   }, [user, path, search]);
 
   const moved = useFocusOnMove(path);
+  const [email, setEmail] = useState('');
+  if (path === INVITATION) return html`<${InvitationPage} onAccepted=${setEmail} />`;
   if (user === undefined) {
     return html`<main class="container">
       ${failure ? html`<${LoadError} error=${failure} onRetry=${load} />` : html`<${Loading} what="your session" />`}
     </main>`;
   }
-  if (user === null || path === '/login') return html`<${LoginPage} signedIn=${Boolean(user)} />`;
+  if (user === null || path === '/login') return html`<${LoginPage} signedIn=${Boolean(user)} known=${email} />`;
   const { page: Page, title, id } = find(path);
   // A page whose parts come and go has one element around them: in a bare list of roots, this preact puts what stood
   // before a part that went behind everything else.

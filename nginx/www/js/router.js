@@ -47,6 +47,6 @@ export function withQuery(path, query) {
 export function safeNext(next) {
   if (!next || !next.startsWith('/')) return '/';
   const url = new URL(next, location.origin);
-  if (url.origin !== location.origin || url.pathname === '/login') return '/';
+  if (url.origin !== location.origin || ['/login', '/invitation'].includes(url.pathname)) return '/';
   return url.pathname + url.search;
 }

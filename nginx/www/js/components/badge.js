@@ -28,7 +28,7 @@ const LEVELS = {
   error: { label: 'Error', icon: 'cross', tone: 'bad' },
 };
 
-const OTP_STATES = {
+export const OTP_STATES = {
   open: { label: 'Open', icon: 'clock', tone: 'busy' },
   used: { label: 'Used', icon: 'check', tone: 'good' },
   expired: { label: 'Expired', icon: 'ring', tone: 'calm' },

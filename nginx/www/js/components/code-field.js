@@ -1,11 +1,11 @@
-// The six digits of an authenticator app. The last digit sends them; blanks that came with a paste are dropped; a phone
-// shows its digits and offers the code that it knows.
+// The codes of a second factor: the six digits of an authenticator app, and what was kept on paper.
 import { html } from '/vendor/preact.js';
 import { Field } from './field.js';
 
 export const CODE_DIGITS = 6;
 
-// onCode(code) is called once for every time that the code becomes complete.
+// The last digit sends them; blanks that came with a paste are dropped; a phone shows its digits and offers the code that
+// it knows. onCode(code) is called once for every time that the code becomes complete.
 export function CodeField({ id, label = 'Code of six digits', value, onValue, onCode, ...rest }) {
   const take = (typed) => {
     const digits = typed.replace(/\D/g, '').slice(0, CODE_DIGITS);
@@ -18,3 +18,7 @@ export function CodeField({ id, label = 'Code of six digits', value, onValue, on
   return html`<div class="code-field"><${Field} id=${id} label=${label} value=${value} onValue=${take} inputmode="numeric"
     autocomplete="one-time-code" autocapitalize="off" spellcheck=${false} required ...${rest} /></div>`;
 }
+
+export const BackupCodeField = ({ label = 'Backup code', ...rest }) => html`<${Field} label=${label}
+  placeholder="07-ABCDE-FGHJK" hint="One of those that you stored when you set the app up. Each is good once."
+  autocomplete="off" autocapitalize="characters" spellcheck=${false} required ...${rest} />`;

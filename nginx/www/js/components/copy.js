@@ -4,13 +4,14 @@ import { Button } from './button.js';
 
 const SAID_MS = 2500;
 
-export function CopyBlock({ label, text, id }) {
+// copied: what is copied where that is not the text as it is shown.
+export function CopyBlock({ label, text, id, copied = text }) {
   const [said, setSaid] = useState('');
   const code = useRef();
   const labelId = `${id}-label`;
   const copy = async () => {
     try {
-      await navigator.clipboard.writeText(text);
+      await navigator.clipboard.writeText(copied);
       setSaid('Copied');
     } catch {
       // No permission: select it, so that one key press does the rest.

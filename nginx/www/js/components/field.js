@@ -1,5 +1,5 @@
 // A labelled form field whose hint and error are tied to it for assistive technology.
-import { html } from '/vendor/preact.js';
+import { html, useEffect, useRef } from '/vendor/preact.js';
 
 // error is the sentence to show beneath, or nothing. type may also be "textarea" or "select" (children are its options).
 export function Field({ id, label, hint, error, optional, type = 'text', value, onValue, children, ...rest }) {
@@ -28,3 +28,16 @@ export function fieldErrors(error) {
 
 // What a field that takes one thing a line holds.
 export const lines = (text) => text.split('\n').map((line) => line.trim()).filter(Boolean);
+
+// For a form: after a try that was refused the keyboard stands at the first field to correct, as soon as its error is drawn.
+export function useFocusOnError(errors) {
+  const form = useRef();
+  const said = JSON.stringify(errors);
+  useEffect(() => {
+    if (said === '{}') return;
+    const field = form.current?.querySelector('[aria-invalid="true"]');
+    field?.closest('details')?.setAttribute('open', '');
+    field?.focus();
+  }, [said]);
+  return form;
+}

@@ -1,10 +1,12 @@
 // The frame around every page of a signed-in person.
 import { html, useEffect } from '/vendor/preact.js';
-import { may, session, signOut } from '../api.js';
+import { may, session } from '../api.js';
+import { signOut } from '../sign-in.js';
 import { useStore } from '../store.js';
 import { Button } from './button.js';
 import { Icon } from './icon.js';
 import { Palette } from './palette.js';
+import { SignInNotices } from './sign-in-notices.js';
 import { toast } from './toast.js';
 
 const LINKS = [
@@ -16,6 +18,8 @@ const LINKS = [
 
 // What belongs to a person or is for admins stands in the menu of the account.
 const PLACES = [
+  { href: '/account', label: 'My account' },
+  { href: '/users', label: 'People', role: 'admin' },
   { href: '/audit', label: 'Audit', role: 'admin' },
   { href: '/settings', label: 'Settings', role: 'admin' },
 ];
@@ -42,7 +46,7 @@ export function Layout({ path, children }) {
         <${Account} user=${user?.user} onLeave=${leave} />
       </div>
     </div></header>
-    <main id="main" class="container" tabindex="-1">${children}</main>
+    <main id="main" class="container" tabindex="-1"><${SignInNotices} path=${path} />${children}</main>
     <footer class="container bottom">
       <span>Muster ${user?.version}</span><span>Times are in your zone, ${ZONE}</span>
     </footer>`;

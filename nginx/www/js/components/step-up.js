@@ -2,12 +2,13 @@
 // which keeps what was typed into it.
 import { html, useEffect, useRef, useState } from '/vendor/preact.js';
 import { describeAct } from '../acts.js';
-import { ApiError, session, stepUp } from '../api.js';
+import { ApiError, loadSession, session, stepUp } from '../api.js';
 import { place } from '../router.js';
+import { askPasskey } from '../sign-in.js';
 import { asked, dropStepUps } from '../stepup.js';
 import { useStore } from '../store.js';
-import { CodeField } from './code-field.js';
 import { ActError, Dialog, DialogFooter, useAct } from './dialog.js';
+import { FactorField, OtherWays, factorText, useFactor } from './factor.js';
 import { Field } from './field.js';
 
 const cancelled = () => new ApiError('Nothing was done: you did not confirm that it is you.', { slug: 'step-up-cancelled' });
@@ -34,32 +35,25 @@ function StepUp({ ask }) {
   if (!act) return null;
   const title = html`${act.words}${act.name && html` <span class="typed">${act.name}</span>`}`;
   return html`<${Dialog} title=${title} onClose=${() => ask.done(cancelled())}>
-    ${ask.proof === 'password' ? html`<${ByPassword} ask=${ask} />` : html`<${ByCode} ask=${ask} />`}
+    ${ask.proof === 'password' ? html`<${ByPassword} ask=${ask} />` : html`<${ByFactor} ask=${ask} />`}
   </${Dialog}>`;
-}
-
-// What a form of this dialog does with a proof: it is wrong, and can be typed again, or the request goes on.
-function useProof(ask, id, setValue) {
-  const [act, { busy, error }] = useAct();
-  const prove = (proof) => act(async () => {
-    try {
-      await stepUp(ask, proof);
-    } catch (cause) {
-      setValue('');
-      document.getElementById(id)?.focus();
-      throw cause;
-    }
-    ask.done();
-  });
-  return [prove, busy, error];
 }
 
 function ByPassword({ ask }) {
   const [password, setPassword] = useState('');
-  const [prove, busy, error] = useProof(ask, 'step-up-password', setPassword);
+  const [act, { busy, error }] = useAct();
   const submit = (event) => {
     event.preventDefault();
-    prove({ password });
+    act(async () => {
+      try {
+        await stepUp(ask, { password });
+      } catch (cause) {
+        setPassword('');
+        document.getElementById('step-up-password')?.focus();
+        throw cause;
+      }
+      ask.done();
+    });
   };
   return html`<form onSubmit=${submit}>
     <p>Type your password once more, so that nobody else does this while you are away.</p>
@@ -72,30 +66,28 @@ function ByPassword({ ask }) {
   </form>`;
 }
 
-function ByCode({ ask }) {
-  const [code, setCode] = useState('');
-  const [backup, setBackup] = useState(false);
-  const id = backup ? 'step-up-backup' : 'step-up-code';
-  const [prove, busy, error] = useProof(ask, id, setCode);
-  const submit = (event) => {
-    event.preventDefault();
-    prove({ code });
+// The factors that somebody has; this page may have been loaded before the first was set up.
+function methodsOf({ totp, passkeys, codesLeft }) {
+  const methods = [totp && 'totp', passkeys > 0 && 'passkey', codesLeft > 0 && 'backup-code'].filter(Boolean);
+  return methods.length ? methods : ['totp', 'backup-code'];
+}
+
+function ByFactor({ ask }) {
+  const prove = async (proof) => {
+    await stepUp(ask, proof);
+    ask.done();
+    if (way === 'backup-code') loadSession().catch(() => {}); // how many codes are left
   };
-  const other = () => {
-    setCode('');
-    setBackup(!backup);
-  };
+  const factor = useFactor({
+    methods: methodsOf(session.get().mfa), prefix: 'step-up', prove, askPasskey: () => askPasskey('stepup'),
+  });
+  const { way, submit, busy, ready, error } = factor;
   return html`<form onSubmit=${submit}>
-    <p>${backup ? 'Each of your backup codes is good once.'
-      : 'Open your authenticator app and type the code that it shows for Muster.'}</p>
-    ${backup
-      ? html`<${Field} key="backup" id=${id} label="Backup code" placeholder="01-ABCDE-FGHIJ" value=${code}
-          onValue=${setCode} autocomplete="off" spellcheck=${false} required autofocus />`
-      : html`<${CodeField} key="code" id=${id} value=${code} onValue=${setCode} onCode=${(six) => prove({ code: six })}
-          autofocus />`}
+    <p>${factorText(factor)}</p>
+    <${FactorField} factor=${factor} />
     <${ActError} error=${error} />
-    <p class="more"><button type="button" class="link" onClick=${other}>${backup ? 'Use the app instead'
-      : 'Use a backup code instead'}</button></p>
-    <${DialogFooter} action="Confirm" ready=${code !== ''} busy=${busy} onClose=${() => ask.done(cancelled())} />
+    <p class="gate-links"><${OtherWays} factor=${factor} /></p>
+    <${DialogFooter} action=${way === 'passkey' ? 'Use my passkey' : 'Confirm'} ready=${ready} busy=${busy}
+      onClose=${() => ask.done(cancelled())} />
   </form>`;
 }

@@ -1,11 +1,11 @@
 // Adds a backup, changes one, or makes another like it.
-import { html, useEffect, useRef, useState } from '/vendor/preact.js';
+import { html, useState } from '/vendor/preact.js';
 import { api, may } from '../api.js';
 import { checkConfig, configBody, configFields, fieldOfPointer, retentionOf } from '../backup.js';
 import { HowFields, WhatFields } from '../components/config-what.js';
 import { KeepFields, WatchFields, WhenFields } from '../components/config-when.js';
 import { ActError, useAct } from '../components/dialog.js';
-import { Field } from '../components/field.js';
+import { Field, useFocusOnError } from '../components/field.js';
 import { Empty } from '../components/notice.js';
 import { Panel, Remote } from '../components/panel.js';
 import { RetentionPreview } from '../components/retention.js';
@@ -90,17 +90,4 @@ function ConfigForm({ config, agents, id, agentId, cloned }) {
       <a href=${id ? `/configs/${id}` : '/backups'}>Cancel</a>
     </footer>
   </form>`;
-}
-
-// After a try that was refused the keyboard stands at the first field to correct, as soon as its error is drawn.
-function useFocusOnError(errors) {
-  const form = useRef();
-  const said = JSON.stringify(errors);
-  useEffect(() => {
-    if (said === '{}') return;
-    const field = form.current?.querySelector('[aria-invalid="true"]');
-    field?.closest('details')?.setAttribute('open', '');
-    field?.focus();
-  }, [said]);
-  return form;
 }

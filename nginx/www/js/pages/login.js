@@ -1,33 +1,49 @@
-// Sign in, then go to the page that was asked for.
+// Sign in, in two stages, then go to the page that was asked for.
 import { html, useEffect, useState } from '/vendor/preact.js';
-import { expired, signIn } from '../api.js';
+import { ended } from '../api.js';
+import { passkeysSupported } from '../passkey.js';
 import { navigate, place, safeNext } from '../router.js';
+import { signIn, signInPasskey } from '../sign-in.js';
 import { useStore } from '../store.js';
 import { ActError, useAct } from '../components/dialog.js';
 import { Field } from '../components/field.js';
-import { Logo } from '../components/layout.js';
+import { Gate } from '../components/gate.js';
+import { Icon } from '../components/icon.js';
 import { Notice } from '../components/notice.js';
-import { useTitle } from '../components/title.js';
+import { SignInFactor } from '../components/sign-in-factor.js';
 
-const ENDED = 'Your session has ended. Sign in to go on where you were.';
-
-export function LoginPage({ signedIn }) {
+// known: the address of somebody who has just chosen a password, or ''.
+export function LoginPage({ signedIn, known }) {
   const { search } = useStore(place);
-  const wasExpired = useStore(expired);
-  const [email, setEmail] = useState('');
-  const [password, setPassword] = useState('');
-  const [act, { busy, error }] = useAct();
-  useTitle('Sign in');
+  const [email, setEmail] = useState(known);
+  const [factor, setFactor] = useState(null);
+  const [over, setOver] = useState(null);
 
   useEffect(() => {
     if (signedIn) navigate(safeNext(new URLSearchParams(search).get('next')), { replace: true });
   }, [signedIn, search]);
 
+  // The second stage has a time and a number of tries; then it begins again with the password.
+  const again = (error) => {
+    setOver(error);
+    setFactor(null);
+  };
+  if (factor) return html`<${SignInFactor} reply=${factor} email=${email} onOver=${again} />`;
+  return html`<${ByPassword} email=${email} onEmail=${setEmail} over=${over} onFactor=${setFactor} />`;
+}
+
+function ByPassword({ email, onEmail, over, onFactor }) {
+  const why = useStore(ended);
+  const [password, setPassword] = useState('');
+  const [act, { busy, error }] = useAct();
+  const first = email ? 'password' : 'email';
+  useEffect(() => document.getElementById(first).focus(), []);
+
   const submit = (event) => {
     event.preventDefault();
     act(async () => {
       try {
-        await signIn(email.trim(), password);
+        onFactor(await signIn(email.trim(), password));
       } catch (cause) {
         setPassword('');
         document.getElementById('password')?.focus();
@@ -35,18 +51,18 @@ export function LoginPage({ signedIn }) {
       }
     });
   };
-  return html`<main class="login">
-    <form onSubmit=${submit} class="panel" aria-labelledby="login-title">
-      <p class="brand"><${Logo} />Muster</p>
-      <h1 id="login-title">Sign in</h1>
-      ${wasExpired && !error && html`<${Notice} tone="calm" icon="clock" role="status" text=${ENDED} />`}
-      <${ActError} error=${error} />
-      <${Field} id="email" label="E-mail" type="email" value=${email} onValue=${setEmail}
-        autocomplete="username" required autofocus />
-      <${Field} id="password" label="Password" type="password" value=${password} onValue=${setPassword}
-        autocomplete="current-password" required />
-      <button type="submit" disabled=${busy} aria-busy=${busy}>Sign in</button>
-      <p class="muted small-text">Forgotten? On the server, <code>muster-app user passwd</code> sets a new password.</p>
-    </form>
-  </main>`;
+  const byPasskey = () => act(signInPasskey);
+  return html`<${Gate} title="Sign in" onSubmit=${submit}>
+    ${why && !error && !over && html`<${Notice} tone="calm" icon="clock" role="status" text=${why} />`}
+    <${ActError} error=${error ?? over} />
+    <${Field} id="email" label="E-mail" type="email" value=${email} onValue=${onEmail} autocomplete="username" required />
+    <${Field} id="password" label="Password" type="password" value=${password} onValue=${setPassword}
+      autocomplete="current-password" required />
+    <button type="submit" disabled=${busy} aria-busy=${busy}>Sign in</button>
+    ${passkeysSupported() && html`<p class="gate-or">or</p>
+      <button type="button" class="outline wide" disabled=${busy} onClick=${byPasskey}><${Icon} name="key" />
+        Sign in with a passkey</button>`}
+    <p class="muted small-text">Forgotten? An administrator gives you a link for a new one; on the
+      server, <code>muster-app user passwd</code> sets it.</p>
+  </${Gate}>`;
 }

@@ -1,0 +1,27 @@
+// What somebody should do about their way in, said on every page until it is done or put aside for this session.
+import { html } from '/vendor/preact.js';
+import { session } from '../api.js';
+import { plural } from '../format.js';
+import { createStore, useStore } from '../store.js';
+import { FEW_CODES, fewCodes } from './backup-codes.js';
+import { IconButton } from './button.js';
+import { Notice } from './notice.js';
+
+const aside = createStore(''); // the session whose notice was put aside
+
+export function SignInNotices({ path }) {
+  const { session: now, mfa } = useStore(session);
+  const put = useStore(aside);
+  if (put === now.id || path.startsWith('/account')) return null;
+  const close = html`<${IconButton} icon="cross" label="Dismiss" onClick=${() => aside.set(now.id)} />`;
+  if (now.method === 'backup-code') {
+    const text = html`You signed in with a backup code; ${plural(mfa.codesLeft, 'is', 'are')} left. Is your phone gone?
+      ${' '}<a href="/account/mfa">Set the app up anew</a>.`;
+    return html`<${Notice} tone="warn" icon="warning" text=${text}>${close}</${Notice}>`;
+  }
+  if ((mfa.totp || mfa.passkeys) && mfa.codesLeft <= FEW_CODES) {
+    const text = html`<a href="/account">${fewCodes(mfa.codesLeft)}</a>`;
+    return html`<${Notice} tone="warn" icon="warning" text=${text}>${close}</${Notice}>`;
+  }
+  return null;
+}
