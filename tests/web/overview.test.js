@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { URL_BASE, app, assertAccessible, call, close, forgetAgents, go, launch, liveAgent, open, registerAgent, screenshot, seedAgents, sideScroll, signIn, unique } from './browser.js';
+import { publishRelease } from './fleet.js';
+import { PHONE, addPerson, enrol } from './people.js';
 
 let browser;
 let page;
@@ -217,4 +219,44 @@ test('ten thousand agents page on the server and stay quick', async () => {
   } finally {
     await forgetAgents(stem);
   }
+});
+
+// Last: what an admin sees whose server has all but their own second factor.
+test('the first steps say what is missing, lead there, and go when they are put aside or done', async () => {
+  const admin = await addPerson('admin');
+  const tab = await open(browser);
+  await signIn(tab, admin);
+  await publishRelease();
+  await go(tab, '/');
+  const steps = tab.getByRole('region', { name: /^First steps/ });
+  await steps.getByText('3 of 4 done').waitFor();
+  await assertAccessible(tab, 'first steps');
+  await screenshot(tab, 'first-steps');
+  await steps.getByRole('button', { name: 'Set up a second factor' }).click();
+  await tab.waitForURL(`${URL_BASE}/account/mfa`);
+  await enrol(tab, admin);
+  await Promise.all([tab.waitForResponse('**/api/releases'), go(tab, '/')]);
+  await tab.getByRole('row').nth(1).waitFor();
+  assert.equal(await steps.count(), 0);
+  await close(tab);
+
+  const other = await open(browser, PHONE);
+  await signIn(other, await addPerson('admin'));
+  await go(other, '/');
+  const theirs = other.getByRole('region', { name: /^First steps/ });
+  await theirs.getByText('3 of 4 done').waitFor();
+  assert.equal(await sideScroll(other), 0);
+  await theirs.getByRole('button', { name: 'Put the first steps aside' }).click();
+  await theirs.waitFor({ state: 'detached' });
+  await Promise.all([other.waitForResponse('**/api/overview'), other.reload()]);
+  await other.getByRole('listitem').filter({ hasText: 'All agents' }).waitFor();
+  assert.equal(await theirs.count(), 0);
+  await close(other);
+
+  const viewer = await open(browser);
+  await signIn(viewer, await addPerson('viewer'));
+  await Promise.all([viewer.waitForResponse('**/api/overview'), go(viewer, '/')]);
+  await viewer.getByText('No agents yet.').waitFor();
+  assert.equal(await viewer.getByRole('region', { name: /^First steps/ }).count(), 0);
+  await close(viewer);
 });

@@ -4,6 +4,7 @@ import { api } from '../api.js';
 import { Alerts } from '../components/alerts.js';
 import { AGENT_STATES } from '../components/badge.js';
 import { DaysChart } from '../components/days-chart.js';
+import { FirstSteps } from '../components/first-steps.js';
 import { FleetList } from '../components/fleet-list.js';
 import { Empty, LoadError } from '../components/notice.js';
 import { Panel, Remote } from '../components/panel.js';
@@ -27,6 +28,7 @@ export function OverviewPage({ title }) {
   const { data, error, refresh } = usePoll((signal) => api('/api/overview', { signal }), [], 5000, ['agents', 'runs', 'alerts']);
   return html`<${PageHead} title=${title} />
     <${LoadError} error=${error} stale=${data} onRetry=${refresh} />
+    <${FirstSteps} overview=${data} />
     <${StateTiles} counts=${data?.agents} />
     <${Alerts} />
     <div class="glances">
