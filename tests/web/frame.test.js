@@ -1,4 +1,5 @@
-// What holds on every page: the policy, the weight, the keyboard, both colour schemes, a narrow screen.
+// What holds on every page: the policy, the weight, the keyboard, both colour schemes, a narrow screen. What axe-core has
+// to say about them is in axe.test.js.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { URL_BASE, assertAccessible, call, close, go, launch, liveAgent, open, screenshot, sideScroll, signIn } from './browser.js';
@@ -24,19 +25,6 @@ async function visit(page, [, path, title]) {
   await go(page, path);
   await page.getByRole('heading', { level: 1, name: title }).waitFor();
   await page.waitForFunction(() => !document.querySelector('.loading'));
-}
-
-for (const colorScheme of ['light', 'dark']) {
-  test(`no page has a serious accessibility fault in ${colorScheme}`, async () => {
-    const page = await open(browser, { colorScheme });
-    await signIn(page);
-    for (const each of pages) {
-      await visit(page, each);
-      await assertAccessible(page, `${each[0]}, ${colorScheme}`);
-      await screenshot(page, `${each[0]}-${colorScheme}`);
-    }
-    await close(page);
-  });
 }
 
 test('dark is dark and light is light', async () => {
