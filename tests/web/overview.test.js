@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { URL_BASE, app, assertAccessible, call, close, forgetAgents, go, launch, liveAgent, open, registerAgent, screenshot, seedAgents, sideScroll, signIn, unique } from './browser.js';
+import { URL_BASE, app, assertAccessible, call, close, forgetAgents, go, headingIsFirst, launch, liveAgent, open, registerAgent, screenshot, seedAgents, sideScroll, signIn, unique } from './browser.js';
 import { publishRelease } from './fleet.js';
 import { PHONE, addPerson, enrol } from './people.js';
 
@@ -248,6 +248,7 @@ test('the first steps say what is missing, lead there, and go when they are put 
   assert.equal(await sideScroll(other), 0);
   await theirs.getByRole('button', { name: 'Put the first steps aside' }).click();
   await theirs.waitFor({ state: 'detached' });
+  assert.ok(await headingIsFirst(other));
   await Promise.all([other.waitForResponse('**/api/overview'), other.reload()]);
   await other.getByRole('listitem').filter({ hasText: 'All agents' }).waitFor();
   assert.equal(await theirs.count(), 0);

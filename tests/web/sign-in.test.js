@@ -173,6 +173,10 @@ test('who has lost the phone comes in with a backup code, sets a new one up, and
   await page.getByText('You signed in with a backup code; 9 are left.').waitFor();
   await assertAccessible(page, 'signed in with a backup code');
   await screenshot(page, 'recovery');
+  await go(page, '/agents');
+  await page.getByRole('button', { name: 'Dismiss' }).click();
+  assert.equal(await page.evaluate(() => document.querySelector('main').firstElementChild.className), 'page-body');
+  await page.reload();
   await page.getByRole('link', { name: 'Set the app up anew' }).click();
   await page.getByRole('button', { name: 'Go on' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Use a backup code instead' }).click();

@@ -39,6 +39,20 @@ test('deleting asks for the password, names what is deleted, and then it is', as
   await stepUp(page);
   await page.getByText(`${agent.name} is deleted.`).waitFor();
   assert.ok(!await exists(agent));
+  // What came and went has moved nothing.
+  assert.deepEqual(await page.evaluate(() => [...document.getElementById('app').children].map((element) => element.className)),
+    ['skip', 'top', 'container', 'container bottom', 'toasts']);
+});
+
+test('without its dialog nothing is done, and that is said', async () => {
+  const tab = await open(browser);
+  await signIn(tab);
+  const agent = await registerAgent(page, unique('safe'));
+  await tab.route('**/js/components/step-up.js', (route) => route.abort());
+  await deleteAgent(agent, tab);
+  await tab.getByRole('dialog').getByRole('alert').getByText('a part of this page could not be loaded').waitFor();
+  assert.ok(await exists(agent));
+  await close(tab);
 });
 
 test('a wrong password says so, keeps the dialog, and can be corrected', async () => {

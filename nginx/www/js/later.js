@@ -4,8 +4,9 @@ import { LoadError, Loading } from './components/notice.js';
 
 const AWAY = { message: 'This page could not be loaded from the server. Check that it runs, then try again.' };
 
-// load() gives the module, in which name is the page.
-export function later(load, name) {
+// load() gives the module, in which name is the page. quiet: it is a part of a page that nothing is said about, neither
+// while it comes nor when it does not; onFailed() then is called.
+export function later(load, name, { quiet = false, onFailed = () => {} } = {}) {
   let Page = null; // once fetched, shown at once
   return function Later(props) {
     const [failed, setFailed] = useState(false);
@@ -15,9 +16,13 @@ export function later(load, name) {
       load().then((module) => {
         Page = module[name];
         setLoaded(true);
-      }, () => setFailed(true));
+      }, () => {
+        setFailed(true);
+        onFailed();
+      });
     }, []);
     if (Page) return html`<${Page} ...${props} />`;
+    if (quiet) return null;
     // Browsers remember a module that failed, so only loading everything again tries anew.
     return failed ? html`<${LoadError} error=${AWAY} onRetry=${() => location.reload()} />`
       : html`<${Loading} what="this page" />`;

@@ -1,12 +1,12 @@
 // Starts the pages: asks who is signed in, then shows the page that belongs to the address.
 import { html, render, useEffect, useRef, useState } from '/vendor/preact.js';
-import { lacksFactor, loadSession, session } from './api.js';
+import { ApiError, lacksFactor, loadSession, session } from './api.js';
 import { later } from './later.js';
 import { navigate, place, withQuery } from './router.js';
+import { asked, dropStepUps } from './stepup.js';
 import { useStore } from './store.js';
 import { Layout } from './components/layout.js';
 import { LoadError, Loading } from './components/notice.js';
-import { StepUps } from './components/step-up.js';
 import { Toasts } from './components/toast.js';
 import { LoginPage } from './pages/login.js';
 import { MissingPage } from './pages/missing.js';
@@ -39,6 +39,12 @@ const AccountTokensPage = later(() => import('./pages/account-tokens.js'), 'Acco
 const AccountProfilePage = later(() => import('./pages/account-profile.js'), 'AccountProfilePage');
 const AuditPage = later(() => import('./pages/audit.js'), 'AuditPage');
 const SettingsPage = later(() => import('./pages/settings.js'), 'SettingsPage');
+
+// Few visits ask for a step-up. Without its dialog the act is as good as cancelled.
+const StepUps = later(() => import('./components/step-up.js'), 'StepUps', {
+  quiet: true,
+  onFailed: () => dropStepUps(new ApiError('Nothing was done: a part of this page could not be loaded. Load it again.')),
+});
 
 const ROUTES = [
   { pattern: /^\/$/, page: OverviewPage, title: 'Overview' },
@@ -131,4 +137,6 @@ function useFocusOnMove(path) {
   return body;
 }
 
-render(html`<${App} /><${StepUps} /><${Toasts} />`, document.getElementById('app'));
+const Asked = () => useStore(asked) && html`<${StepUps} />`;
+
+render(html`<${App} /><${Asked} /><${Toasts} />`, document.getElementById('app'));

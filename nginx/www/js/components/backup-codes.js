@@ -7,11 +7,7 @@ import { Button } from './button.js';
 import { ActError, Dialog, DialogFooter, useAct } from './dialog.js';
 import { Notice } from './notice.js';
 import { Panel } from './panel.js';
-
-export const FEW_CODES = 3;
-
-export const fewCodes = (left) => `${left ? `Only ${plural(left, 'backup code')} left` : 'No backup code is left'}: ${
-  'make new ones, or a lost phone locks you out.'}`;
+import { FEW_CODES, fewCodes } from './sign-in-notices.js';
 
 export function BackupCodes({ mfa, onChange }) {
   const [open, setOpen] = useState(false);

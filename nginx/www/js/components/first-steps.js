@@ -1,16 +1,11 @@
 // What a new server still needs, in the order that makes sense: one's own second factor, an agent, a backup, a release.
-// It goes by itself when all of it is done, or when somebody puts it aside in this browser.
-import { html, useState } from '/vendor/preact.js';
-import { api, hasFactor, may, session } from '../api.js';
+// It goes by itself when all of it is done.
+import { html } from '/vendor/preact.js';
+import { api, hasFactor } from '../api.js';
 import { usePoll } from '../poll.js';
-import { useStore } from '../store.js';
 import { IconButton } from './button.js';
 import { Icon } from './icon.js';
 import { Panel } from './panel.js';
-
-const KEY = 'muster.first-steps.aside';
-
-const isAside = (user) => localStorage.getItem(`${KEY}.${user.id}`) === 'yes';
 
 const steps = ({ me, overview, releases }) => [
   {
@@ -31,17 +26,8 @@ const steps = ({ me, overview, releases }) => [
   },
 ];
 
-export function FirstSteps({ overview }) {
-  const me = useStore(session);
-  const [aside, setAside] = useState(() => isAside(me.user));
-  if (aside || !may('admin') || !overview) return null;
-  return html`<${Undone} me=${me} overview=${overview} onAside=${() => {
-    localStorage.setItem(`${KEY}.${me.user.id}`, 'yes');
-    setAside(true);
-  }} />`;
-}
-
-function Undone({ me, overview, onAside }) {
+// me: the session; onAside(): somebody does not want to see them.
+export function FirstSteps({ me, overview, onAside }) {
   const { data: releases } = usePoll((signal) => api('/api/releases', { signal }), [], 0);
   if (!releases) return null;
   const list = steps({ me, overview, releases });

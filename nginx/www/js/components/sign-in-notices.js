@@ -3,9 +3,13 @@ import { html } from '/vendor/preact.js';
 import { session } from '../api.js';
 import { plural } from '../format.js';
 import { createStore, useStore } from '../store.js';
-import { FEW_CODES, fewCodes } from './backup-codes.js';
 import { IconButton } from './button.js';
 import { Notice } from './notice.js';
+
+export const FEW_CODES = 3;
+
+export const fewCodes = (left) => `${left ? `Only ${plural(left, 'backup code')} left` : 'No backup code is left'}: ${
+  'make new ones, or a lost phone locks you out.'}`;
 
 const aside = createStore(''); // the session whose notice was put aside
 

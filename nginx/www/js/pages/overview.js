@@ -1,10 +1,9 @@
 // The page people leave open: is the fleet well, are backups being made, does anything need me.
-import { html } from '/vendor/preact.js';
-import { api } from '../api.js';
+import { html, useState } from '/vendor/preact.js';
+import { api, may, session } from '../api.js';
 import { Alerts } from '../components/alerts.js';
 import { AGENT_STATES } from '../components/badge.js';
 import { DaysChart } from '../components/days-chart.js';
-import { FirstSteps } from '../components/first-steps.js';
 import { FleetList } from '../components/fleet-list.js';
 import { Empty, LoadError } from '../components/notice.js';
 import { Panel, Remote } from '../components/panel.js';
@@ -16,19 +15,23 @@ import { Time } from '../components/time.js';
 import { PageHead } from '../components/title.js';
 import { VersionChart } from '../components/version-chart.js';
 import { formatCount } from '../format.js';
+import { later } from '../later.js';
 import { usePoll } from '../poll.js';
 import { isOver, rolloutsEveryMs } from '../rollout.js';
+import { useStore } from '../store.js';
 
 const LATEST = 6;
 const ROLLOUTS = 4;
 const VERSIONS = 6;
 const ROWS = 25;
 
+const FirstSteps = later(() => import('../components/first-steps.js'), 'FirstSteps', { quiet: true });
+
 export function OverviewPage({ title }) {
   const { data, error, refresh } = usePoll((signal) => api('/api/overview', { signal }), [], 5000, ['agents', 'runs', 'alerts']);
   return html`<${PageHead} title=${title} />
     <${LoadError} error=${error} stale=${data} onRetry=${refresh} />
-    <${FirstSteps} overview=${data} />
+    ${may('admin') && data && html`<${Beginning} overview=${data} />`}
     <${StateTiles} counts=${data?.agents} />
     <${Alerts} />
     <div class="glances">
@@ -43,6 +46,19 @@ export function OverviewPage({ title }) {
 }
 
 function BackupGlance({ backups, days }) {
+// Until it is done, or put aside in this browser.
+function Beginning({ overview }) {
+  const me = useStore(session);
+  const key = `muster.first-steps.aside.${me.user.id}`;
+  const [aside, setAside] = useState(() => localStorage.getItem(key) === 'yes');
+  const putAside = () => {
+    localStorage.setItem(key, 'yes');
+    setAside(true);
+  };
+  return !aside && html`<${FirstSteps} me=${me} overview=${overview} onAside=${putAside} />`;
+}
+
+function BackupGlance({ backups }) {
   const count = (label, value, tone, status) => html`
     <a href=${`/backups?status=${status}`} class=${`fact ${value ? tone : ''}`}>
       <span>${label}</span><strong>${value === undefined ? '–' : formatCount(value)}</strong>
