@@ -1,5 +1,6 @@
 // Acts that ask for a fresh proof: the dialog names the act and its target, and the request goes on or nothing is done.
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { app, assertAccessible, call, close, go, launch, open, registerAgent, screenshot, sideScroll, signIn, stepUp, unique } from './browser.js';
 
@@ -177,4 +178,12 @@ test('the dialog fits a phone', async () => {
   await stepUp(phone);
   await phone.getByText('is deleted.').waitFor();
   await close(phone);
+});
+
+test('every act that asks for a proof has a name in plain words', async () => {
+  const routes = await readFile(new URL('../../fcgi-app/routes.c', import.meta.url), 'utf8');
+  const asking = [...routes.matchAll(/\{HTTP_(\w+), +"([^"]+)",.*STEP_(?:FRESH|ONCE)/g)].map(([, method, path]) => `${method} ${path}`);
+  assert.ok(asking.length > 10);
+  const acts = await readFile(new URL('../../nginx/www/js/acts.js', import.meta.url), 'utf8');
+  assert.deepEqual(asking.filter((action) => !acts.includes(`'${action}': [`)), []);
 });
