@@ -138,17 +138,14 @@ def test_what_somebody_is_called_they_say_themselves(stack, admin, person):
     assert rows(stack, "user.rename", f"user:{person.user['id']}") == [(f"user:{person.user['id']}", "{}")]
 
 
-def test_a_change_asks_who_it_is(admin, person):
-    admin.steps_up = False
-    try:
-        for method, path, body in (("PATCH", "", {"role": "admin"}), ("DELETE", "", None), ("POST", "/restore", None),
-                                   ("POST", "/password-link", None), ("PUT", "/grants", {"grants": []})):
-            told = problem(admin.request(method, f"/api/users/{person.user['id']}{path}", json=body), 403,
-                           "step-up-required")
-            assert told["target"] == person.user["id"]
-        problem(admin.post("/api/invitations", {"email": address(), "role": "admin"}), 403, "step-up-required")
-    finally:
-        admin.steps_up = True
+def test_a_change_asks_who_it_is(stack, spec, admin, person):
+    fresh = Person(stack, spec, admin.email, admin.password)  # a session in which nobody was asked yet
+    fresh.steps_up = False
+    for method, path, body in (("PATCH", "", {"role": "admin"}), ("DELETE", "", None), ("POST", "/restore", None),
+                               ("POST", "/password-link", None), ("PUT", "/grants", {"grants": []})):
+        told = problem(fresh.request(method, f"/api/users/{person.user['id']}{path}", json=body), 403, "step-up-required")
+        assert told["target"] == person.user["id"]
+    problem(fresh.post("/api/invitations", {"email": address(), "role": "admin"}), 403, "step-up-required")
 
 
 def test_disabling_ends_whatever_they_are_signed_in_with(stack, admin, person, page):
