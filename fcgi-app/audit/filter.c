@@ -8,7 +8,7 @@
 #include "common/text.h"
 #include "http/problem.h"
 
-enum { TEXT_MAX = 200, READERS_MAX = 2, BUSY_S = 5, QUERY_TEXT_MAX = 1000 };
+enum { TEXT_MAX = 200, READERS_MAX = 2, BUSY_S = 5 };
 
 #define TIME_MAX INT64_C(253402300799999) /* the year 9999 */
 
@@ -146,15 +146,22 @@ bool trail_filter_read(struct req *r, struct trail_filter *ret)
     return true;
 }
 
+/* Values of what holds no text but what we know; of the others that they were there. */
 const char *trail_filter_text(struct req *r)
 {
-    const char *text = arena_printf(r->arena, "%.*s", QUERY_TEXT_MAX, r->query);
-    json_t *detail = text != NULL ? json_pack("{s:s}", "query", text) : NULL;
-    char *dump = detail != NULL ? json_dumps(detail, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
-    const char *copy = dump != NULL ? arena_strdup(r->arena, dump) : NULL;
-    json_decref(detail);
-    free(dump);
-    return copy;
+    static const struct {
+        const char *name;
+        bool shown;
+    } filters[] = {{"actor", false},  {"action", false}, {"target", false}, {"result", true}, {"address", false},
+                   {"from_ms", true}, {"to_ms", true},   {"q", false},      {"after", true}};
+    const char *text = "";
+    for (size_t i = 0; text != NULL && i < sizeof filters / sizeof filters[0]; i++) {
+        const char *value = req_query(r, filters[i].name);
+        if (value != NULL && value[0] != '\0')
+            text = arena_printf(r->arena, "%s%s%s=%s", text, text[0] != '\0' ? "&" : "", filters[i].name,
+                                filters[i].shown ? value : "");
+    }
+    return text != NULL ? arena_printf(r->arena, "{\"query\":\"%s\"}", text) : NULL;
 }
 
 /* --- rows --- */

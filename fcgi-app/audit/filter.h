@@ -22,7 +22,8 @@ struct trail_filter {
 /* False after a reply was set. */
 bool trail_filter_read(struct req *r, struct trail_filter *ret);
 
-/* The part of the query string that says what was asked for, for the trail; percent-encoded as it came. */
+/* What was asked for, as JSON for the trail, after trail_filter_read: which filters, and the values of those that are
+ * no text. What somebody looks for may be an address, and the trail holds none. */
 const char *trail_filter_text(struct req *r);
 
 /* One statement of audit.sql over the rows between above and below. */

@@ -139,6 +139,12 @@ static int record(struct req *r, const struct stepup_grant *grant, const char *m
     return rc;
 }
 
+/* An id or a version, as it stands in a path: no text that somebody made up goes into the trail. */
+static bool is_target(const char *target)
+{
+    return target[strspn(target, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._+/-")] == '\0';
+}
+
 void auth_step_up(struct req *r)
 {
     struct jsonread_error wrong = {0};
@@ -155,6 +161,10 @@ void auth_step_up(struct req *r)
         return;
     if (!stepup_action_known(action)) {
         reply_invalid_field(r, "/action", NULL, "is no act that asks for this");
+        return;
+    }
+    if (!is_target(target)) {
+        reply_invalid_field(r, "/target", NULL, "is nothing that an act is about");
         return;
     }
     if (!proven_again(r, &proof, &method))

@@ -26,16 +26,6 @@ int passkey_count(struct db *db, const char *user_id, int64_t *ret, struct err *
     return 0;
 }
 
-int passkey_audit_name(struct req *r, struct audit_entry *audit, const char *name, struct err *err)
-{
-    json_t *detail = json_pack("{s:s}", "name", name);
-    char *text = detail != NULL ? json_dumps(detail, JSON_COMPACT) : NULL;
-    audit->detail = text != NULL ? arena_strdup(r->arena, text) : NULL;
-    free(text);
-    json_decref(detail);
-    return audit->detail != NULL && audit->target != NULL ? 0 : err_set(err, ERR_NOMEM, "out of memory");
-}
-
 /* --- GET /api/auth/passkeys --- */
 
 static json_t *row_json(const struct db_rows *rows)
@@ -129,9 +119,7 @@ void passkey_rename(struct req *r)
     w.name = jsonread_str(&body, "name", 1, PASSKEY_NAME_MAX);
     if (!req_fields_ok(r, &wrong))
         return;
-    int rc = passkey_audit_name(r, &w.audit, w.name, &err);
-    if (rc == 0)
-        rc = db_write(r->app->writer, write_rename, &w, &err);
+    int rc = db_write(r->app->writer, write_rename, &w, &err);
     if (rc == 0)
         passkey = passkey_json_of(r, r->params[0], &err);
     if (passkey == NULL)

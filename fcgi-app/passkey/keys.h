@@ -15,7 +15,4 @@ int passkey_count(struct db *db, const char *user_id, int64_t *ret, struct err *
 /* One of the principal's own, as the API shows it. NULL with the story in err. */
 json_t *passkey_json_of(struct req *r, const char *id, struct err *err);
 
-/* The name as the detail of an audit row. In the arena. */
-int passkey_audit_name(struct req *r, struct audit_entry *audit, const char *name, struct err *err) MUSTER_NODISCARD;
-
 #endif

@@ -224,8 +224,6 @@ static int add(struct req *r, const struct new_passkey *passkey, int codes, stru
                     .code_count = codes};
     int rc = judge(r, &w, err);
     if (rc == 0)
-        rc = passkey_audit_name(r, &w.audit, passkey->name, err);
-    if (rc == 0)
         rc = db_write(r->app->writer, write_add, &w, err);
     if (rc == 0)
         reply_json(r, 201, added_json(r, &w, err));

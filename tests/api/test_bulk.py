@@ -210,5 +210,6 @@ def test_an_update_of_many_reaches_those_that_can_take_it(stack, spec):
         assert offered["version"] == "7.7.7"
     finally:
         stack.change("UPDATE agent_updates SET offer_rollout_id = NULL, offer_version = NULL WHERE agent_id = ?", can.id)
+        stack.change("DELETE FROM rollout_members WHERE rollout_id IN (SELECT id FROM rollouts WHERE version = '7.7.7')")
         stack.change("DELETE FROM rollouts WHERE version = '7.7.7'")
         stack.change("DELETE FROM releases WHERE version = '7.7.7'")

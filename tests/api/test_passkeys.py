@@ -560,8 +560,8 @@ def test_what_was_done_is_in_the_trail(stack, keyed, page):
     person.ok("PATCH", f"/api/auth/passkeys/{made.passkey['id']}", {"name": 'red "key"'})
     person.ok("DELETE", f"/api/auth/passkeys/{made.passkey['id']}", {"password": person.password})
     rows = stack.query("SELECT actor, action, detail FROM audit WHERE target = ? ORDER BY seq", passkey)
-    assert rows == [(f"user:{person.user['id']}", "passkey.add", '{"name":"blue key"}'),
-                    (f"user:{person.user['id']}", "passkey.rename", '{"name":"red \\"key\\""}'),
+    assert rows == [(f"user:{person.user['id']}", "passkey.add", "{}"),
+                    (f"user:{person.user['id']}", "passkey.rename", "{}"),
                     (f"user:{person.user['id']}", "passkey.remove", "{}")]
 
 
