@@ -34,7 +34,7 @@ async function places() {
     `/configs/${run.configId}/edit`, `/jobs/${job.id}`,
     '/releases', `/releases/${version}`, '/rollouts', '/rollouts/new', `/rollouts/${rollout.id}`, '/containers',
     '/account', '/account/mfa', '/account/sessions', '/account/tokens', '/account/profile',
-    '/users', `/users/${user.id}`, '/no/such/page',
+    '/users', `/users/${user.id}`, '/audit', '/settings', '/alerts', '/no/such/page',
   ];
 }
 

@@ -92,5 +92,12 @@ test('who is signed in is told that the link is for somebody else', async () => 
   await signIn(page);
   await page.goto(person.link);
   await page.getByText(`This link is for ${person.email}`).waitFor();
+  await page.getByLabel('Your name').fill('Somebody Else');
+  await page.getByLabel('New password', { exact: true }).fill(person.password);
+  await page.getByLabel('New password, once more').fill(person.password);
+  await page.getByRole('button', { name: 'Make my account' }).click();
+  await page.getByRole('heading', { level: 1, name: 'Sign in' }).waitFor();
+  assert.equal(await page.getByLabel('E-mail').inputValue(), person.email);
+  assert.equal((await page.context().request.get(`${URL_BASE}/api/auth/session`)).status(), 401);
   await close(page);
 });

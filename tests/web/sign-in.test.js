@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { EMAIL, PASSWORD, URL_BASE, assertAccessible, call, close, fillSignIn, go, launch, open, registerAgent, screenshot, sideScroll, signIn, sql } from './browser.js';
-import { PHONE, addPerson, addUserWithFactor, enrol, forgetProofs, forgetTries, nextCode, readQr, stepUpCode, totp, userId, wrongCode } from './people.js';
+import { EMAIL, PASSWORD, URL_BASE, assertAccessible, close, fillSignIn, go, launch, open, registerAgent, screenshot, sideScroll, signIn, sql } from './browser.js';
+import { PHONE, addPerson, addUserWithFactor, nextCode, readQr, totp, userId, wrongCode } from './people.js';
 
 let browser;
 before(async () => { browser = await launch(); });
@@ -242,5 +242,31 @@ test('an act of an admin after twelve hours leads to sign in and back', async ()
   await fillSignIn(page, admin.email, admin.password);
   await heading(page, agent.name);
   assert.equal(page.url(), `${URL_BASE}/agents/${agent.id}`);
+  await close(page);
+});
+
+test('after twenty wrong codes the page asks for a backup code, which clears it', async () => {
+  const person = await addUserWithFactor(browser);
+  await sql(`INSERT INTO user_lockouts (user_id, failures_in_row) VALUES (${userId(person.email)}, 20)
+    ON CONFLICT (user_id) DO UPDATE SET failures_in_row = 20`);
+  const page = await halfWay(person);
+  await codeField(page).fill(await nextCode(person));
+  await page.getByRole('alert').getByText('use a backup code').waitFor();
+  await page.waitForFunction(() => document.activeElement.id === 'sign-in-backup-code');
+  await page.keyboard.type(person.codes[5]);
+  await page.keyboard.press('Enter');
+  await heading(page, 'Agents');
+  await close(page);
+});
+
+test('who tries too fast is told how long to wait', async () => {
+  const page = await open(browser);
+  await page.route('**/api/auth/login', (route) => route.fulfill({
+    status: 429, headers: { 'Retry-After': '90', 'Content-Type': 'application/problem+json' },
+    body: JSON.stringify({ type: '/problems/rate-limited', title: 'Too many requests', status: 429, detail: 'Too many tries that failed; wait a little.' }),
+  }));
+  await go(page, '/login');
+  await fillSignIn(page, 'somebody@example.net', 'not the password');
+  await page.getByRole('alert').getByText('wait a little. Try again in 1 min 30 s.').waitFor();
   await close(page);
 });

@@ -1,6 +1,7 @@
 // The one way to the server: JSON in, JSON out, every failure an ApiError with a sentence that can be shown as it is.
 import { createStore } from './store.js';
 import { setServerTime } from './clock.js';
+import { formatDuration } from './format.js';
 import { askStepUp, dropStepUps } from './stepup.js';
 
 const TIMEOUT_MS = 20000;
@@ -109,7 +110,11 @@ function problem(response, data) {
     504: 'The server took too long. Try again in a moment.',
   };
   const unknown = `The server answered ${response.status}. Try again; its log says more.`;
-  return new ApiError(data?.detail || data?.title || advice[response.status] || unknown, details);
+  const said = data?.detail || data?.title || advice[response.status] || unknown;
+  // "Wait a little" is not enough for somebody who waits.
+  const wait = details.status === 429 && details.retryAfterS && !/\d/.test(said)
+    ? ` Try again in ${formatDuration(details.retryAfterS * 1000)}.` : '';
+  return new ApiError(said + wait, details);
 }
 
 export async function loadSession() {

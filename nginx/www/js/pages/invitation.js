@@ -11,6 +11,7 @@ import { toast } from '../components/toast.js';
 import { ROLES, checkPassword } from '../people.js';
 import { usePoll } from '../poll.js';
 import { navigate } from '../router.js';
+import { signOut } from '../sign-in.js';
 
 const read = () => location.hash.slice(1);
 
@@ -59,6 +60,7 @@ function Accept({ token, invitation: { kind, email, role }, onAccepted }) {
       await api('/api/invitations/accept', {
         method: 'POST', body: { token, password: value.password, ...(isNew ? { name: name.trim() } : {}) },
       });
+      if (session.get()) await signOut(); // of whoever sat here
       toast(isNew ? 'Your account is ready. Sign in with the password that you have just chosen.'
         : 'Your password is set. Sign in with it.');
       onAccepted(email);
