@@ -5,10 +5,15 @@
 
 #include "common/clock.h"
 
+static bool is_control(char c)
+{
+    return (unsigned char)c < 0x20 || c == 0x7f;
+}
+
 void csv_text(struct buf *out, bool first, const char *text)
 {
-    bool formula = text[0] != '\0' && strchr("=+-@\t\r\n", text[0]) != NULL;
-    bool quoted = strpbrk(text, ",\"\r\n") != NULL || text[0] == ' ' || (formula && text[0] == '\t');
+    bool formula = text[0] != '\0' && (strchr("=+-@", text[0]) != NULL || is_control(text[0]));
+    bool quoted = strpbrk(text, ",\"") != NULL || text[0] == ' ';
     if (!first)
         buf_addc(out, ',');
     if (quoted)
@@ -18,7 +23,7 @@ void csv_text(struct buf *out, bool first, const char *text)
     for (const char *at = text; *at != '\0'; at++) {
         if (*at == '"')
             buf_addc(out, '"');
-        buf_addc(out, *at);
+        buf_addc(out, is_control(*at) ? ' ' : *at);
     }
     if (quoted)
         buf_addc(out, '"');

@@ -1,7 +1,8 @@
 /* csv.h: rows for spreadsheets (RFC 4180), of text that others wrote.
  *
  * A spreadsheet runs what begins like a formula, and hosts choose their own names: a text that begins with = + - @ or
- * a control character is made plain by an apostrophe before it (OWASP, "CSV injection"). Numbers stay numbers. */
+ * a control character is made plain by an apostrophe before it (OWASP, "CSV injection"). Control characters become
+ * blanks, so that a row is a line, whatever reads it. Numbers stay numbers. */
 #ifndef MUSTER_HTTP_CSV_H
 #define MUSTER_HTTP_CSV_H
 

@@ -9,6 +9,7 @@
 #include "fleet/fleet.h"
 #include "fleet/presence.h"
 #include "http/park.h"
+#include "live/live.h"
 #include "http/stats.h"
 #include "ops/ops.h"
 #include "route.h"
@@ -122,6 +123,7 @@ void ops_metrics(struct req *r)
     add_value(&b, "muster_db_commits_total", "counter", "Transactions that carried them.", writes.commits);
     add_value(&b, "muster_db_failures_total", "counter", "Transactions that failed.", writes.failures);
     add_value(&b, "muster_requests_parked", "gauge", "Requests that wait.", park_count(app->park));
+    add_value(&b, "muster_live_streams", "gauge", "Open pages that are told of changes.", live_count(app->live));
     add_value(&b, "muster_agents_in_memory", "gauge", "Agents whose keys are held in memory.",
               presence_count(app->presence));
     add_process(&b);

@@ -154,6 +154,9 @@ export async function assertAccessible(page, where) {
   assert.deepEqual(violations.map((finding) => `${finding.id} (${finding.impact}): ${finding.nodes.map((node) => `${node.target} ${node.failureSummary}`).join(' | ')}`), [], where);
 }
 
+// Everything that a page asks for first is there. The stream of changes goes on, so the network is never idle.
+export const settled = (page) => page.waitForFunction(() => document.querySelector('h1') && !document.querySelector('.loading'));
+
 // What stands first on a page stays there, whatever comes and goes beneath it.
 export const headingIsFirst = (page) => page.evaluate(() => {
   const follows = document.querySelector('h1').compareDocumentPosition(document.querySelector('.panel'));

@@ -1,7 +1,7 @@
 // Backups as a person meets them: made, run, looked into, restored from, proven, and cleaned up by their rules.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { URL_BASE, assertAccessible, call, close, go, launch, liveAgent, open, registerAgent, screenshot, sideScroll, signIn, stepUp, unique } from './browser.js';
+import { URL_BASE, assertAccessible, call, close, go, launch, liveAgent, open, registerAgent, screenshot, settled, sideScroll, signIn, stepUp, unique } from './browser.js';
 
 let browser;
 let page;
@@ -170,7 +170,7 @@ test('backups fit a phone', async () => {
   for (const path of ['/backups', '/configs/new']) {
     await go(small, path);
     await small.getByRole('heading', { level: 1 }).waitFor();
-    await small.waitForLoadState('networkidle');
+    await settled(small);
     assert.equal(await sideScroll(small), 0, path);
   }
   await close(small);

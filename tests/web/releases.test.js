@@ -24,7 +24,7 @@ test('where there is nothing yet, each page says what comes first', async () => 
   const newcomer = await open(browser);
   await signIn(newcomer, { email, password });
   // Whoever has no agent sees no rollout and no container; but the stack has published a release before it was up.
-  await newcomer.route('**/api/releases', (route) => route.fulfill({ json: { items: [] } }));
+  await newcomer.route('**/api/releases?*', (route) => route.fulfill({ json: { items: [], total: 0 } }));
   await go(newcomer, '/releases');
   await newcomer.getByText('No release yet.').waitFor();
   await newcomer.getByText('muster-app release create', { exact: true }).waitFor();

@@ -6,6 +6,7 @@ import { connected, watchTopics } from './live.js';
 const SLOWEST_MS = 60000;
 const USUAL_MS = 5000;
 const LIVE_MS = 20000; // while changes are told: for what is none, such as time going by
+const LEAST_MS = 3000; // a fleet in which something changes every second must not be asked for as often
 
 // load(signal) -> data. When a value in deps changes, it loads at once; the old data stays until the new is there.
 // everyMs is a number, or a function of the data (a running backup is worth a closer look); 0 loads once. With topics it
@@ -23,12 +24,14 @@ export function usePoll(load, deps, everyMs = USUAL_MS, topics = null) {
     let asked = false;
     let loaded = false;
     let failures = 0;
+    let begun = 0;
+    let told = false;
 
     const wait = (data, error) => {
       const every = latest.current.everyMs;
-      const asked = typeof every === 'function' ? every(data) : every;
-      if (!asked) return;
-      const base = topics && connected.get() && asked >= USUAL_MS ? Math.max(asked, LIVE_MS) : asked;
+      const soon = typeof every === 'function' ? every(data) : every;
+      if (!soon) return;
+      const base = topics && connected.get() && soon >= USUAL_MS ? Math.max(soon, LIVE_MS) : soon;
       const backoff = Math.min(SLOWEST_MS, base * 2 ** failures);
       timer = setTimeout(run, Math.max(backoff, (error?.retryAfterS ?? 0) * 1000));
     };
@@ -41,6 +44,7 @@ export function usePoll(load, deps, everyMs = USUAL_MS, topics = null) {
       }
       if (document.hidden && loaded) return; // becoming visible runs it again
       busy = true;
+      begun = Date.now();
       let data = null;
       let error = null;
       try {
@@ -57,10 +61,19 @@ export function usePoll(load, deps, everyMs = USUAL_MS, topics = null) {
       if (asked) {
         asked = false;
         run();
-      } else wait(data, error);
+      } else if (told && !error) timer = setTimeout(run, LEAST_MS);
+      else wait(data, error);
+      told = false;
     }
 
-    const unwatch = topics ? watchTopics(topics, () => loaded && run()) : () => {};
+    const onChange = () => {
+      if (!loaded) return;
+      told = busy; // what is on its way may have been read before the change
+      if (busy) return;
+      clearTimeout(timer);
+      timer = setTimeout(run, Math.max(0, begun + LEAST_MS - Date.now()));
+    };
+    const unwatch = topics ? watchTopics(topics, onChange) : () => {};
     const onVisible = () => document.hidden || run();
     document.addEventListener('visibilitychange', onVisible);
     again.current = run;
