@@ -73,9 +73,9 @@ def test_many_changes_are_few_events(operator, agent):
 def test_alerts_are_told_where_they_are_raised_and_acknowledged(stack, admin, operator):
     agent = operator.register()
     stack.change("INSERT INTO alerts (id, kind, message, agent_id, user_id, created_ms) VALUES (?, 'k', 'm', ?, ?, 1)",
-                 f"a-{agent.id}", agent.id, operator.user["id"])
+                 agent.id, agent.id, operator.user["id"])
     with begun(operator) as stream:
-        operator.ok("POST", f"/api/alerts/a-{agent.id}/acknowledge")
+        operator.ok("POST", f"/api/alerts/{agent.id}/acknowledge")
         stream.topics("alerts")
 
 
