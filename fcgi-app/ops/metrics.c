@@ -9,8 +9,8 @@
 #include "fleet/fleet.h"
 #include "fleet/presence.h"
 #include "http/park.h"
-#include "live/live.h"
 #include "http/stats.h"
+#include "live/live.h"
 #include "ops/ops.h"
 #include "route.h"
 

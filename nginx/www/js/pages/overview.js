@@ -45,7 +45,6 @@ export function OverviewPage({ title }) {
     </div>`;
 }
 
-function BackupGlance({ backups, days }) {
 // Until it is done, or put aside in this browser.
 function Beginning({ overview }) {
   const me = useStore(session);
@@ -58,7 +57,7 @@ function Beginning({ overview }) {
   return !aside && html`<${FirstSteps} me=${me} overview=${overview} onAside=${putAside} />`;
 }
 
-function BackupGlance({ backups }) {
+function BackupGlance({ backups, days }) {
   const count = (label, value, tone, status) => html`
     <a href=${`/backups?status=${status}`} class=${`fact ${value ? tone : ''}`}>
       <span>${label}</span><strong>${value === undefined ? '–' : formatCount(value)}</strong>
