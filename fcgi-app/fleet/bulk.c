@@ -26,7 +26,7 @@ struct bulk_result {
 };
 
 struct bulk {
-    const struct req *r;
+    struct req *r;
     enum bulk_act act;
     const json_t *labels; /* to set: an object; to take away: a list of names */
     const char **ids;
@@ -165,7 +165,7 @@ static int write_labels(struct db *db, const struct bulk *b, const char *id, str
         rc = db_exec(db, DB_AGENT_SET_LABELS,
                      DB_ARGS(DB_TEXT("id", id), DB_TEXT("labels", text), DB_INT("now", b->r->now_ms)), NULL, err);
     if (rc == 0 && !same) {
-        struct req *r = (struct req *)(uintptr_t)b->r;
+        struct req *r = b->r;
         struct audit_entry entry = audit_of_request(r, "agent.label", arena_printf(r->arena, "agent:%s", id));
         entry.detail = arena_printf(r->arena, "{\"labels\":%s}", text);
         rc = audit_append(db, secrets_audit_key(r->app->secrets), &entry, err);
@@ -180,7 +180,7 @@ static int write_labels(struct db *db, const struct bulk *b, const char *id, str
 
 static int write_one(struct db *db, const struct bulk *b, const char *id, struct err *err)
 {
-    struct req *r = (struct req *)(uintptr_t)b->r;
+    struct req *r = b->r;
     if (b->act == BULK_LABEL || b->act == BULK_UNLABEL)
         return write_labels(db, b, id, err);
     struct agent_change change = {

@@ -14,7 +14,7 @@ void list_pattern(const char *text, char ret[LIST_PATTERN_SIZE])
     if (text == NULL || text[0] == '\0')
         return;
     ret[len++] = '%';
-    for (size_t i = 0; text[i] != '\0' && i < LIST_Q_MAX; i++) {
+    for (size_t i = 0; i < LIST_Q_MAX && text[i] != '\0'; i++) {
         char c = text[i];
         if (strchr("%_\\", c) != NULL)
             ret[len++] = '\\';

@@ -55,9 +55,9 @@ static int days_of(struct req *r, json_t *into, struct err *err)
     }
     db_rows_done(&rows);
     for (int64_t day = 0; rc == 0 && day < DAYS_SHOWN; day++) {
-        json_t *item = json_pack("{s:I,s:I,s:I,s:I}", "day_ms", (json_int_t)((first + day) * DAY_MS), "completed",
-                                 (json_int_t)counts[day][0], "warning", (json_int_t)counts[day][1], "failed",
-                                 (json_int_t)counts[day][2]);
+        json_int_t begun_ms = (first + day) * DAY_MS;
+        json_t *item = json_pack("{s:I,s:I,s:I,s:I}", "day_ms", begun_ms, "completed", (json_int_t)counts[day][0],
+                                 "warning", (json_int_t)counts[day][1], "failed", (json_int_t)counts[day][2]);
         rc = json_array_append_new(into, item) == 0 ? 0 : err_set(err, ERR_NOMEM, "out of memory");
     }
     return rc;
