@@ -217,9 +217,13 @@ static void log_request(const struct req *r, int status)
            r->principal.token_id != NULL ? " token:" : "", r->principal.token_id != NULL ? r->principal.token_id : "");
 }
 
-/* nginx takes a connection that ends without the last record for one that was lost, and breaks its own off. */
+/* Has nginx break the client's connection off, so that nobody takes the part for the whole. A connection that ends
+ * without FastCGI's last record is a whole reply to it once the head was read; what is no record at all is none. */
 static void break_off(struct http_exchange *x)
 {
+    static const unsigned char no_record[8] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+    (void)FCGX_FFlush(x->fcgi.out);
+    (void)send(x->fcgi.ipcFd, no_record, sizeof no_record, MSG_NOSIGNAL);
     (void)shutdown(x->fcgi.ipcFd, SHUT_RDWR);
 }
 
