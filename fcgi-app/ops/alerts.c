@@ -14,14 +14,20 @@ static json_t *time_or_null(const struct db_rows *rows, int column)
 static json_t *alert_json(const struct db_rows *rows)
 {
     const char *agent = db_rows_text(rows, 4);
-    return json_pack("{s:s, s:I, s:s, s:s, s:s?, s:o}", "id", db_rows_text(rows, 0), "created_ms",
+    return json_pack("{s:s, s:I, s:s, s:s, s:s?, s:o, s:s?}", "id", db_rows_text(rows, 0), "created_ms",
                      (json_int_t)db_rows_int(rows, 1, 0), "kind", db_rows_text(rows, 2), "message",
-                     db_rows_text(rows, 3), "agentId", agent, "acknowledged_ms", time_or_null(rows, 5));
+                     db_rows_text(rows, 3), "agentId", agent, "acknowledged_ms", time_or_null(rows, 5), "person",
+                     db_rows_text(rows, 6));
 }
 
 static const struct csv_column columns[] = {
-    {"id", "id", CSV_PLAIN},         {"kind", "kind", CSV_PLAIN},        {"message", "message", CSV_PLAIN},
-    {"agent", "agentId", CSV_PLAIN}, {"raised", "created_ms", CSV_TIME}, {"acknowledged", "acknowledged_ms", CSV_TIME},
+    {"id", "id", CSV_PLAIN},
+    {"kind", "kind", CSV_PLAIN},
+    {"message", "message", CSV_PLAIN},
+    {"agent", "agentId", CSV_PLAIN},
+    {"person", "person", CSV_PLAIN},
+    {"raised", "created_ms", CSV_TIME},
+    {"acknowledged", "acknowledged_ms", CSV_TIME},
     {NULL, NULL, CSV_PLAIN},
 };
 

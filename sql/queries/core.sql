@@ -51,8 +51,10 @@ ORDER BY CASE WHEN acknowledged_ms IS NULL THEN 0 ELSE 1 END, created_ms DESC, i
 LIMIT :limit;
 
 -- name: alert_page
--- As people search and sort them; "open" puts open ones first, then the newest.
-SELECT id, created_ms, kind, message, agent_id, acknowledged_ms
+-- As people search and sort them; "open" puts open ones first, then the newest. The last column: whose account it is
+-- about, when it is about no agent.
+SELECT id, created_ms, kind, message, agent_id, acknowledged_ms,
+    CASE WHEN agent_id IS NULL THEN (SELECT u.email FROM users u WHERE u.id = alerts.user_id) END
 FROM alerts
 WHERE (:state = '' OR (:state = 'open' AND acknowledged_ms IS NULL)
        OR (:state = 'acknowledged' AND acknowledged_ms IS NOT NULL))

@@ -1,6 +1,6 @@
 // What needs a person, newest first. Acknowledged ones leave the page; the audit log keeps them.
 import { html } from '/vendor/preact.js';
-import { api, may } from '../api.js';
+import { api, may, session } from '../api.js';
 import { usePoll } from '../poll.js';
 import { Button } from './button.js';
 import { Icon } from './icon.js';
@@ -18,6 +18,11 @@ export async function acknowledge(alert) {
   } catch (cause) {
     toast(cause.message, 'bad');
   }
+}
+
+// What is told to somebody about their own account reads so; admins see everybody's.
+export function toldTo({ person }) {
+  return person && person !== session.get()?.user.email ? `To ${person}: ` : '';
 }
 
 export function Alerts() {
@@ -38,7 +43,7 @@ export function Alerts() {
 function Alert({ alert, onAcknowledge }) {
   const agent = alert.agentId && html` · <a href=${`/agents/${alert.agentId}`}>Show the agent</a>`;
   return html`<li>
-    <div><p>${alert.message}</p><small class="muted"><${Time} ms=${alert.created_ms} />${agent}</small></div>
+    <div><p>${toldTo(alert)}${alert.message}</p><small class="muted"><${Time} ms=${alert.created_ms} />${agent}</small></div>
     ${may('operator') && html`<${Button} onClick=${() => onAcknowledge(alert)}
       aria-label=${`Acknowledge: ${alert.message}`}>Acknowledge</${Button}>`}
   </li>`;

@@ -9,14 +9,14 @@ import { Panel, Remote } from '../components/panel.js';
 import { Table } from '../components/table.js';
 import { Time } from '../components/time.js';
 import { PageHead } from '../components/title.js';
-import { acknowledge } from '../components/alerts.js';
+import { acknowledge, toldTo } from '../components/alerts.js';
 import { plural } from '../format.js';
 import { useList } from '../list.js';
 
 const STATES = [['open', 'Open'], ['acknowledged', 'Acknowledged']];
 
 const COLUMNS = [
-  { name: 'message', head: 'Alert', cell: (alert) => html`${alert.message}${alert.agentId
+  { name: 'message', head: 'Alert', cell: (alert) => html`${toldTo(alert)}${alert.message}${alert.agentId
     && html`<small><a href=${`/agents/${alert.agentId}`}>Show the agent</a></small>`}` },
   { name: 'kind', head: 'Kind', sort: 'kind', cell: (alert) => html`<code>${alert.kind}</code>` },
   { name: 'created', head: 'Raised', sort: 'created', cell: (alert) => html`<${Time} ms=${alert.created_ms} />` },
