@@ -270,3 +270,20 @@ test('who tries too fast is told how long to wait', async () => {
   await page.getByRole('alert').getByText('wait a little. Try again in 1 min 30 s.').waitFor();
   await close(page);
 });
+
+test('a browser is trusted for as many days as the server says, and not offered where none is', async () => {
+  const person = await addUserWithFactor(browser);
+  for (const [days, count] of [[7, 1], [0, 0]]) {
+    const page = await open(browser);
+    await page.route('**/api/auth/login', async (route) => {
+      const reply = await route.fetch();
+      await route.fulfill({ response: reply, json: { ...await reply.json(), trustedDeviceDays: days } });
+    });
+    await go(page, '/login');
+    await fillSignIn(page, person.email, person.password);
+    await codeField(page).waitFor();
+    assert.equal(await page.getByLabel(`Trust this browser for ${days} days`).count(), count);
+    assert.equal(await page.getByRole('checkbox').count(), count);
+    await close(page);
+  }
+});
