@@ -11,6 +11,7 @@
 #include "common/wipe.h"
 #include "db/writer.h"
 #include "mfa/mfa.h"
+#include "policy/policy.h"
 #include "token/token.h"
 
 static const char *const wants_names[] = {[SIGNIN_COOKIE] = "cookie", [SIGNIN_TOKEN] = "token"};
@@ -90,9 +91,11 @@ static json_t *methods_json(const struct mfa_state *factors)
 /* The reply of the first stage: what the second can be passed with. */
 static void reply_begun(struct req *r, const struct mfa_state *factors, enum signin_wants wants, const char *token)
 {
-    int64_t expires_ms = r->now_ms + SIGNIN_MS;
-    json_t *body = json_pack("{s:b,s:b,s:o,s:I}", "success", 1, "mfaRequired", 1, "methods", methods_json(factors),
-                             "expires_ms", (json_int_t)expires_ms);
+    struct policy policy;
+    policy_get(r->app, r->db, &policy);
+    json_t *body = json_pack("{s:b,s:b,s:o,s:I,s:I}", "success", 1, "mfaRequired", 1, "methods", methods_json(factors),
+                             "expires_ms", (json_int_t)(r->now_ms + SIGNIN_MS), "trustedDeviceDays",
+                             (json_int_t)policy.trusted_device_days);
     if (wants == SIGNIN_COOKIE) {
         cookie_set(r, cookie_signin, token, SIGNIN_MS / 1000);
     } else if (json_object_set_new(body, "mfaToken", json_string(token)) != 0) {
