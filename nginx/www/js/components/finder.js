@@ -34,14 +34,15 @@ function useResults(text) {
 export function Finder({ onClose }) {
   const dialog = useRef();
   const [text, setText] = useState('');
-  const [at, setAt] = useState(0);
+  const [choice, setChoice] = useState({ q: null, n: 0 });
   const { q, results, error } = useResults(text.trim().slice(0, 120));
+  const at = choice.q === q ? choice.n : 0; // other results begin at their first
+  const setAt = (n) => setChoice({ q, n });
   useEffect(() => {
     const element = dialog.current;
     element.showModal();
     return () => element.close();
   }, []);
-  useEffect(() => setAt(0), [q]);
   useEffect(() => document.getElementById(`found-${at}`)?.scrollIntoView({ block: 'nearest' }), [at]);
 
   const go = (result) => {
