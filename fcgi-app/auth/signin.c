@@ -92,10 +92,11 @@ static json_t *methods_json(const struct mfa_state *factors)
 static void reply_begun(struct req *r, const struct mfa_state *factors, enum signin_wants wants, const char *token)
 {
     struct policy policy;
+    int64_t expires_ms = r->now_ms + SIGNIN_MS;
     policy_get(r->app, r->db, &policy);
-    json_t *body = json_pack("{s:b,s:b,s:o,s:I,s:I}", "success", 1, "mfaRequired", 1, "methods", methods_json(factors),
-                             "expires_ms", (json_int_t)(r->now_ms + SIGNIN_MS), "trustedDeviceDays",
-                             (json_int_t)policy.trusted_device_days);
+    json_t *body =
+        json_pack("{s:b,s:b,s:o,s:I,s:I}", "success", 1, "mfaRequired", 1, "methods", methods_json(factors),
+                  "expires_ms", (json_int_t)expires_ms, "trustedDeviceDays", (json_int_t)policy.trusted_device_days);
     if (wants == SIGNIN_COOKIE) {
         cookie_set(r, cookie_signin, token, SIGNIN_MS / 1000);
     } else if (json_object_set_new(body, "mfaToken", json_string(token)) != 0) {

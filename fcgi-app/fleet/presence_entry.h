@@ -9,10 +9,10 @@
 
 #include "auth/audit.h"
 #include "auth/digest.h"
+#include "common/ratelimit.h"
 #include "common/uuid.h"
 #include "db/db.h"
 #include "fleet/presence.h"
-#include "common/ratelimit.h"
 #include "rollout/rollout.h"
 
 struct presence_entry;
