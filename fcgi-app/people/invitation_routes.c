@@ -216,6 +216,7 @@ void people_invitation_accept(struct req *r)
 {
     struct jsonread_error wrong = {0};
     struct jsonread body;
+    struct err err = {0};
     if (!req_json(r, &wrong, &body))
         return;
     const char *token = jsonread_str(&body, "token", 1, TOKEN_MAX);
@@ -223,5 +224,9 @@ void people_invitation_accept(struct req *r)
     const char *password = jsonread_text(&body, "password", 1, PASSWORD_MAX);
     if (!req_fields_ok(r, &wrong))
         return;
-    accept_link(r, token, name, password);
+    /* First for itself: an answer that depends on the link would say whether there is one. */
+    if (password_check_new(password, strlen(password), &err) != 0)
+        reply_invalid_field(r, "/password", NULL, err.msg);
+    else
+        accept_link(r, token, name, password);
 }

@@ -9,6 +9,7 @@ import passkeys
 import pytest
 from client import Client, Person, problem
 from passkeys import EDDSA, ES256, PRESENT, RS256, VERIFIED, Authenticator, add, ask, data, text
+from wait import wait_until
 
 COOKIE = "__Host-muster-passkey"
 STEPUP = {"action": "POST /api/auth/passkeys/options", "target": ""}
@@ -515,6 +516,7 @@ def test_the_last_factor_stays_where_everybody_has_to_have_one(stack, keyed):
         person.ok("DELETE", path)
     finally:
         stack.change("DELETE FROM policy WHERE name = 'auth.mfa.required'", topic="policy")
+        wait_until(lambda: not person.ok("GET", "/api/auth/mfa")["required"], 5, "the server has heard of it")
 
 
 def test_two_passkeys_removed_at_once_leave_one_where_one_has_to_be(stack, keyed):
