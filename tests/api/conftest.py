@@ -1,5 +1,7 @@
 """One stack for the whole suite, people in each role, and agents on demand."""
 
+import json
+import os
 import pathlib
 import sys
 
@@ -9,12 +11,16 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
 from client import Client, Person  # noqa: E402
 from spec import Spec  # noqa: E402
-from stack import Stack  # noqa: E402
+from stack import LOGS, Stack  # noqa: E402
 
 
 @pytest.fixture(scope="session")
 def spec():
-    return Spec()
+    """What it has judged is kept for tests/run, which knows all of the suite."""
+    spec = Spec()
+    yield spec
+    LOGS.mkdir(parents=True, exist_ok=True)
+    (LOGS / f"answered-{os.getpid()}.json").write_text(json.dumps(sorted(spec.answered, key=str)))
 
 
 @pytest.fixture(scope="session")

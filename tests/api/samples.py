@@ -72,8 +72,10 @@ def act(client, route):
     content = client.spec.operations[route.method, route.path][1]["responses"].get("200", {}).get("content", {})
     streams = "text/event-stream" in content
     reply = client.request(route.method, route.url(), json=body, stream=streams, judge=not streams)
-    if streams:
+    if reply.headers.get("Content-Type", "").startswith("text/event-stream"):
         reply.close()
+    elif streams:
+        assert reply.text  # a refusal is read like any other
     return reply
 
 

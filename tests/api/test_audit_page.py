@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from client import Client, Person, problem
+from stack import Stack
 from wait import wait_until
 
 
@@ -340,9 +341,18 @@ def test_a_text_that_is_no_utf8_neither_stops_the_page_nor_the_export(stack, adm
             db.execute("UPDATE audit SET target = ?, detail = ? WHERE seq = ?", (*kept, seq))
 
 
-def test_an_export_that_cannot_go_on_is_seen_to_be_cut_short(stack, admin):
+@pytest.fixture
+def own(spec):
+    """A server whose log says of an accident."""
+    with Stack("export") as stack:
+        env = stack.admin_env()
+        yield stack, Person(stack, spec, env["MUSTER_ADMIN_EMAIL"], env["MUSTER_ADMIN_PASSWORD"])
+
+
+def test_an_export_that_cannot_go_on_is_seen_to_be_cut_short(own):
     """A row that no program of ours has written: too large for what is held at once. What is sent ends in the middle of
     the transfer, so that nobody takes it for the whole."""
+    stack, admin = own
     for _ in range(150):  # more than nginx holds back before it sends a head
         admin.ok("POST", "/api/audit/verify")
     seq = stack.query("SELECT MAX(seq) - 2 FROM audit")[0][0]

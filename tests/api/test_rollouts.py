@@ -14,7 +14,7 @@ import time
 import pytest
 
 from client import Person, event, problem
-from fleet import Fleet
+from fleet import STEPS, Fleet
 from stack import Stack, alive
 from wait import wait_until
 
@@ -113,7 +113,10 @@ def members(person, rollout, state=""):
 
 
 def run_version(fleet, agents, version):
-    """Agents as if they had always run this version."""
+    """Agents as if they had always run this version. One that is still at what a test before has given it would go on to
+    another."""
+    wait_until(lambda: not any(agent.offer or agent.report["state"] in ("offered", *STEPS[:-1]) for agent in agents if not agent.away), 20,
+               "they are at rest")
     for agent in agents:
         agent.version = agent.previous = version
 
@@ -281,7 +284,8 @@ def test_a_withdrawn_release_stops_and_is_rolled_back_when_the_agents_consent(ow
     assert offers[0]["downgrade"] is True
     back = wait_state(boss, rollout, "rolled_back")
     assert back["members"]["rolledBack"] == 8 and back["members"]["cancelled"] == 4
-    wait_until(lambda: fleet.versions(agents) == {old: 12}, 20, "the last of them says so, too")
+    wait_until(lambda: fleet.versions(agents) == {old: 12}, 20,
+               lambda: f"{old} alone: {[(a.index, a.version, a.report) for a in agents if a.version != old]}")
     assert fleet.peaks[rollout["id"]] <= 4
 
 

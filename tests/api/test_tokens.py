@@ -142,7 +142,8 @@ def test_a_public_key_signs_nothing(stack, page, forge):
         for key in (pem, public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
                     public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)):
             problem(ask(page, forge.make(key=key)), 401, "unauthenticated")
-    for key in (b"\0", b"\0" * 32, b"secret", forge.header["kid"].encode(), forge.key[:31]):
+    half = forge.key[:16]  # not all but one: HMAC fills keys up with zeros, and one in 256 ends with one
+    for key in (b"\0", b"\0" * 32, b"secret", forge.header["kid"].encode(), half):
         problem(ask(page, forge.make(key=key)), 401, "unauthenticated")
 
 
