@@ -212,8 +212,9 @@ def test_a_trail_with_a_fault_is_not_cut(own, boss):
     clock = Clocked(own)
     try:
         forward(own, clock, 60)
-        at = own.query("SELECT value FROM facts WHERE name = 'audit_fault'")
-        wait_until(lambda: own.query("SELECT value FROM facts WHERE name = 'audit_fault'") != at, 60, "it was looked at")
+        moved_ms = (time.time() + 59 * 86400) * 1000
+        fault = "SELECT value FROM facts WHERE name = 'audit_fault'"  # <when>:<what>
+        wait_until(lambda: int(own.query(fault)[0][0].split(":")[0]) > moved_ms, 60, "it was looked at after the move")
         assert own.query("SELECT MIN(seq) FROM audit")[0][0] == 1 and not own.query("SELECT 1 FROM audit_cuts")
     finally:
         clock.close()
