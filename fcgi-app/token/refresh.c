@@ -92,7 +92,6 @@ struct found {
     bool used;
     int64_t used_ms;
     int64_t expires_ms;
-    char email[256];
 };
 
 static const char *text_or_empty(const struct db_rows *rows, int column)
@@ -118,7 +117,6 @@ static int find(struct db *db, struct redemption *w, struct found *ret, struct e
     (void)snprintf(w->sealed_before, sizeof w->sealed_before, "%s", text_or_empty(&rows, 4));
     (void)snprintf(w->user_id, sizeof w->user_id, "%s", text_or_empty(&rows, 5));
     w->expires_ms = db_rows_int(&rows, 6, 0);
-    (void)snprintf(ret->email, sizeof ret->email, "%s", text_or_empty(&rows, 7));
     db_rows_done(&rows);
     return DB_ROW;
 }
@@ -159,19 +157,19 @@ static int move_on(struct db *db, struct redemption *w, const struct found *f, s
                              NULL, err);
 }
 
-static int raise_reuse(struct db *db, const struct redemption *w, const struct found *f, struct err *err)
+static int raise_reuse(struct db *db, const struct redemption *w, struct err *err)
 {
     char message[512];
     (void)snprintf(
         message, sizeof message,
-        "A refresh token of %s was used twice, the second time from %s: somebody has a copy. The session was "
-        "ended; sign the program in again, and find out where its token was kept.",
-        f->email, w->audit.address);
+        "A refresh token was used twice, the second time from %s: somebody has a copy. The session was ended; sign the "
+        "program in again, and find out where its token was kept.",
+        w->audit.address);
     struct alert alert = {.kind = "token.reuse", .message = message, .user_id = w->user_id, .time_ms = w->now_ms};
     return alert_raise(db, &alert, err);
 }
 
-static int end_family(struct db *db, struct redemption *w, const struct found *f, struct err *err)
+static int end_family(struct db *db, struct redemption *w, struct err *err)
 {
     char target[8 + UUID_SIZE], detail[32 + UUID_SIZE];
     (void)snprintf(target, sizeof target, "user:%s", w->user_id);
@@ -185,7 +183,7 @@ static int end_family(struct db *db, struct redemption *w, const struct found *f
     if (rc == 0)
         rc = audit_append(db, w->audit_key, &entry, err);
     if (rc == 0)
-        rc = raise_reuse(db, w, f, err);
+        rc = raise_reuse(db, w, err);
     return rc != 0 ? rc : db_changed(db, "sessions", err);
 }
 
@@ -216,5 +214,5 @@ int refresh_redeem(struct db *db, void *ctx, struct err *err)
         return 0;
     }
     w->outcome = REFRESH_REUSED;
-    return end_family(db, w, &f, err);
+    return end_family(db, w, err);
 }

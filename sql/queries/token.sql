@@ -37,7 +37,7 @@ WHERE s.id_hash = :id_hash AND s.kind = 'token' AND s.expires_ms > :now AND u.id
 
 -- name: refresh_get
 -- Only of a session that is in force.
-SELECT r.session_id, r.generation, r.used_ms, r.expires_ms, r.successor, s.user_id, s.expires_ms, u.email
+SELECT r.session_id, r.generation, r.used_ms, r.expires_ms, r.successor, s.user_id, s.expires_ms
 FROM refresh_tokens r
     JOIN sessions s ON s.id_hash = 'sid:' || r.session_id
     JOIN users u ON u.id = s.user_id

@@ -405,7 +405,7 @@ def test_29_seconds_later_it_is_a_lost_reply_and_31_later_a_copy(stack, page, ow
     assert family(stack, own)[1] == []
     rows, alerts = reuses(stack, own.user)
     assert [(result, json.loads(detail)["session"]) for result, detail in rows] == [("denied", family(stack, own)[0])]
-    assert len(alerts) == 1 and own.email in alerts[0][0] and first not in alerts[0][0]
+    assert len(alerts) == 1 and own.email not in alerts[0][0] and first not in alerts[0][0]
 
 
 def test_after_its_successor_was_used_it_is_a_copy_at_once(stack, page, own):
@@ -432,9 +432,9 @@ def test_the_owner_of_the_copied_token_sees_the_alert_and_a_stranger_does_not(st
     own.refresh()
     own.refresh()
     problem(redeem(page, first), 401, "unauthenticated")
-    kinds = [a["message"] for a in person.ok("GET", "/api/alerts")["items"] if own.email in a["message"]]
-    assert len(kinds) == 1
-    assert not [a for a in neighbour.ok("GET", "/api/alerts")["items"] if own.email in a["message"]]
+    told = [a["kind"] for a in person.ok("GET", "/api/alerts")["items"] if a["person"] == own.email]
+    assert told == ["token.reuse"]
+    assert not [a for a in neighbour.ok("GET", "/api/alerts")["items"] if a["person"] == own.email]
 
 
 @pytest.mark.parametrize("token", [tokens.refresh(), tokens.access(), tokens.api_key(), "mrt_", "x", "' OR 1=1 --",
@@ -463,10 +463,17 @@ def test_the_form_of_another_site_redeems_nothing(page, own):
 def test_of_many_at_once_one_lineage_survives_a_hundred_times(stack, spec, own):
     """Whoever asks gets the one live token; there never is a second."""
     clients = [Client(stack, spec, "admin") for _ in range(4)]
+
+    def let_in(client, token):
+        """nginx has bounds of its own; what it refuses has reached nobody."""
+        while (reply := redeem(client, token)).status_code == 429:
+            time.sleep(0.05)
+        return reply
+
     with concurrent.futures.ThreadPoolExecutor(len(clients)) as pool:
         for _ in range(100):
             token = own.refresh_token
-            replies = list(pool.map(lambda client: redeem(client, token), clients))
+            replies = list(pool.map(lambda client: let_in(client, token), clients))
             assert [reply.status_code for reply in replies] == [200] * len(clients), [reply.text for reply in replies]
             assert len({reply.json()["refreshToken"] for reply in replies}) == 1
             own.take(replies[0].json())
