@@ -31,6 +31,7 @@ class LiveStream:
         self.queue = queue.Queue()
         self.thread = threading.Thread(target=self.read, daemon=True)
         if self.status == 200:
+            person.spec.judge_stream("GET", "/api/live")
             self.thread.start()
 
     def __enter__(self):

@@ -92,6 +92,12 @@ class Spec:
             self.judge_success(operation, status, reply, where)
         self.answered.add((method, template, status))
 
+    def judge_stream(self, method, path):
+        """A reply 200 that goes on as a stream of events."""
+        template, operation = self.find(method, path)
+        assert "text/event-stream" in operation["responses"]["200"]["content"], f"undocumented: {method} {path}"
+        self.answered.add((method, template, 200))
+
     def judge_problem(self, method, reply, where):
         assert reply.headers.get("Content-Type") == "application/problem+json", where
         assert reply.headers.get("Cache-Control") == "no-store", where
