@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from argon2 import argon2id
+from argon2_calls import argon2id
 from client import Client
 
 EMAIL = "Ada.Lovelace@example.org"

@@ -8,7 +8,7 @@ import warnings
 
 import pytest
 
-from argon2 import argon2id
+from argon2_calls import argon2id
 from client import Client, Person, problem
 
 COOKIE = "__Host-muster"
