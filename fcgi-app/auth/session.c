@@ -30,8 +30,7 @@ static int write_touch(struct db *db, void *ctx, struct err *err)
                    NULL, err);
 }
 
-/* Only once a minute: reading pages must not cost a write each. */
-static void touch_session(struct req *r, const char *id_hash, int64_t last_used_ms)
+void session_touch(struct req *r, const char *id_hash, int64_t last_used_ms)
 {
     struct touch touch = {id_hash, r->now_ms};
     struct err err = {0};
@@ -97,7 +96,7 @@ int auth_authenticate(struct req *r)
         reply_error(r, &err);
         return rc;
     }
-    touch_session(r, id_hash, last_used_ms);
+    session_touch(r, id_hash, last_used_ms);
     return 0;
 }
 

@@ -39,6 +39,10 @@ int session_delete(struct db *db, const char *session_id, struct err *err) MUSTE
 int session_delete_others(struct db *db, const char *user_id, const char *keep_id, int64_t *ret_count,
                           struct err *err) MUSTER_NODISCARD;
 
+/* Notes that a session of either kind was used, once a minute: reading pages must not cost a write each. Logs its own
+ * failure, which is no reason to refuse a request. Blocks when it writes. */
+void session_touch(struct req *r, const char *id_hash, int64_t last_used_ms);
+
 /* Ends the session the request came with, and takes the cookie back. */
 int session_end(struct req *r, struct err *err) MUSTER_NODISCARD;
 

@@ -6,16 +6,15 @@
 #include "app.h"
 #include "auth/auth.h"
 #include "auth/cookie.h"
-#include "common/log.h"
+#include "auth/session.h"
 #include "common/token.h"
 #include "common/wipe.h"
-#include "db/writer.h"
 #include "http/request.h"
 #include "token/keys.h"
 #include "token/personal.h"
 #include "token/token.h"
 
-enum { TOUCH_EVERY_MS = 60 * 1000, ID_HASH_SIZE = 4 + UUID_SIZE };
+enum { ID_HASH_SIZE = 4 + UUID_SIZE };
 
 bool token_presented(const struct req *r)
 {
@@ -40,28 +39,6 @@ static const char *bearer_of(const char *header)
 }
 
 /* --- access tokens --- */
-
-struct touch {
-    const char *id_hash;
-    int64_t now_ms;
-};
-
-static int write_touch(struct db *db, void *ctx, struct err *err)
-{
-    const struct touch *touch = ctx;
-    return db_exec(db, DB_AUTH_SESSION_TOUCH, DB_ARGS(DB_TEXT("id_hash", touch->id_hash), DB_INT("now", touch->now_ms)),
-                   NULL, err);
-}
-
-static void touch_session(struct req *r, const char *id_hash, int64_t last_used_ms)
-{
-    struct touch touch = {id_hash, r->now_ms};
-    struct err err = {0};
-    if (r->now_ms - last_used_ms < TOUCH_EVERY_MS)
-        return;
-    if (db_write(r->app->writer, write_touch, &touch, &err) != 0)
-        log_warning("use of a session not written: %s", err.msg);
-}
 
 /* ERR_NOT_FOUND when the session has ended, or its person may nothing any more. */
 static int load_session(struct req *r, const struct access_claims *claims, struct err *err)
@@ -93,7 +70,7 @@ static int load_session(struct req *r, const struct access_claims *claims, struc
     if (p.id == NULL || p.email == NULL || p.session_id == NULL || p.session_hash == NULL || p.method == NULL)
         return err_set(err, ERR_NOMEM, "out of memory");
     r->principal = p;
-    touch_session(r, id_hash, last_used_ms);
+    session_touch(r, id_hash, last_used_ms);
     return 0;
 }
 
