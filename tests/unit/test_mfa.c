@@ -38,9 +38,9 @@ static void code_at(int64_t now_ms, char ret[TOTP_DIGITS + 1])
 static void wrong_at(int64_t now_ms, char ret[TOTP_DIGITS + 1])
 {
     int64_t step;
-    int number = 0;
+    unsigned number = 0;
     do
-        (void)snprintf(ret, TOTP_DIGITS + 1, "%06d", number++ % 1000000);
+        (void)snprintf(ret, TOTP_DIGITS + 1, "%06u", number++ % 1000000U);
     while (totp_match(secret, ret, now_ms, 0, &step) != TOTP_NONE);
 }
 
@@ -339,7 +339,7 @@ static void backup_codes_are_numbered_and_look_like_codes(void **state)
     int seen[256] = {0};
     for (int i = 1; i <= 2000; i++) {
         assert_true(backup_code_new(i % 99 + 1, code));
-        (void)snprintf(start, sizeof start, "%02d-", i % 99 + 1);
+        (void)snprintf(start, sizeof start, "%02u-", (unsigned)i % 99 + 1);
         assert_memory_equal(code, start, 3);
         assert_int_equal(strlen(code), 14);
         assert_int_equal(code[8], '-');

@@ -1,5 +1,5 @@
 // One box for everything, opened by Ctrl-K or from the header; what is in it is fetched the first time.
-import { html, useEffect, useState } from '/vendor/preact.js';
+import { html, useLayoutEffect, useState } from '/vendor/preact.js';
 import { later } from '../later.js';
 import { Icon } from './icon.js';
 
@@ -10,7 +10,8 @@ export const isApple = /Mac|iPhone|iPad/.test(navigator.platform);
 // The button in the header, and the keys that do the same.
 export function Palette() {
   const [open, setOpen] = useState(false);
-  useEffect(() => {
+  // With the button, not a frame later: a key pressed as soon as it is seen counts.
+  useLayoutEffect(() => {
     const onKey = (event) => {
       if (event.key.toLowerCase() !== 'k' || !(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey) return;
       if (document.querySelector('dialog[open]:not(.palette)')) return; // one dialog at a time
