@@ -12,6 +12,7 @@
 #include "db/writer.h"
 #include "fleet/ca.h"
 #include "fleet/presence.h"
+#include "http/line.h"
 #include "http/park.h"
 #include "http/stats.h"
 #include "live/live.h"
@@ -20,7 +21,7 @@
 #include "policy/policy.h"
 #include "store/store.h"
 
-enum { FINISHERS = 2, DESCRIPTORS_KEPT = 64 };
+enum { FINISHERS = 2, DESCRIPTORS_KEPT = 64, SIGN_INS_WAITING = 256 };
 
 static int open_database(struct app *app, const struct settings *s, struct err *err)
 {
@@ -54,6 +55,14 @@ static size_t most_parked(const struct settings *s)
     return room < s->max_parked ? room : s->max_parked;
 }
 
+/* One computes the hash while another writes its session; there is a worker left for all others, if there are two. */
+static unsigned sign_ins_abreast(const struct settings *s)
+{
+    unsigned wanted = login_limits_hashes_max() + 1;
+    unsigned spared = s->threads > 1 ? s->threads - 1 : 1;
+    return wanted < spared ? wanted : spared;
+}
+
 /* What only the server has. */
 static int open_server(struct app *app, const struct settings *s, struct err *err)
 {
@@ -61,11 +70,12 @@ static int open_server(struct app *app, const struct settings *s, struct err *er
     app->changes = changes_new();
     app->presence = presence_new();
     app->logins = login_limits_new();
+    app->sign_ins = line_new(sign_ins_abreast(s), SIGN_INS_WAITING);
     app->policy = policy_new();
     app->passkeys = passkey_limits_new();
     app->live = live_new();
     if (app->stats == NULL || app->changes == NULL || app->presence == NULL || app->logins == NULL ||
-        app->policy == NULL || app->passkeys == NULL || app->live == NULL)
+        app->sign_ins == NULL || app->policy == NULL || app->passkeys == NULL || app->live == NULL)
         return err_set(err, ERR_NOMEM, "out of memory");
     return park_start(app, FINISHERS, most_parked(s), &app->park, err);
 }
@@ -104,6 +114,7 @@ void app_close(struct app *app)
     passkey_limits_free(app->passkeys);
     policy_free(app->policy);
     live_free(app->live);
+    line_free(app->sign_ins);
     login_limits_free(app->logins);
     presence_free(app->presence);
     http_stats_free(app->stats);

@@ -26,6 +26,7 @@ struct app {
     struct presence *presence;       /* fleet/presence.h; NULL on the command line */
     int db_lock;                     /* db/backup.h: held shared while the database is open */
     struct login_limits *logins;     /* auth/; NULL on the command line */
+    struct line *sign_ins;           /* http/line.h: those that cost a password's hash; NULL on the command line */
     struct policy_cache *policy;     /* policy/policy.h; NULL on the command line */
     struct passkey_limits *passkeys; /* passkey/limits.h; NULL on the command line */
     atomic_int trail_readers;        /* audit/: requests that read all of the trail */

@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "common/wipe.h"
 #include "db/writer.h"
+#include "http/line.h"
 #include "mfa/mfa.h"
 #include "policy/policy.h"
 
@@ -71,7 +72,7 @@ void auth_login(struct req *r)
 {
     struct jsonread_error wrong = {0};
     struct jsonread body;
-    if (!req_json(r, &wrong, &body))
+    if (!line_passed(r, r->app->sign_ins) || !req_json(r, &wrong, &body))
         return;
     const char *email = jsonread_str(&body, "email", 1, USER_EMAIL_MAX);
     const char *password = jsonread_text(&body, "password", 1, PASSWORD_MAX);

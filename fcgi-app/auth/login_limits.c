@@ -14,6 +14,7 @@
 #include "auth/digest.h"
 #include "auth/failures.h"
 #include "auth/limits.h"
+#include "common/blocking.h"
 #include "common/token.h"
 
 /* Back-off: a set-associative table, so that an entry competes with three others and not with a scan of all. Which set
@@ -52,6 +53,12 @@ struct login_limits {
     int64_t due_ms;
 };
 
+unsigned login_limits_hashes_max(void)
+{
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    return processors > 3 ? (unsigned)processors / 2 : 1;
+}
+
 struct login_limits *login_limits_new(void)
 {
     struct login_limits *l = calloc(1, sizeof *l);
@@ -63,9 +70,7 @@ struct login_limits *login_limits_new(void)
         free(l);
         return NULL;
     }
-    /* Half of the processors: the other half goes on answering heartbeats. */
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    l->hashes_max = processors > 3 ? (unsigned)processors / 2 : 1;
+    l->hashes_max = login_limits_hashes_max();
     pthread_condattr_t attr;
     (void)pthread_condattr_init(&attr);
     (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -216,6 +221,7 @@ int login_limits_hash_begin(struct login_limits *l, int wait_ms, struct err *err
 {
     struct timespec deadline = deadline_in(wait_ms);
     int rc = 0;
+    blocking_begin();
     (void)pthread_mutex_lock(&l->lock);
     if (l->hashes_running >= l->hashes_max && l->hashes_waiting >= HASHES_WAITING_MAX)
         rc = ETIMEDOUT; /* waiting holds a worker: few may */
@@ -226,6 +232,7 @@ int login_limits_hash_begin(struct login_limits *l, int wait_ms, struct err *err
     if (rc == 0)
         l->hashes_running++;
     (void)pthread_mutex_unlock(&l->lock);
+    blocking_end();
     return rc == 0 ? 0 : err_set(err, ERR_TIMEOUT, "too many sign-ins at once");
 }
 

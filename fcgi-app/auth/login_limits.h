@@ -31,8 +31,11 @@ int login_limits_wait_s(struct login_limits *l, const struct login_source *sourc
 void login_limits_failed(struct login_limits *l, const struct login_source *source, int64_t now_ms);
 void login_limits_succeeded(struct login_limits *l, const struct login_source *source);
 
-/* Bounds the hashes that run at once, so that a flood of logins leaves processor time to heartbeats. Waits at most
- * wait_ms; ERR_TIMEOUT then. */
+/* How many hashes may run at once: half of the processors, so that the other half goes on answering heartbeats. */
+unsigned login_limits_hashes_max(void);
+
+/* Keeps to that. Waits at most wait_ms; ERR_TIMEOUT then. Strangers stand in line before they come here (http/line.h).
+ */
 int login_limits_hash_begin(struct login_limits *l, int wait_ms, struct err *err) MUSTER_NODISCARD;
 void login_limits_hash_end(struct login_limits *l);
 

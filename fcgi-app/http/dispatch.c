@@ -181,6 +181,16 @@ static bool csrf_passed(struct req *r)
     return false;
 }
 
+static void handle(struct http_exchange *x)
+{
+    struct req *r = &x->req;
+    r->route->handler(r);
+    if (x->reply.status == 0 && !x->park.wanted && !x->place.waits) {
+        log_error("%s gave no reply", r->route->path);
+        reply_problem(r, PROBLEM_INTERNAL, NULL);
+    }
+}
+
 void exchange_dispatch(struct http_exchange *x)
 {
     struct req *r = &x->req;
@@ -190,11 +200,14 @@ void exchange_dispatch(struct http_exchange *x)
     if (!request_read(x) || !route_set(r) || !permitted(r) || !csrf_passed(r) || !body_read(x, r->route->body_max) ||
         !stepup_passed(r))
         return;
-    r->route->handler(r);
-    if (x->reply.status == 0 && !x->park.wanted) {
-        log_error("%s gave no reply", r->route->path);
-        reply_problem(r, PROBLEM_INTERNAL, NULL);
-    }
+    handle(x);
+}
+
+void exchange_dispatch_again(struct http_exchange *x)
+{
+    x->req.now_ms = clock_now_ms(x->req.app->clock);
+    log_request_id(x->req.request_id);
+    handle(x);
 }
 
 /* nginx has the access log; here stand the acts of people and what went wrong. Agents' routine is debug: at
@@ -286,6 +299,7 @@ static void exchange_reset(struct http_exchange *x)
     x->reply = (struct reply){0};
     x->stream = STREAM_NONE;
     x->park.wanted = false;
+    x->place = (struct line_place){0};
     x->query = NULL;
     x->query_count = 0;
     x->body_read = false;

@@ -5,6 +5,7 @@
 
 #include <fcgiapp.h>
 
+#include "http/line.h"
 #include "http/park.h"
 #include "http/request.h"
 #include "http/uri.h"
@@ -36,6 +37,13 @@ struct park_wish {
     void *ctx;
 };
 
+/* In a line (http/line.h): it is at work there, or waits. */
+struct line_place {
+    struct line *line; /* NULL: in none */
+    bool waits;
+    struct http_exchange *next; /* the line's own */
+};
+
 /* Of a reply that goes on (http/stream.h): whether it is one, and how far it is. */
 enum stream_state { STREAM_NONE, STREAM_HEAD, STREAM_OPEN, STREAM_BROKEN };
 
@@ -46,6 +54,7 @@ struct http_exchange {
     struct reply reply;
     enum stream_state stream;
     struct park_wish park;
+    struct line_place place;
     const struct uri_pair *query;
     size_t query_count;
     bool body_read; /* to its end */
@@ -58,6 +67,9 @@ void exchange_free(struct http_exchange *x); /* NULL does nothing; an unanswered
 /* After FCGX_Accept_r: finds the route, checks, calls the handler. */
 void exchange_dispatch(struct http_exchange *x);
 
+/* When its turn in a line has come: calls the handler again, with x->req.db set to this thread's. */
+void exchange_dispatch_again(struct http_exchange *x);
+
 /* After a handler or a resume has returned: parks the request when it asked for that (it then belongs to the park and
  * true is returned), else sends the reply and ends the request, ready for the next. */
 bool exchange_conclude(struct http_exchange *x);
@@ -67,6 +79,13 @@ void exchange_drop(struct http_exchange *x);
 
 /* Carries out x->park; x is the park's from then on. */
 void park_commit(struct park *p, struct http_exchange *x);
+
+/* A request that wants to wait (x->place.waits) joins the line, which it then belongs to; false: there is a place for
+ * it by now, and it is its turn. */
+bool line_commit(struct http_exchange *x);
+
+/* When one that was at work has been answered: the next, which takes its place; NULL: nobody waits. */
+struct http_exchange *line_next(struct line *l);
 
 /* Reads the body, at most max bytes of it, into the arena. False after a reply (400, 413) was set. exchange_conclude
  * reads what nobody asked for: a connection closed with bytes unread loses its reply. */

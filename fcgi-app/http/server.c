@@ -124,7 +124,30 @@ static bool accept_next(struct http_server *s, struct http_exchange *x)
     }
 }
 
-/* One request from its arrival to its end, or to its place in the park. False when the server is to end. */
+/* A request whose handler has returned: to its end, or to where it waits; *x is NULL then, for it belongs to the park
+ * or to a line. Whoever had a place in a line goes on with the next one there. */
+static void serve_on(struct http_exchange **x, struct db *db)
+{
+    for (;;) {
+        struct line *line = (*x)->place.line;
+        if (!(*x)->place.waits) {
+            struct http_exchange *next;
+            if (exchange_conclude(*x))
+                *x = NULL;
+            if (line == NULL || (next = line_next(line)) == NULL)
+                return;
+            exchange_free(*x);
+            *x = next;
+        } else if (line_commit(*x)) {
+            *x = NULL;
+            return;
+        }
+        (*x)->req.db = db;
+        exchange_dispatch_again(*x);
+    }
+}
+
+/* One request from its arrival on. False when the server is to end. */
 static bool serve_one(struct http_server *s, struct http_exchange **x, struct db *db)
 {
     if (*x == NULL && (*x = exchange_new(s->app, s->fd)) == NULL) {
@@ -135,8 +158,7 @@ static bool serve_one(struct http_server *s, struct http_exchange **x, struct db
         return false;
     (*x)->req.db = db;
     exchange_dispatch(*x);
-    if (exchange_conclude(*x))
-        *x = NULL; /* parked: it belongs to the park now */
+    serve_on(x, db);
     return true;
 }
 

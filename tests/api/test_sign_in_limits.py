@@ -1,8 +1,10 @@
 """Guessing passwords: what it costs, whom it slows down, and whom it does not."""
 
+import concurrent.futures
 import json
 import secrets
 import subprocess
+import time
 
 import pytest
 
@@ -13,6 +15,7 @@ from factor import Factor
 from releases import PRELOADED
 from routes import ROOT
 from stack import Stack
+from wait import wait_until
 
 HOME, NEXT_DOOR, SAME_NETWORK, OTHER_NETWORK, FAR = "127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.1.1", "127.0.2.1"
 
@@ -94,6 +97,26 @@ def test_step_ups_by_password_are_slowed_as_sign_ins_are(person):
     for _ in range(3):
         problem(person.post("/api/auth/step-up", {**act, "password": "guess"}), 403, "proof-wrong")
     problem(person.post("/api/auth/step-up", {**act, "password": person.password}), 429, "rate-limited")
+
+
+def test_a_flood_of_sign_ins_is_taken_in_turn_and_holds_nobody_else_up(stack, spec):
+    """Each is judged in the end, however many come at once; whoever wants something else is not behind them."""
+    attempts, ended = 80, []
+
+    def attempt(_):
+        reply = Client(stack, spec, "admin").post("/api/auth/login", {"email": f"{secrets.token_hex(8)}@example.org", "password": "guess"})
+        ended.append(time.monotonic())
+        return reply.status_code
+
+    with concurrent.futures.ThreadPoolExecutor(1) as beside:
+        flood = beside.submit(at_once, attempts, attempt, workers=40)
+        wait_until(lambda: ended, 10, "an answer to the first attempt")
+        other = Client(stack, spec, "admin")
+        for _ in range(3):
+            assert other.get("/health").status_code == 200
+        passed_by = time.monotonic()
+        assert flood.result() == [401] * attempts
+    assert sum(end > passed_by for end in ended) > 10
 
 
 # --- what each try costs ---

@@ -3,6 +3,7 @@
 A password hash is made to be slow (Argon2id, about 30 ms), and so a flood of sign-ins is the cheapest way to take the
 processor away from everybody else. The reference of sign-ins is the same hash by Python's binding, one after another."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -10,6 +11,7 @@ import secrets
 import ssl
 import statistics
 import subprocess
+import sys
 import threading
 import time
 
@@ -97,14 +99,28 @@ def refusals(results, stack, count=15):
                 "as an unknown address: 0.8 to 1.25", 0.8 <= statistics.median(wrong) / statistics.median(unknown) <= 1.25)
 
 
+@contextlib.contextmanager
+def idler():
+    """One core is busy, with what gives way to everything."""
+    program = subprocess.Popen(["chrt", "--idle", "0", sys.executable, "-c", "while True: pass"])
+    try:
+        yield
+    finally:
+        program.kill()
+        program.wait()
+
+
 def flood(results, stack, agents, seconds=PACED_S):
-    """Heartbeats at a fleet's pace, in quiet and beside as many sign-ins as get in; three pairs, medians."""
+    """Heartbeats at a fleet's pace, in quiet and beside as many sign-ins as get in; three pairs, medians. What the
+    kernel's scheduler takes whenever one of the cores has work, whosever and however low its priority, stands beside."""
     env = {"BENCH_KEYS": str(agents.keys_file), "BENCH_BODY": '{"version":"0.1.0","platform":"linux"}', "BENCH_LUA": str(lib.HERE),
            "BENCH_PAUSE_MS": str(CONNECTIONS * 1000 // FLEET_RATE)}
     url = stack.agent_url("/api/agent/heartbeat")
     people = f"https://localhost:{stack.port}"
-    pairs = []
+    pairs, beside_idlers = [], []
     for _ in range(3):
+        with idler():
+            beside_idlers.append(lib.wrk(url, "paced.lua", seconds, CONNECTIONS, env)["p99_ms"])
         quiet = lib.wrk(url, "paced.lua", seconds, CONNECTIONS, env)
         attack = subprocess.Popen(["wrk", "-t1", "-c16", f"-d{seconds + 2}s", "-s", lib.HERE / "login.lua", f"{people}/api/auth/login"],
                                   env={**os.environ, "BENCH_ORIGIN": people}, stdout=subprocess.DEVNULL)
@@ -113,6 +129,7 @@ def flood(results, stack, agents, seconds=PACED_S):
         attack.wait()
     loud, quiet = (statistics.median(pair[i]["p99_ms"] for pair in pairs) for i in (0, 1))
     results.add("heartbeat p99 beside a flood of sign-ins", loud, "ms", quiet, "at most twice the quiet one", loud <= 2 * quiet)
+    results.add("heartbeat p99 beside a loop at idle priority", statistics.median(beside_idlers), "ms", quiet)
     bad = sum(pair[0]["bad"] for pair in pairs)
     results.add("heartbeats lost beside the flood", bad, "requests", None, "none", bad == 0)
 

@@ -1,0 +1,141 @@
+/* The line in front of costly work, with exchanges that nobody answers. */
+#include "unit.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "app.h"
+#include "http/exchange.h"
+
+/* A request whose client is at `client`. */
+struct guest {
+    struct http_exchange *x;
+    int client;
+};
+
+static struct app app;
+
+static void arrive(struct guest *g)
+{
+    int fds[2];
+    g->x = exchange_new(&app, -1);
+    assert_non_null(g->x);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+    g->x->fcgi.ipcFd = fds[0];
+    g->client = fds[1];
+}
+
+static void leave(struct guest *g)
+{
+    exchange_free(g->x);
+    (void)close(g->client);
+}
+
+/* Asks, and stands in line when it has to. */
+static bool passes(struct guest *g, struct line *l)
+{
+    arrive(g);
+    if (line_passed(&g->x->req, l))
+        return true;
+    assert_true(g->x->place.waits);
+    assert_true(line_commit(g->x));
+    return false;
+}
+
+static void as_many_as_may_pass_and_the_others_follow_in_their_order(void **state)
+{
+    (void)state;
+    struct line *l = line_new(2, 10);
+    struct guest g[5];
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(passes(&g[i], l), i < 2);
+    for (int i = 2; i < 5; i++) {
+        assert_ptr_equal(line_next(l), g[i].x);
+        assert_true(line_passed(&g[i].x->req, l)); /* asked again, as its handler does */
+    }
+    assert_null(line_next(l));
+    assert_null(line_next(l));
+    for (int i = 0; i < 5; i++)
+        leave(&g[i]);
+    line_free(l);
+}
+
+static void a_place_that_was_given_back_is_had_again(void **state)
+{
+    (void)state;
+    struct line *l = line_new(1, 10);
+    struct guest a, b;
+    assert_true(passes(&a, l));
+    assert_null(line_next(l));
+    assert_true(passes(&b, l));
+    leave(&a);
+    leave(&b);
+    line_free(l);
+}
+
+static void whoever_goes_to_wait_while_a_place_comes_free_takes_it(void **state)
+{
+    (void)state;
+    struct line *l = line_new(1, 10);
+    struct guest a, b, c;
+    assert_true(passes(&a, l));
+    arrive(&b);
+    assert_false(line_passed(&b.x->req, l));
+    assert_null(line_next(l)); /* a was answered, and nobody stood there yet */
+    assert_false(line_commit(b.x));
+    assert_false(b.x->place.waits);
+    assert_true(line_passed(&b.x->req, l));
+    assert_false(passes(&c, l)); /* it is taken indeed */
+    assert_ptr_equal(line_next(l), c.x);
+    leave(&a);
+    leave(&b);
+    leave(&c);
+    line_free(l);
+}
+
+static void a_line_that_is_full_refuses(void **state)
+{
+    (void)state;
+    struct line *l = line_new(1, 1);
+    struct guest a, b, c;
+    assert_true(passes(&a, l));
+    assert_false(passes(&b, l));
+    arrive(&c);
+    assert_false(line_passed(&c.x->req, l));
+    assert_false(c.x->place.waits);
+    assert_null(c.x->place.line);
+    assert_int_equal(c.x->reply.status, 503);
+    assert_ptr_equal(line_next(l), b.x);
+    leave(&a);
+    leave(&b);
+    leave(&c);
+    line_free(l);
+}
+
+static void who_has_left_is_passed_over(void **state)
+{
+    (void)state;
+    struct line *l = line_new(1, 10);
+    struct guest a, b, c;
+    assert_true(passes(&a, l));
+    assert_false(passes(&b, l));
+    assert_false(passes(&c, l));
+    (void)close(b.client);
+    assert_ptr_equal(line_next(l), c.x); /* b is the line's to free */
+    assert_null(line_next(l));
+    leave(&a);
+    leave(&c);
+    line_free(l);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(as_many_as_may_pass_and_the_others_follow_in_their_order),
+        cmocka_unit_test(a_place_that_was_given_back_is_had_again),
+        cmocka_unit_test(whoever_goes_to_wait_while_a_place_comes_free_takes_it),
+        cmocka_unit_test(a_line_that_is_full_refuses),
+        cmocka_unit_test(who_has_left_is_passed_over),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
