@@ -59,15 +59,19 @@ struct begin_write {
 static int write_begin(struct db *db, void *ctx, struct err *err)
 {
     const struct begin_write *w = ctx;
+    int64_t changes = 0;
     int rc = 0;
     if (w->old_hash != NULL)
         rc = db_exec(db, DB_SIGNIN_DELETE, DB_ARGS(DB_TEXT("id_hash", w->old_hash)), NULL, err);
     if (rc == 0)
         rc = db_exec(db, DB_SIGNIN_INSERT,
                      DB_ARGS(DB_TEXT("id_hash", w->new_hash), DB_TEXT("user", w->user->id),
-                             DB_TEXT("wants", wants_names[w->wants]), DB_TEXT("address", w->address),
-                             DB_INT("now", w->now_ms), DB_INT("expires", w->now_ms + SIGNIN_MS)),
-                     NULL, err);
+                             DB_TEXT("password_hash", w->user->password_hash), DB_TEXT("wants", wants_names[w->wants]),
+                             DB_TEXT("address", w->address), DB_INT("now", w->now_ms),
+                             DB_INT("expires", w->now_ms + SIGNIN_MS)),
+                     &changes, err);
+    if (rc == 0 && changes != 1)
+        return err_set(err, ERR_DENIED, "the account has changed meanwhile");
     return rc != 0 ? rc : audit_append(db, w->key, &w->audit, err);
 }
 
@@ -86,6 +90,11 @@ static json_t *methods_json(const struct mfa_state *factors)
         return list;
     json_decref(list);
     return NULL;
+}
+
+static void reply_over(struct req *r)
+{
+    reply_problem(r, PROBLEM_UNAUTHENTICATED, "This sign-in is over; begin again with your password.");
 }
 
 /* The reply of the first stage: what the second can be passed with. */
@@ -131,6 +140,8 @@ void signin_begin(struct req *r, const struct session_user *user, enum signin_wa
                                     : err_set(&err, ERR_NOMEM, "out of memory");
     if (rc == 0)
         reply_begun(r, factors, wants, token);
+    else if (rc == ERR_DENIED)
+        reply_over(r);
     else
         reply_error(r, &err);
     wipe(token, sizeof token);
@@ -178,7 +189,7 @@ int signin_complete_with(struct req *r, const struct session_user *user, enum si
     from_here.address = r->remote_addr;
     int rc = person != NULL ? make_session(r, &from_here, wants, &body, &err) : err.code;
     if (rc == ERR_DENIED) {
-        reply_problem(r, PROBLEM_UNAUTHENTICATED, "This sign-in is over; begin again with your password.");
+        reply_over(r);
     } else if (rc != 0) {
         reply_error(r, &err);
     } else {

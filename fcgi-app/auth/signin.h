@@ -42,7 +42,8 @@ struct signin_extras {
 int signin_complete_with(struct req *r, const struct session_user *user, enum signin_wants wants,
                          const struct signin_extras *extras);
 
-/* The password was right and a factor is there: a partial session and the reply that says so. */
+/* The password was right (user->password_hash is what it was compared with) and a factor is there: a partial session
+ * and the reply that says so; 401 when the person may not sign in any more, or has another password since. */
 void signin_begin(struct req *r, const struct session_user *user, enum signin_wants wants,
                   const struct mfa_state *factors);
 

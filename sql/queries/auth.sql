@@ -107,8 +107,10 @@ WHERE u.email_lower = :email AND a.address = :address AND a.last_ms > :since;
 DELETE FROM signin_addresses WHERE last_ms <= :since;
 
 -- name: signin_insert
+-- Whether they may, at the moment it is made: no change when the password is another one by now.
 INSERT INTO signins (id_hash, user_id, wants, address, created_ms, expires_ms)
-VALUES (:id_hash, :user, :wants, :address, :now, :expires);
+SELECT :id_hash, u.id, :wants, :address, :now, :expires FROM users u
+WHERE u.id = :user AND u.password_hash = :password_hash AND u.disabled_ms IS NULL AND u.deleted_ms IS NULL;
 
 -- name: signin_get
 SELECT s.user_id, s.wants FROM signins s JOIN users u ON u.id = s.user_id

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from argon2_calls import argon2id
 from at_once import at_once
 from client import Client, Person, problem
 from elsewhere import client_at
@@ -180,3 +181,21 @@ def test_refused_sign_ins_are_counted_per_source_and_account(counted, spec):
     assert {row[:2] for row in rows} == {("anonymous", "denied")}
     assert "guess" not in repr(rows) + counted.log_text()
     counted.up()
+
+
+def test_a_password_that_changes_while_it_is_judged_opens_no_second_stage(counted, spec):
+    """The change is written while the hash is computed, and so before what the first stage writes."""
+    person = Person.add(counted, spec, "viewer")
+    Factor(person)
+    stranger, user = Client(counted, spec, "admin"), person.user["id"]
+    before = counted.argon2_count()
+    with concurrent.futures.ThreadPoolExecutor(1) as beside:
+        with counted.database() as db:
+            db.execute("BEGIN IMMEDIATE")
+            attempt = beside.submit(login, stranger, person)
+            wait_until(lambda: counted.argon2_count() > before, 30, "the password is looked at")
+            db.execute("UPDATE users SET password_hash = ? WHERE id = ?", (argon2id("another password"), user))
+            db.execute("DELETE FROM signins WHERE user_id = ?", (user,))
+        told = problem(attempt.result(), 401, "unauthenticated")
+    assert "mfaToken" not in told and "__Host-muster-signin" not in stranger.session.cookies
+    assert counted.query("SELECT 1 FROM signins WHERE user_id = ?", user) == []
