@@ -10,20 +10,30 @@ static bool is_control(char c)
     return (unsigned char)c < 0x20 || c == 0x7f;
 }
 
+/* What spreadsheets take for the start of a formula, also behind what some of them skip. */
+static bool is_formula(const char *text)
+{
+    text += strspn(text, " \"");
+    return text[0] != '\0' && (strchr("=+-@", text[0]) != NULL || is_control(text[0]));
+}
+
+/* Where commas stand in numbers, spreadsheets begin a cell at a semicolon, and quotes around it do not keep them from
+ * it. */
 void csv_text(struct buf *out, bool first, const char *text)
 {
-    bool formula = text[0] != '\0' && (strchr("=+-@", text[0]) != NULL || is_control(text[0]));
     bool quoted = strpbrk(text, ",\"") != NULL || text[0] == ' ';
     if (!first)
         buf_addc(out, ',');
     if (quoted)
         buf_addc(out, '"');
-    if (formula)
+    if (is_formula(text))
         buf_addc(out, '\'');
     for (const char *at = text; *at != '\0'; at++) {
         if (*at == '"')
             buf_addc(out, '"');
         buf_addc(out, is_control(*at) ? ' ' : *at);
+        if (*at == ';' && is_formula(at + 1))
+            buf_addc(out, '\'');
     }
     if (quoted)
         buf_addc(out, '"');
