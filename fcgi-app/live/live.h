@@ -3,8 +3,9 @@
  * An event only says "look again", by topic: what a person may see is decided where it is read, as for every request.
  * Of many changes at once a page hears once a second. With `agent` the stream carries that agent's log events
  * themselves. A stream ends after a quarter of an hour (the browser begins the next), when its session is over, when
- * the person's role has changed, when what it shows is no longer theirs to see, and when the client does not keep up.
- * How many there may be is bounded, for each person and in all. */
+ * the person's role has changed, when a second factor is asked of everybody and they have none, when what it shows is
+ * no longer theirs to see, and when the client does not keep up. How many there may be is bounded, for each person and
+ * in all. */
 #ifndef MUSTER_LIVE_LIVE_H
 #define MUSTER_LIVE_LIVE_H
 

@@ -8,6 +8,7 @@
 #include "http/park.h"
 #include "http/stream.h"
 #include "live/hub.h"
+#include "policy/policy.h"
 
 enum {
     LOOK_MS = 3000,           /* how long an ended session's stream may last at most */
@@ -48,6 +49,14 @@ static int session_look(struct req *r, struct err *err)
     return same ? 0 : err_set(err, ERR_DENIED, "the role has changed");
 }
 
+/* An admin may ask everybody for a second factor while somebody without one looks on. */
+static bool factor_missing(struct req *r)
+{
+    struct policy policy;
+    policy_get(r->app, r->db, &policy);
+    return policy.mfa_required && !r->principal.has_factor;
+}
+
 /* Watching is no use of a session: looking does not make it last longer. */
 static bool allowed(struct req *r, struct live_stream *s, int64_t now_ms)
 {
@@ -60,6 +69,8 @@ static bool allowed(struct req *r, struct live_stream *s, int64_t now_ms)
         return true;
     s->seen.counters[LIVE_SESSIONS] = now.counters[LIVE_SESSIONS];
     s->looked_ms = now_ms;
+    if (factor_missing(r))
+        return false;
     int rc = session_look(r, &err);
     if (rc == 0 && s->agent_id != NULL)
         rc = fleet_agent_may_see(r, s->agent_id, &err);

@@ -11,6 +11,7 @@ import time
 import pytest
 
 from client import Person, event, problem
+from factor import Factor
 from livestream import Ended, LiveStream
 from wait import wait_until
 
@@ -137,6 +138,24 @@ def test_a_disabled_person_and_one_with_another_role_lose_the_stream(stack, spec
         stream = begun(person)
         stack.change(f"UPDATE users SET {change} WHERE id = ?", person.user["id"])
         assert stream.ends() < 6, change
+
+
+def test_who_lacks_the_factor_that_everybody_has_to_have_loses_the_stream(stack, spec):
+    person, guarded = (Person.add(stack, spec, "viewer") for _ in range(2))
+    Factor(guarded)
+    guarded.sign_in()
+    stream, other = begun(person), begun(guarded)
+    stack.change("INSERT INTO policy (name, value, updated_ms) VALUES ('auth.mfa.required', 'true', 1)", topic="policy")
+    try:
+        assert stream.ends() < 8
+        assert LiveStream(person).status == 403
+    finally:
+        stack.change("DELETE FROM policy WHERE name = 'auth.mfa.required'", topic="policy")
+    wait_until(lambda: person.get("/api/agents").status_code == 200, 10, "the rule is not in force any more")
+    with other:
+        person.stack.change("UPDATE changes SET counter = counter + 1 WHERE topic = 'agents'")
+        while other.next(20)["event"] != "changed":
+            pass
 
 
 def test_each_person_has_a_number_of_streams_and_gets_them_back(stack, spec):
