@@ -91,7 +91,19 @@ struct restored {
     json_t *detail;
 };
 
-/* What a copy must not bring back: sessions that were ended and one-time passwords that were used meanwhile. */
+/* What a copy must not bring back, since it may have been ended, revoked or used meanwhile. */
+static int end_what_lets_in(struct db *db, int64_t now_ms, struct err *err)
+{
+    static const enum db_statement ended[] = {DB_RESTORE_SESSIONS_END, DB_RESTORE_SIGNINS_END, DB_RESTORE_DEVICES_END,
+                                              DB_RESTORE_ACCESS_TOKENS_END};
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < sizeof ended / sizeof ended[0]; i++)
+        rc = db_exec(db, ended[i], DB_NO_ARGS, NULL, err);
+    if (rc == 0)
+        rc = db_exec(db, DB_RESTORE_OTPS_REVOKE, DB_ARGS(DB_INT("now", now_ms)), NULL, err);
+    return rc != 0 ? rc : db_exec(db, DB_INVITATION_VOID_ALL, DB_ARGS(DB_INT("now", now_ms)), NULL, err);
+}
+
 static int restored_write(struct db *db, void *ctx, struct err *err)
 {
     const struct restored *r = ctx;
@@ -106,13 +118,7 @@ static int restored_write(struct db *db, void *ctx, struct err *err)
                                 .address = "",
                                 .request_id = "",
                                 .detail = detail};
-    int rc = db_exec(db, DB_RESTORE_SESSIONS_END, DB_NO_ARGS, NULL, err);
-    if (rc == 0)
-        rc = db_exec(db, DB_RESTORE_ACCESS_TOKENS_END, DB_NO_ARGS, NULL, err);
-    if (rc == 0)
-        rc = db_exec(db, DB_RESTORE_OTPS_REVOKE, DB_ARGS(DB_INT("now", r->now_ms)), NULL, err);
-    if (rc == 0)
-        rc = db_exec(db, DB_INVITATION_VOID_ALL, DB_ARGS(DB_INT("now", r->now_ms)), NULL, err);
+    int rc = end_what_lets_in(db, r->now_ms, err);
     if (rc == 0)
         rc = db_exec(db, DB_FACT_SET, DB_ARGS(DB_TEXT("name", "restored_ms"), DB_TEXT("value", now)), NULL, err);
     if (rc == 0)

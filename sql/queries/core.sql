@@ -188,6 +188,13 @@ DELETE FROM sessions;
 -- Access tokens of a copy may have been revoked since.
 DELETE FROM access_tokens;
 
+-- name: restore_devices_end
+-- Browsers of a copy may be trusted no more.
+DELETE FROM devices;
+
+-- name: restore_signins_end
+DELETE FROM signins;
+
 -- name: restore_otps_revoke
 -- One-time passwords of a copy may have been used since.
 UPDATE otps SET revoked_ms = :now WHERE revoked_ms IS NULL;

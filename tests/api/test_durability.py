@@ -193,6 +193,9 @@ def test_the_database_is_copied_and_put_back(own, tmp_path):
     script = Script(own.boss, "read")
     assert script.get("/api/agents").status_code == 200
     invited = own.app_json("user", "invite", "somebody@example.org")
+    user = own.boss.user["id"]
+    own.change("INSERT INTO devices VALUES ('d', 'd', ?, 'd', '', 1, 1, 9999999999999)", user)
+    own.change("INSERT INTO signins VALUES ('s', ?, 'cookie', '', 0, 1, 9999999999999)", user)
     copy = tmp_path / "copy.db"
     own.app("backup-db", copy)
     later = own.boss.register("after the copy")
@@ -206,6 +209,7 @@ def test_the_database_is_copied_and_put_back(own, tmp_path):
     assert later.post("/api/agent/heartbeat", {"version": "0.1.0", "platform": "linux"}).status_code == 401
     assert own.query("SELECT revoked_ms IS NULL FROM invitations WHERE id = ?", invited["id"]) == [(0,)], \
         "it may have been accepted since"
+    assert own.query("SELECT 1 FROM devices UNION ALL SELECT 1 FROM signins") == [], "it may have been revoked since"
     actions = [row[0] for row in own.query("SELECT action FROM audit")]
     assert any("restor" in action for action in actions)
     assert own.app_json("audit", "verify")
