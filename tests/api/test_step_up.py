@@ -220,6 +220,43 @@ def test_a_program_that_signed_in_shows_it_too(stack, spec, secured):
     problem(mint(secured), 403, "step-up-required")
 
 
+# --- the whole table ---
+
+
+STEPS = [route for route in ALL if route.step != "none"]
+
+
+@pytest.mark.parametrize("route", STEPS, ids=str)
+def test_each_route_that_asks_is_closed_without_and_to_anothers(person, route):
+    """Of no step-up, of one for another act, and of one for another target."""
+    other = next(r for r in STEPS if str(r) != str(route) and ("{" in r.path) == ("{" in route.path))
+    target = NOBODY + "0" if "{" in route.path else ""
+    body = samples.valid(route.schema) if route.schema else None
+
+    def refused():
+        told = problem(person.request(route.method, route.url(), json=body), 403, "step-up-required")
+        assert (told["action"], told["target"]) == (str(route), target)
+
+    refused()
+    assert show(person, str(other), target).status_code == 200
+    refused()
+    assert show(person, str(route), (target or NOBODY)[:-1] + "9").status_code == 200
+    refused()
+
+
+@pytest.mark.parametrize("route", STEPS, ids=str)
+def test_each_route_that_asks_opens_as_often_as_it_says(person, route):
+    target = NOBODY + "0" if "{" in route.path else ""
+    body = samples.valid(route.schema) if route.schema else None
+
+    def ask():
+        reply = person.request(route.method, route.url(), json=body)
+        return reply.status_code == 403 and reply.json()["type"] == "/problems/step-up-required"
+
+    assert show(person, str(route), target).status_code == 200
+    assert [ask(), ask()] == [False, route.step == "once"]
+
+
 # --- a factor for everybody ---
 
 
