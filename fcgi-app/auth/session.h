@@ -31,8 +31,8 @@ int session_admit(struct db *db, const struct session_user *user, int64_t now_ms
 int session_begin(struct req *r, const struct session_user *user, const char **ret_csrf_token,
                   struct err *err) MUSTER_NODISCARD;
 
-/* Inside a write closure: one session with everything that hangs on it (step-ups, refresh tokens). Of whatever user and
- * kind. ERR_NOT_FOUND when there is none of this id. */
+/* Inside a write closure: one session with everything that hangs on it (step-ups, refresh tokens, challenges, a factor
+ * that it has set up and not enabled). Of whatever user and kind. ERR_NOT_FOUND when there is none of this id. */
 int session_delete(struct db *db, const char *session_id, struct err *err) MUSTER_NODISCARD;
 
 /* The same for all sessions of a user but the one named keep_id (NULL: none is kept). */

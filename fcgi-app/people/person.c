@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/auth.h"
 #include "auth/users.h"
 #include "ops/alert.h"
 
@@ -130,15 +131,11 @@ static int void_invitations_by(struct db *db, const struct person_act *act, stru
 
 int person_access_end(struct db *db, const char *id, struct err *err)
 {
-    /* What hangs on sessions goes before them. */
-    static const enum db_statement statements[] = {DB_PEOPLE_REFRESH_TOKENS_DELETE, DB_PEOPLE_STEPUPS_DELETE,
-                                                   DB_AUTH_SESSION_DELETE_OF_USER,  DB_PEOPLE_SIGNINS_DELETE,
-                                                   DB_PEOPLE_DEVICES_DELETE,        DB_PEOPLE_ACCESS_TOKENS_DELETE,
-                                                   DB_PEOPLE_CHALLENGES_DELETE};
-    int rc = 0;
+    static const enum db_statement statements[] = {DB_PEOPLE_ACCESS_TOKENS_DELETE, DB_PEOPLE_CHALLENGES_DELETE};
+    int rc = auth_sign_out_everywhere(db, id, NULL, err);
     for (size_t i = 0; rc == 0 && i < sizeof statements / sizeof statements[0]; i++)
         rc = db_exec(db, statements[i], DB_ARGS(DB_TEXT("user", id)), NULL, err);
-    return rc != 0 ? rc : db_changed(db, "sessions", err);
+    return rc;
 }
 
 /* --- changing --- */

@@ -75,6 +75,15 @@ DELETE FROM refresh_tokens WHERE session_id = :id;
 -- name: auth_session_delete_stepups
 DELETE FROM stepups WHERE session_id = :id;
 
+-- name: auth_session_delete_challenges
+DELETE FROM challenges WHERE bound_to = :id;
+
+-- name: auth_session_delete_setup
+-- A second factor that it has set up and that is not in force.
+UPDATE user_totp SET pending = NULL, pending_ms = NULL, pending_session = NULL, pending_step = 0,
+    pending_verified_ms = NULL
+WHERE user_id = (SELECT user_id FROM sessions WHERE id = :id) AND pending_session = :id;
+
 -- name: auth_session_delete_others
 DELETE FROM sessions WHERE user_id = :user AND id <> :keep;
 
@@ -84,8 +93,13 @@ DELETE FROM refresh_tokens WHERE session_id IN (SELECT id FROM sessions WHERE us
 -- name: auth_session_delete_others_stepups
 DELETE FROM stepups WHERE session_id IN (SELECT id FROM sessions WHERE user_id = :user AND id <> :keep);
 
--- name: auth_session_delete_of_user
-DELETE FROM sessions WHERE user_id = :user;
+-- name: auth_session_delete_others_challenges
+DELETE FROM challenges WHERE bound_to IN (SELECT id FROM sessions WHERE user_id = :user AND id <> :keep);
+
+-- name: auth_session_delete_others_setup
+UPDATE user_totp SET pending = NULL, pending_ms = NULL, pending_session = NULL, pending_step = 0,
+    pending_verified_ms = NULL
+WHERE user_id = :user AND pending_session <> :keep;
 
 -- name: auth_session_delete_over
 -- A program's session is idle between two refreshes for as long as it likes.

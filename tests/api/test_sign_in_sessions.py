@@ -172,6 +172,39 @@ def test_what_hangs_on_a_session_ends_with_it(stack, person):
     assert stack.query("SELECT count(*) FROM stepups WHERE session_id = ?", session) == [(0,)]
 
 
+@pytest.mark.parametrize("how", ["signing out", "revoking it", "revoking all others", "disabling"])
+def test_what_a_session_has_half_made_ends_with_it(stack, person, how):
+    """A factor that it has set up and not enabled, and what an authenticator was asked to sign for it: whoever is out has
+    nothing to finish, not even in a request that is under way."""
+    other, user = browser(person), person.user["id"]
+    sign_in(other, person)
+    session = other.ok("GET", "/api/auth/session")["session"]["id"]
+    for path in ("/api/auth/passkeys/options", "/api/auth/mfa/setup"):
+        other.ok("POST", "/api/auth/step-up", {"action": f"POST {path}", "target": "", "password": person.password})
+        other.ok("POST", path, {})
+    half_made = ("SELECT count(*) FROM challenges WHERE bound_to = ?", "SELECT count(*) FROM user_totp WHERE pending_session = ?")
+    assert [stack.query(sql, session) for sql in half_made] == [[(1,)], [(1,)]]
+    if how == "signing out":
+        other.ok("POST", "/api/auth/logout")
+    elif how == "revoking it":
+        person.ok("DELETE", f"/api/auth/sessions/{session}")
+    elif how == "revoking all others":
+        person.ok("DELETE", "/api/auth/sessions")
+    else:
+        stack.app("user", "disable", person.email)
+    assert [stack.query(sql, session) for sql in half_made] == [[(0,)], [(0,)]]
+    assert stack.query("SELECT pending, pending_verified_ms FROM user_totp WHERE user_id = ?", user) == [(None, None)]
+
+
+def test_what_another_session_has_half_made_stays(stack, person):
+    other = browser(person)
+    sign_in(other, person)
+    person.ok("POST", "/api/auth/mfa/setup", {})
+    other.ok("POST", "/api/auth/logout")
+    person.ok("DELETE", "/api/auth/sessions")
+    assert person.ok("GET", "/api/auth/mfa")["totp"]["pending"] is True
+
+
 def test_a_session_from_before_sessions_had_ids_is_over(stack, person):
     stack.change("UPDATE sessions SET id = '' WHERE user_id = ?", person.user["id"])
     assert not signed_in(person)
