@@ -55,18 +55,19 @@ static int read_owner(struct db *db, struct creation *c, struct err *err)
 static int insert(struct db *db, const struct creation *c, struct err *err)
 {
     const struct invitation_new *want = c->want;
-    int64_t now_ms = want->act.audit.time_ms;
+    int64_t now_ms = want->act.audit.time_ms, changes = 0;
     int rc = db_exec(db, DB_INVITATION_VOID_EMAIL,
                      DB_ARGS(DB_TEXT("email", c->email_lower), DB_TEXT("user", want->act.id), DB_INT("now", now_ms)),
                      NULL, err);
-    return rc != 0 ? rc
-                   : db_exec(db, DB_INVITATION_INSERT,
-                             DB_ARGS(DB_TEXT("id", c->made->id), DB_TEXT("token_hash", c->token_hash),
-                                     DB_TEXT("email", c->made->email), DB_TEXT("email_lower", c->email_lower),
-                                     DB_TEXT("role", role_name(c->made->role)), DB_TEXT("user", want->act.id),
-                                     DB_TEXT("invited_by", want->act.audit.actor), DB_INT("now", now_ms),
-                                     DB_INT("expires", c->made->expires_ms)),
-                             NULL, err);
+    if (rc == 0)
+        rc = db_exec(db, DB_INVITATION_INSERT,
+                     DB_ARGS(DB_TEXT("id", c->made->id), DB_TEXT("token_hash", c->token_hash),
+                             DB_TEXT("email", c->made->email), DB_TEXT("email_lower", c->email_lower),
+                             DB_TEXT("role", role_name(c->made->role)), DB_TEXT("user", want->act.id),
+                             DB_TEXT("invited_by", want->act.audit.actor), DB_INT("now", now_ms),
+                             DB_INT("expires", c->made->expires_ms)),
+                     &changes, err);
+    return rc == 0 && changes == 0 ? err_set(err, ERR_DENIED, "You are no admin any more.") : rc;
 }
 
 static int audit_creation(struct db *db, const struct creation *c, struct err *err)

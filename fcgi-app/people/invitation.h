@@ -29,7 +29,7 @@ struct invitation {
 };
 
 /* Writes it. ERR_INVALID: not an e-mail address; ERR_CONFLICT: there is somebody with it, or they are disabled or
- * deleted; ERR_NOT_FOUND. */
+ * deleted; ERR_NOT_FOUND; ERR_DENIED: who asks is no admin any more. */
 int invitation_create(struct app *app, const struct invitation_new *want, struct invitation *ret,
                       struct err *err) MUSTER_NODISCARD;
 

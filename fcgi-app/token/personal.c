@@ -163,19 +163,7 @@ void token_list(struct req *r)
 
 /* --- POST /api/auth/tokens --- */
 
-struct creation {
-    const struct audit_key *key;
-    struct audit_entry audit;
-    const char *user_id;
-    const char *name;
-    const char *hash;
-    const char *scopes;
-    char id[UUID_SIZE];
-    int64_t now_ms;
-    int64_t expires_ms;
-};
-
-static int count(struct db *db, const struct creation *w, int64_t *ret, struct err *err)
+static int count(struct db *db, const struct personal_new *w, int64_t *ret, struct err *err)
 {
     struct db_rows rows;
     int rc = db_query_one(db, DB_ACCESS_TOKEN_COUNT, DB_ARGS(DB_TEXT("user", w->user_id), DB_INT("now", w->now_ms)),
@@ -188,20 +176,22 @@ static int count(struct db *db, const struct creation *w, int64_t *ret, struct e
     return 0;
 }
 
-static int write_creation(struct db *db, void *ctx, struct err *err)
+int personal_create(struct db *db, void *ctx, struct err *err)
 {
-    const struct creation *w = ctx;
-    int64_t there = 0;
+    const struct personal_new *w = ctx;
+    int64_t there = 0, changes = 0;
     int rc = count(db, w, &there, err);
     if (rc == 0 && there >= PERSONAL_MAX)
         rc = err_set(err, ERR_CONFLICT, "you have %d access tokens; revoke one that is not needed any more",
                      PERSONAL_MAX);
     if (rc == 0)
         rc = db_exec(db, DB_ACCESS_TOKEN_INSERT,
-                     DB_ARGS(DB_TEXT("id", w->id), DB_TEXT("user", w->user_id), DB_TEXT("name", w->name),
-                             DB_TEXT("hash", w->hash), DB_TEXT("scopes", w->scopes), DB_INT("now", w->now_ms),
-                             DB_INT("expires", w->expires_ms)),
-                     NULL, err);
+                     DB_ARGS(DB_TEXT("id", w->id), DB_TEXT("user", w->user_id), DB_TEXT("session", w->session_id),
+                             DB_TEXT("name", w->name), DB_TEXT("hash", w->hash), DB_TEXT("scopes", w->scopes),
+                             DB_INT("now", w->now_ms), DB_INT("expires", w->expires_ms)),
+                     &changes, err);
+    if (rc == 0 && changes == 0)
+        rc = err_set(err, ERR_DENIED, "Your session has ended meanwhile.");
     return rc != 0 ? rc : audit_append(db, w->key, &w->audit, err);
 }
 
@@ -225,7 +215,7 @@ static unsigned read_scopes(struct req *r, struct jsonread *body)
     return bits;
 }
 
-static void reply_created(struct req *r, const struct creation *w, const char *secret)
+static void reply_created(struct req *r, const struct personal_new *w, const char *secret)
 {
     json_t *token = json_pack("{s:s,s:s,s:o,s:I,s:I,s:n,s:s}", "id", w->id, "name", w->name, "scopes",
                               scopes_json(w->scopes), "created_ms", (json_int_t)w->now_ms, "expires_ms",
@@ -233,7 +223,7 @@ static void reply_created(struct req *r, const struct creation *w, const char *s
     reply_json(r, 200, json_pack("{s:b,s:o,s:s}", "success", 1, "token", token, "secret", secret));
 }
 
-static void create(struct req *r, struct creation *w)
+static void create(struct req *r, struct personal_new *w)
 {
     char secret[TOKEN_SIZE], hash[DIGEST_HEX_SIZE];
     struct err err = {0};
@@ -249,7 +239,7 @@ static void create(struct req *r, struct creation *w)
         arena_printf(r->arena, "{\"scopes\":\"%s\",\"expires_ms\":%lld}", w->scopes, (long long)w->expires_ms);
     if (w->audit.detail == NULL)
         (void)err_set(&err, ERR_NOMEM, "out of memory");
-    if (err.code != 0 || db_write(r->app->writer, write_creation, w, &err) != 0)
+    if (err.code != 0 || db_write(r->app->writer, personal_create, w, &err) != 0)
         reply_error(r, &err);
     else
         reply_created(r, w, secret);
@@ -263,8 +253,10 @@ void token_create(struct req *r)
     char scopes[SCOPES_TEXT_MAX];
     if (!req_json(r, &wrong, &body))
         return;
-    struct creation w = {
-        .user_id = r->principal.id, .name = jsonread_str(&body, "name", 1, PERSONAL_NAME_MAX), .now_ms = r->now_ms};
+    struct personal_new w = {.user_id = r->principal.id,
+                             .session_id = r->principal.session_id,
+                             .name = jsonread_str(&body, "name", 1, PERSONAL_NAME_MAX),
+                             .now_ms = r->now_ms};
     scopes_format(read_scopes(r, &body), scopes);
     w.scopes = scopes;
     w.expires_ms = r->now_ms + jsonread_int_or(&body, "expiresInDays", 1, PERSONAL_DAYS_MAX, PERSONAL_DAYS) * DAY_MS;

@@ -52,18 +52,6 @@ SELECT COUNT(*) FROM users WHERE role = 'admin' AND disabled_ms IS NULL AND dele
 -- name: people_change
 UPDATE users SET name = :name, role = :role, disabled_ms = :disabled, updated_ms = :now WHERE id = :id;
 
--- name: people_refresh_tokens_delete
-DELETE FROM refresh_tokens WHERE session_id IN (SELECT id FROM sessions WHERE user_id = :user);
-
--- name: people_stepups_delete
-DELETE FROM stepups WHERE session_id IN (SELECT id FROM sessions WHERE user_id = :user);
-
--- name: people_signins_delete
-DELETE FROM signins WHERE user_id = :user;
-
--- name: people_devices_delete
-DELETE FROM devices WHERE user_id = :user;
-
 -- name: people_access_tokens_delete
 DELETE FROM access_tokens WHERE user_id = :user;
 
@@ -73,8 +61,12 @@ DELETE FROM challenges WHERE user_id = :user;
 -- === Invitations ===
 
 -- name: invitation_insert
+-- No change: the person who invites is no admin any more.
 INSERT INTO invitations (id, token_hash, email, email_lower, role, user_id, invited_by, created_ms, expires_ms)
-VALUES (:id, :token_hash, :email, :email_lower, :role, :user, :invited_by, :now, :expires);
+SELECT :id, :token_hash, :email, :email_lower, :role, :user, :invited_by, :now, :expires
+WHERE :invited_by NOT LIKE 'user:%' OR EXISTS
+    (SELECT 1 FROM users u WHERE 'user:' || u.id = :invited_by AND u.role = 'admin' AND u.disabled_ms IS NULL
+     AND u.deleted_ms IS NULL);
 
 -- name: invitation_void_email
 -- What was asked for again, or is not needed any more. :user NULL: accounts to be; else passwords of that person.

@@ -67,8 +67,11 @@ DELETE FROM refresh_tokens WHERE expires_ms <= :now;
 UPDATE refresh_tokens SET successor = NULL WHERE successor IS NOT NULL AND used_ms < :before;
 
 -- name: access_token_insert
+-- No change: the session that asked for it is over, or its person may nothing any more.
 INSERT INTO access_tokens (id, user_id, name, token_hash, scopes, created_ms, expires_ms)
-VALUES (:id, :user, :name, :hash, :scopes, :now, :expires);
+SELECT :id, u.id, :name, :hash, :scopes, :now, :expires
+FROM users u JOIN sessions s ON s.user_id = u.id
+WHERE u.id = :user AND s.id = :session AND u.disabled_ms IS NULL AND u.deleted_ms IS NULL;
 
 -- name: access_token_count
 -- Those of a person that are in force.

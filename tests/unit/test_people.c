@@ -208,6 +208,37 @@ static void the_link_before_is_void(void **state)
     assert_int_equal(invite(f, "no address", &first), ERR_INVALID);
 }
 
+/* Whoever was an admin when the request was let in. */
+static int invite_by(struct fleet *f, const char *user_id, const char *email)
+{
+    struct invitation_new want = {.act = act_on(f, NULL, FLEET_NOW), .email = email, .role = ROLE_ADMIN};
+    struct invitation made;
+    struct err err = {0};
+    char actor[5 + UUID_SIZE];
+    (void)snprintf(actor, sizeof actor, "user:%s", user_id);
+    want.act.audit.actor = actor;
+    return invitation_create(&f->app, &want, &made, &err);
+}
+
+static void whoever_is_no_admin_any_more_invites_nobody(void **state)
+{
+    struct fleet *f = *state;
+    struct invitation before;
+    char id[UUID_SIZE];
+    add_user(f, "boss@example.org", ROLE_ADMIN, id);
+    assert_int_equal(invite_by(f, id, "ada@example.org"), 0);
+    assert_int_equal(invite(f, "bob@example.org", &before), 0);
+    assert_int_equal(change(f, id, ROLE_OPERATOR, PERSON_AS_IS), 0);
+    assert_int_equal(invite_by(f, id, "bob@example.org"), ERR_DENIED);
+    assert_int_equal(accept_at(f, before.token, FLEET_NOW), 0); /* nothing of it has happened */
+    assert_int_equal(change(f, id, ROLE_ADMIN, PERSON_DISABLE), 0);
+    assert_int_equal(invite_by(f, id, "cid@example.org"), ERR_DENIED);
+    assert_int_equal(change(f, id, ROLE_NONE, PERSON_ENABLE), 0);
+    assert_int_equal(invite_by(f, id, "cid@example.org"), 0);
+    assert_int_equal(delete_at(f, id, FLEET_NOW), 0);
+    assert_int_equal(invite_by(f, id, "dan@example.org"), ERR_DENIED);
+}
+
 static void a_failed_accept_uses_nothing_up(void **state)
 {
     struct fleet *f = *state;
@@ -238,6 +269,7 @@ int main(void)
         TEST(a_deletion_is_taken_back_until_its_grace_is_over),
         TEST(the_agents_of_the_deleted_cannot_be_activated),
         TEST(a_link_is_good_once_and_for_a_day),
+        TEST(whoever_is_no_admin_any_more_invites_nobody),
         TEST(the_link_before_is_void),
         TEST(a_failed_accept_uses_nothing_up),
     };

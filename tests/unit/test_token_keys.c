@@ -310,6 +310,39 @@ static void an_expired_personal_token_is_listed_for_thirty_days(void **state)
     }
 }
 
+/* A token that is written now; its owner was let in a moment ago. */
+static int create(struct stage *s, const char *hash)
+{
+    struct personal_new w = {
+        .key = secrets_audit_key(s->app.secrets),
+        .audit = {.time_ms = START_MS, .actor = "user:" USER, .action = "token.create", .target = ""},
+        .user_id = USER,
+        .session_id = SESSION,
+        .name = "n",
+        .hash = hash,
+        .scopes = "read",
+        .now_ms = START_MS,
+        .expires_ms = START_MS + DAY_MS};
+    struct err err = {0};
+    memcpy(w.id, hash, strlen(hash) + 1);
+    return db_write(s->app.writer, personal_create, &w, &err);
+}
+
+static void whoever_is_out_meanwhile_makes_no_personal_token(void **state)
+{
+    static const char *const out[] = {"UPDATE users SET disabled_ms = 1;", "UPDATE users SET deleted_ms = 1;",
+                                      "DELETE FROM sessions;"};
+    struct stage *s = *state;
+    char first[TOKEN_SIZE];
+    begin_family(s, first); /* and its user */
+    assert_int_equal(create(s, "in"), 0);
+    for (size_t i = 0; i < sizeof out / sizeof out[0]; i++) {
+        fixture_script(s->f, out[i]);
+        assert_int_equal(create(s, "out"), ERR_DENIED);
+        fixture_script(s->f, "UPDATE users SET disabled_ms = NULL, deleted_ms = NULL;");
+    }
+}
+
 #define ON_STAGE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -327,6 +360,7 @@ int main(void)
         ON_STAGE(nothing_of_the_successor_can_be_read_without_its_predecessor),
         ON_STAGE(a_token_ends_with_its_time_and_with_its_session),
         ON_STAGE(an_expired_personal_token_is_listed_for_thirty_days),
+        ON_STAGE(whoever_is_out_meanwhile_makes_no_personal_token),
         ON_STAGE(the_seal_is_gone_after_the_grace_and_the_token_after_its_time),
     };
     return cmocka_run_group_tests_name("token keys", tests, NULL, NULL);
