@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "auth/auth.h"
+#include "common/text.h"
 #include "common/token.h"
 
 bool user_email_key(const char *email, char ret[USER_EMAIL_MAX + 1])
@@ -12,9 +13,11 @@ bool user_email_key(const char *email, char ret[USER_EMAIL_MAX + 1])
     const char *at = strchr(email, '@');
     if (len > USER_EMAIL_MAX || at == NULL || at == email || at[1] == '\0' || strchr(at + 1, '@') != NULL)
         return false;
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)email[i];
-        if (c <= ' ' || c == 0x7f || strchr("\"'`<>(),;:\\", c) != NULL)
+    for (size_t i = 0, step; i < len; i += step) {
+        uint32_t code;
+        step = text_next(email + i, &code);
+        /* Nobody's address looks like another's by what is not seen. */
+        if (text_is_control(code) || code == ' ' || (code < 0x80 && strchr("\"'`<>(),;:\\", (int)code) != NULL))
             return false;
     }
     for (size_t i = 0; i <= len; i++)

@@ -22,7 +22,7 @@ struct user {
 };
 
 /* Lower-cases (ASCII) into ret. False when it is no address we take: one '@' with something on both sides, no blanks,
- * quotes or control characters, at most USER_EMAIL_MAX bytes. */
+ * quotes, control or invisible characters, UTF-8, at most USER_EMAIL_MAX bytes. */
 bool user_email_key(const char *email, char ret[USER_EMAIL_MAX + 1]);
 
 /* ERR_NOT_FOUND; also for what is no e-mail address at all. */

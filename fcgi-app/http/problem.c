@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "common/log.h"
+#include "common/text.h"
 #include "http/exchange.h"
 #include "http/problem.h"
 
@@ -43,13 +44,28 @@ const struct problem_text *problem_text(enum problem problem)
     return (unsigned)problem < PROBLEM_COUNT ? &texts[problem] : &texts[PROBLEM_INTERNAL];
 }
 
+/* What a refusal quotes may be cut in the middle of a character, and no JSON takes half of one. */
+static json_t *text_json(const char *text)
+{
+    size_t len = 0;
+    while (text[len] != '\0') {
+        uint32_t code;
+        size_t step = text_next(text + len, &code);
+        if (code == TEXT_INVALID)
+            break;
+        len += step;
+    }
+    return json_stringn(text, len);
+}
+
 /* The members that all problems have; NULL when memory is out. */
 static json_t *problem_json(const struct req *r, const struct problem_text *t, const char *detail)
 {
     char type[64];
     (void)snprintf(type, sizeof type, "/problems/%s", t->slug);
-    return json_pack("{s:s, s:s, s:i, s:s, s:s}", "type", type, "title", t->title, "status", t->status, "detail",
-                     detail != NULL ? detail : t->title, "requestId", r->request_id != NULL ? r->request_id : "");
+    return json_pack("{s:s, s:s, s:i, s:o, s:s}", "type", type, "title", t->title, "status", t->status, "detail",
+                     text_json(detail != NULL ? detail : t->title), "requestId",
+                     r->request_id != NULL ? r->request_id : "");
 }
 
 /* RFC 9110 §15.5.2 wants a challenge with every 401. An error code stands only where a token came (RFC 6750 §3); one
@@ -97,7 +113,7 @@ void reply_invalid_field(struct req *r, const char *pointer, const char *paramet
 {
     const struct problem_text *t = problem_text(PROBLEM_INVALID_FIELD);
     json_t *body = problem_json(r, t, reason);
-    if (body != NULL && json_object_set_new(body, "pointer", json_string(pointer)) != 0) {
+    if (body != NULL && json_object_set_new(body, "pointer", text_json(pointer)) != 0) {
         json_decref(body);
         body = NULL;
     }

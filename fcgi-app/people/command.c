@@ -11,6 +11,7 @@
 #include "auth/auth.h"
 #include "auth/secrets.h"
 #include "auth/users.h"
+#include "common/text.h"
 #include "common/wipe.h"
 #include "db/writer.h"
 #include "people/invitation.h"
@@ -113,12 +114,16 @@ static int write_user(struct db *db, void *ctx, struct err *err)
     return rc != 0 ? rc : db_changed(db, "users", err);
 }
 
+/* From a shell of whatever encoding: what is no UTF-8 would stand in the way of every page that shows people. */
 static bool name_valid(const char *name)
 {
     size_t len = strlen(name);
-    for (size_t i = 0; i < len; i++)
-        if ((unsigned char)name[i] < ' ' || name[i] == 0x7f)
+    for (size_t i = 0, step; i < len; i += step) {
+        uint32_t code;
+        step = text_next(name + i, &code);
+        if (text_is_control(code))
             return false;
+    }
     return len <= PERSON_NAME_MAX;
 }
 
@@ -135,7 +140,8 @@ static int add_user(struct command *c, const struct cli_args *args, enum role ro
                  .now_ms = clock_now_ms(c->app->clock)},
     };
     if (add.user.name != NULL && !name_valid(add.user.name))
-        return err_set(err, ERR_INVALID, "--name must be up to %d bytes without control characters", PERSON_NAME_MAX);
+        return err_set(err, ERR_INVALID, "--name must be up to %d bytes of UTF-8 without control characters",
+                       PERSON_NAME_MAX);
     int rc = read_password_hash(add.user.email, hash, err);
     if (rc == 0)
         rc = db_write(c->app->writer, write_user, &add, err);

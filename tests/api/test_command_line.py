@@ -63,10 +63,21 @@ def test_a_person_is_added_once_and_not_with_a_weak_password(stack, spec):
     assert "long enough" not in stack.app("user", "list").stdout
 
 
-@pytest.mark.parametrize("email", ["", "no at sign", "two@at@signs", "a b@c", "a@", "@b", "a\nb@c", "x" * 300 + "@y"])
+@pytest.mark.parametrize("email", ["", "no at sign", "two@at@signs", "a b@c", "a@", "@b", "a\nb@c", "x" * 300 + "@y",
+                                   "a@b\u200b", "a\u202e@b", "a\u00ad@b", "\udce9@b", "a\u0085@b"])
 def test_an_address_that_is_none_is_refused(stack, email):
     done = stack.app("user", "add", email, input="long enough to be one\n", check=False)
     assert done.returncode in (1, 2)
+
+
+def test_a_name_is_text_that_pages_can_show(stack, admin):
+    """A shell of another encoding gives bytes that are no UTF-8."""
+    email = f"{secrets.token_hex(4)}@example.org"
+    for name in ("J\udcf6rg", "a\nb", "\u202eJ", "x" * 121):
+        done = stack.app("user", "add", email, "--name", name, input="long enough to be one\n", check=False)
+        assert done.returncode == 1 and "--name" in done.stderr, name
+    stack.app("user", "add", email, "--name", "Jörg", input="long enough to be one\n")
+    assert "Jörg" in [u["name"] for u in admin.ok("GET", f"/api/users?q={email}")["items"]]
 
 
 def test_an_agent_is_named_by_id_or_name(stack, operator):

@@ -120,6 +120,13 @@ def test_the_bounds_themselves_are_good(admin, name, value):
     assert values(admin)[name] == value
 
 
+@pytest.mark.parametrize("name", ["é" * 100, "a" + "é" * 100, "ab" + "\U0001d54a" * 50, "~" * 300],
+                         ids=["even", "odd", "of four bytes", "escaped"])
+def test_a_long_name_that_is_no_rule_is_refused_like_a_short_one(admin, name):
+    told = problem(admin.request("PATCH", "/api/policy", json={name: 1}), 422, "invalid-field")
+    assert told["pointer"].startswith("/" + name[0].replace("~", "~0"))
+
+
 def test_nobody_is_locked_out_by_rules_that_contradict(admin):
     told = problem(admin.request("PATCH", "/api/policy", json={"auth.mfa.enabled": False, "auth.mfa.required": True}), 422,
                    "invalid-field")
