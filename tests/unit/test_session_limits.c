@@ -54,6 +54,20 @@ static void the_wait_is_for_one_account_from_one_network(void **state)
     assert_int_equal(login_limits_wait_s(l, FROM("b@x", "192.0.2.1"), NOW), 0);
 }
 
+static void a_network_waits_together_and_the_one_beside_it_does_not(void **state)
+{
+    struct login_limits *l = *state;
+    fail_times(l, 9, "a@x", "192.0.2.0", NOW);
+    fail_times(l, 9, "a@x", "2001:db8:0:7::", NOW);
+    assert_true(login_limits_wait_s(l, FROM("a@x", "192.0.2.255"), NOW) > 0);
+    assert_true(login_limits_wait_s(l, FROM("a@x", "::ffff:192.0.2.9"), NOW) > 0);
+    assert_int_equal(login_limits_wait_s(l, FROM("a@x", "192.0.1.255"), NOW), 0);
+    assert_int_equal(login_limits_wait_s(l, FROM("a@x", "192.0.3.0"), NOW), 0);
+    assert_true(login_limits_wait_s(l, FROM("a@x", "2001:db8:0:7:ffff:ffff:ffff:ffff"), NOW) > 0);
+    assert_int_equal(login_limits_wait_s(l, FROM("a@x", "2001:db8:0:6:ffff:ffff:ffff:ffff"), NOW), 0);
+    assert_int_equal(login_limits_wait_s(l, FROM("a@x", "2001:db8:0:8::"), NOW), 0);
+}
+
 static void an_address_that_is_known_is_slowed_by_its_own_tries_alone(void **state)
 {
     struct login_limits *l = *state;
@@ -218,6 +232,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_first_tries_are_free_and_later_ones_wait_twice_as_long_each, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(the_wait_is_for_one_account_from_one_network, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_network_waits_together_and_the_one_beside_it_does_not, setup, teardown),
         cmocka_unit_test_setup_teardown(an_address_that_is_known_is_slowed_by_its_own_tries_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(of_many_refusals_in_a_minute_some_are_worth_a_row, setup, teardown),
         cmocka_unit_test_setup_teardown(success_and_a_quiet_quarter_of_an_hour_forget, setup, teardown),
