@@ -16,6 +16,7 @@
 #include "auth/limits.h"
 #include "common/blocking.h"
 #include "common/token.h"
+#include "common/uuid.h"
 
 /* Back-off: a set-associative table, so that an entry competes with three others and not with a scan of all. Which set
  * an account falls into depends on a salt of this process: nobody can aim at somebody else's entry. */
@@ -28,6 +29,7 @@ enum {
     HASHES_WAITING_MAX = 2,
     ROW_SLOTS = 256,
     MINUTE_MS = 60 * 1000,
+    PROOFS_MAX = 16, /* far more than find a place for their hash */
 };
 
 struct backoff {
@@ -49,6 +51,7 @@ struct login_limits {
     unsigned char salt[16];
     struct backoff table[SETS][WAYS];
     struct rows rows[ROW_SLOTS];
+    char proofs[PROOFS_MAX][UUID_SIZE]; /* who types their own password at the moment; "" is a free place */
     struct failures *failures;
     int64_t due_ms;
 };
@@ -241,6 +244,34 @@ void login_limits_hash_end(struct login_limits *l)
     (void)pthread_mutex_lock(&l->lock);
     l->hashes_running--;
     (void)pthread_cond_signal(&l->hash_ended);
+    (void)pthread_mutex_unlock(&l->lock);
+}
+
+/* The place of this person, or of "" a free one. */
+static char *proof_of(struct login_limits *l, const char *user_id)
+{
+    for (size_t i = 0; i < PROOFS_MAX; i++)
+        if (strcmp(l->proofs[i], user_id) == 0)
+            return l->proofs[i];
+    return NULL;
+}
+
+bool login_limits_proof_begin(struct login_limits *l, const char *user_id)
+{
+    (void)pthread_mutex_lock(&l->lock);
+    char *place = proof_of(l, user_id) == NULL ? proof_of(l, "") : NULL;
+    if (place != NULL)
+        (void)snprintf(place, UUID_SIZE, "%s", user_id);
+    (void)pthread_mutex_unlock(&l->lock);
+    return place != NULL;
+}
+
+void login_limits_proof_end(struct login_limits *l, const char *user_id)
+{
+    (void)pthread_mutex_lock(&l->lock);
+    char *place = proof_of(l, user_id);
+    if (place != NULL)
+        place[0] = '\0';
     (void)pthread_mutex_unlock(&l->lock);
 }
 

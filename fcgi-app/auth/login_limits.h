@@ -39,6 +39,11 @@ unsigned login_limits_hashes_max(void);
 int login_limits_hash_begin(struct login_limits *l, int wait_ms, struct err *err) MUSTER_NODISCARD;
 void login_limits_hash_end(struct login_limits *l);
 
+/* A person who is signed in types their password once at a time: whoever sends it over and over, be it right, holds one
+ * of the few places for hashes and leaves the others to others. False: they do already; else _end has to follow. */
+bool login_limits_proof_begin(struct login_limits *l, const char *user_id);
+void login_limits_proof_end(struct login_limits *l, const char *user_id);
+
 /* Whether one more refused or repeated try of somebody we know (a person, a one-time password) gets a row of the audit
  * trail of its own: the first ones in a minute do. Without l always. */
 enum { LOGIN_ROWS_A_MINUTE = 20 };

@@ -91,7 +91,12 @@ bool password_proven(struct req *r, const char *email, const char *password, str
 bool own_password_proven(struct req *r, const char *password)
 {
     struct user user = {0};
+    if (!login_limits_proof_begin(r->app->logins, r->principal.id)) {
+        reply_retry_after(r, PROBLEM_RATE_LIMITED, 1, "Your password is being looked at already; try again.");
+        return false;
+    }
     bool right = judge(r, true, r->principal.email, password, &user);
+    login_limits_proof_end(r->app->logins, r->principal.id);
     wipe(user.password_hash, sizeof user.password_hash);
     return right;
 }

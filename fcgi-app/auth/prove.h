@@ -15,7 +15,7 @@
 bool password_proven(struct req *r, const char *email, const char *password, struct user *ret);
 
 /* The one who is signed in types their own password. False after the reply was set: 403 proof-wrong, which leaves a row
- * in the audit trail; 429, 503. Blocks for the hash. */
+ * in the audit trail; 429, also while another request of theirs is here; 503. Blocks for the hash. */
 bool own_password_proven(struct req *r, const char *password);
 
 /* What a body may hold to prove it with; NULL or false what is not given. */

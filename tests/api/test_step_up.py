@@ -220,6 +220,12 @@ def test_a_program_that_signed_in_shows_it_too(stack, spec, secured):
     problem(mint(secured), 403, "step-up-required")
 
 
+def test_a_person_who_types_the_password_over_and_over_takes_no_place_from_others(person):
+    """One of theirs is computed at a time, right as it is; the others are not even in the queue for hashes."""
+    statuses = at_once(60, lambda _: show(person, MINT).status_code)
+    assert set(statuses) == {200, 429}
+
+
 # --- the whole table ---
 
 

@@ -158,6 +158,25 @@ static void hashes_beyond_the_bound_wait_and_then_give_up(void **state)
         login_limits_hash_end(l);
 }
 
+static void one_person_types_their_password_once_at_a_time(void **state)
+{
+    struct login_limits *l = *state;
+    char name[16];
+    assert_true(login_limits_proof_begin(l, "ada"));
+    assert_false(login_limits_proof_begin(l, "ada"));
+    assert_true(login_limits_proof_begin(l, "bob"));
+    login_limits_proof_end(l, "ada");
+    assert_true(login_limits_proof_begin(l, "ada"));
+    for (int i = 0; i < 14; i++) {
+        (void)snprintf(name, sizeof name, "%d", i);
+        assert_true(login_limits_proof_begin(l, name));
+    }
+    assert_false(login_limits_proof_begin(l, "one more"));
+    login_limits_proof_end(l, "13");
+    login_limits_proof_end(l, "nobody");
+    assert_true(login_limits_proof_begin(l, "one more"));
+}
+
 /* The one of this source; a zero one when there is none. */
 static struct failure taken(const struct failure *list, int count, const char *address)
 {
@@ -240,6 +259,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_flood_of_accounts_does_not_grow_the_table, setup, teardown),
         cmocka_unit_test(networks_are_24_and_64_bits_wide),
         cmocka_unit_test_setup_teardown(hashes_beyond_the_bound_wait_and_then_give_up, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_person_types_their_password_once_at_a_time, setup, teardown),
         cmocka_unit_test(failures_are_counted_per_source_and_minute),
         cmocka_unit_test(failures_at_different_accounts_are_counted_apart),
         cmocka_unit_test(a_flood_of_sources_is_counted_as_many),
