@@ -68,7 +68,8 @@ int session_admit(struct db *db, const struct session_user *user, int64_t now_ms
     if (rc == 0)
         rc = db_exec(db, DB_AUTH_USER_SIGNED_IN,
                      DB_ARGS(DB_TEXT("id", user->id), DB_INT("now", now_ms),
-                             DB_TEXT("password_hash", user->password_hash != NULL ? user->password_hash : "")),
+                             DB_TEXT("password_hash", user->password_hash != NULL ? user->password_hash : ""),
+                             DB_TEXT("passkey", user->passkey_id != NULL ? user->passkey_id : "")),
                      &changes, err);
     if (rc == 0 && changes != 1)
         return err_set(err, ERR_DENIED, "the account has changed meanwhile");

@@ -17,13 +17,14 @@ struct session_user {
     enum role role;
     const char *method;        /* password, totp, backup-code, passkey, device */
     const char *password_hash; /* what the password was compared with, in this very request; NULL: it was not */
+    const char *passkey_id;    /* what they came by instead of a password; NULL: nothing of the kind */
     const char *signin_hash;   /* the partial session that this completes; NULL: none */
     const char *address;       /* where from: it is known for theirs from now on; NULL: not known */
 };
 
 /* Inside the write closure that makes a session of either kind: uses up the partial session and notes the sign-in.
- * ERR_DENIED when the person may not sign in after all: disabled or deleted meanwhile, another password since, or
- * another request has completed the same partial session. */
+ * ERR_DENIED when the person may not sign in after all: disabled or deleted meanwhile, another password or
+ * without that passkey since, or another request has completed the same partial session. */
 int session_admit(struct db *db, const struct session_user *user, int64_t now_ms, struct err *err) MUSTER_NODISCARD;
 
 /* Signs the user in: a new session, whatever cookie came with the request (that one ends), the audit row and the

@@ -113,7 +113,11 @@ void passkey_login(struct req *r)
     } else if (rc != 0) {
         reply_error(r, &err);
     } else {
-        struct session_user who = {.id = owner.user_id, .email = owner.email, .role = owner.role, .method = "passkey"};
+        struct session_user who = {.id = owner.user_id,
+                                   .email = owner.email,
+                                   .role = owner.role,
+                                   .method = "passkey",
+                                   .passkey_id = owner.passkey_id};
         cookie_set(r, browser_cookie, "", 0);
         (void)signin_complete(r, &who, tokens ? SIGNIN_TOKEN : SIGNIN_COOKIE);
     }

@@ -25,10 +25,11 @@ SELECT id FROM users WHERE role = 'admin' AND disabled_ms IS NULL AND deleted_ms
 SELECT id, email, name, role FROM users WHERE id = :id;
 
 -- name: auth_user_signed_in
--- Whether they may, at the moment the session is made. An empty password_hash: they did not come by their password.
+-- Whether they may, at the moment the session is made. An empty password_hash or passkey: they did not come by it.
 UPDATE users SET last_login_ms = :now
 WHERE id = :id AND disabled_ms IS NULL AND deleted_ms IS NULL
-    AND (:password_hash = '' OR password_hash = :password_hash);
+    AND (:password_hash = '' OR password_hash = :password_hash)
+    AND (:passkey = '' OR EXISTS (SELECT 1 FROM passkeys p WHERE p.id = :passkey AND p.user_id = users.id));
 
 -- name: auth_user_by_id
 SELECT id, email, role, password_hash, COALESCE(disabled_ms, deleted_ms) FROM users WHERE id = :id;

@@ -3,6 +3,7 @@
 #include "soft_authenticator.h"
 
 #include "auth/login_limits.h"
+#include "auth/session.h"
 #include "passkey/challenge.h"
 #include "passkey/limits.h"
 
@@ -139,6 +140,26 @@ static void a_right_answer_is_good_once(void **state)
         assert_int_equal(verify(s, &asks[i], json_incref(credential)), 0);
         assert_int_equal(verify(s, &asks[i], credential), ERR_DENIED);
     }
+}
+
+static int write_admit(struct db *db, void *ctx, struct err *err)
+{
+    return session_admit(db, ctx, FLEET_NOW, err);
+}
+
+/* Its answer was right a moment ago; a reset of the factors has come in between. */
+static void a_passkey_that_goes_meanwhile_makes_no_session(void **state)
+{
+    struct stage *s = *state;
+    struct session_user who = {.id = s->f->owner, .method = "passkey", .passkey_id = "key"};
+    struct session_user without = {.id = s->f->owner, .method = "password"};
+    struct err err = {0};
+    expect_ok(db_write(s->f->app.writer, write_admit, &who, &err), &err);
+    fixture_script(s->f->base, "UPDATE passkeys SET id = 'another';");
+    assert_int_equal(db_write(s->f->app.writer, write_admit, &who, &err), ERR_DENIED);
+    fixture_script(s->f->base, "DELETE FROM passkeys;");
+    assert_int_equal(db_write(s->f->app.writer, write_admit, &who, &err), ERR_DENIED);
+    expect_ok(db_write(s->f->app.writer, write_admit, &without, &err), &err);
 }
 
 static void a_wrong_answer_uses_the_challenge_up_but_a_strangers_writes_nothing(void **state)
@@ -433,6 +454,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_right_answer_is_good_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_passkey_that_goes_meanwhile_makes_no_session, setup, teardown),
         cmocka_unit_test_setup_teardown(a_wrong_answer_uses_the_challenge_up_but_a_strangers_writes_nothing, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_challenge_that_the_server_did_not_make_for_this_browser_is_none, setup,
