@@ -86,7 +86,7 @@ int app_open(const struct settings *settings, const struct app_options *options,
     if (app == NULL)
         return err_set(err, ERR_NOMEM, "out of memory");
     app->settings = settings;
-    app->clock = clock_system();
+    app->clock = options->clock != NULL ? options->clock : clock_system();
     app->db_lock = -1;
     int rc = open_database(app, settings, err);
     if (rc == 0)

@@ -34,7 +34,8 @@ struct app {
 };
 
 struct app_options {
-    bool server; /* park, presence, changes and limits too */
+    bool server;               /* park, presence, changes and limits too */
+    const struct clock *clock; /* NULL: the system's; outlives the app */
 };
 
 /* Migrates the database when needed, opens everything. */

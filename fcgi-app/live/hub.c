@@ -75,7 +75,20 @@ static void wake(struct app *app, int64_t now_ms)
     park_wake(app->park, live_key);
 }
 
-/* The first change after a quiet second is told at once; what follows waits for the tick. */
+/* Every stream looks at its session, those of agents' logs too. */
+static void wake_all(struct app *app, int64_t now_ms)
+{
+    struct live *hub = app->live;
+    wake(app, now_ms);
+    (void)pthread_mutex_lock(&hub->mutex);
+    for (const struct live_place *p = hub->first; p != NULL; p = p->next)
+        if (strcmp(p->key, live_key) != 0)
+            park_wake(app->park, p->key);
+    (void)pthread_mutex_unlock(&hub->mutex);
+}
+
+/* The first change after a quiet second is told at once; what follows waits for the tick. What may have shut somebody
+ * out does not wait. */
 static int on_change(struct db *db, void *ctx)
 {
     const struct watch *w = ctx;
@@ -83,7 +96,9 @@ static int on_change(struct db *db, void *ctx)
     int64_t now_ms = clock_monotonic_ms(w->app->clock);
     (void)db;
     atomic_fetch_add(&hub->counters[w->topic], 1);
-    if (now_ms - atomic_load(&hub->woken_ms) >= WAKE_EVERY_MS || w->topic == LIVE_SESSIONS)
+    if (w->topic == LIVE_SESSIONS || w->topic == LIVE_USERS)
+        wake_all(w->app, now_ms);
+    else if (now_ms - atomic_load(&hub->woken_ms) >= WAKE_EVERY_MS)
         wake(w->app, now_ms);
     else
         atomic_store(&hub->untold, true);
@@ -122,13 +137,14 @@ static bool has_enough(const struct live *hub, const char *user)
     return own >= STREAMS_PER_PERSON;
 }
 
-bool live_enter(struct live *hub, struct live_place *place, const char *user, size_t most_in_all)
+bool live_enter(struct live *hub, struct live_place *place, const char *user, const char *key, size_t most_in_all)
 {
     (void)pthread_mutex_lock(&hub->mutex);
     bool room = hub->count < most_in_all && strlen(user) < sizeof place->user && !has_enough(hub, user);
     if (room) {
         memcpy(place->user, user, strlen(user) + 1);
         place->hub = hub;
+        place->key = key;
         place->prev = NULL;
         place->next = hub->first;
         if (hub->first != NULL)

@@ -35,13 +35,14 @@ void live_read(struct live *hub, struct live_seen *ret);
 extern const char live_key[];
 
 /* Takes a place for a stream of this person; false: they have enough, or all have. Give it back when the stream ends.
- */
+ * key: what the stream is parked under; it outlives the place. */
 struct live_place {
     struct live *hub;
     struct live_place *next, *prev;
+    const char *key;
     char user[UUID_SIZE];
 };
-bool live_enter(struct live *hub, struct live_place *place, const char *user, size_t most_in_all);
+bool live_enter(struct live *hub, struct live_place *place, const char *user, const char *key, size_t most_in_all);
 void live_leave(struct live_place *place);
 
 #endif

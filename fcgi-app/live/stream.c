@@ -25,8 +25,8 @@ enum {
 struct live_stream {
     struct live_place place;
     int64_t begun_ms, told_ms, looked_ms; /* monotonic: the last piece that went out, the last look at the session */
-    struct live_seen seen;
-    const char *agent_id; /* NULL: a stream of topics */
+    struct live_seen seen, looked;        /* told of; and known when the session was looked at */
+    const char *agent_id;                 /* NULL: a stream of topics */
     char key[FLEET_LOG_KEY_SIZE];
     int64_t level;
     struct fleet_event_place after;
@@ -63,11 +63,11 @@ static bool allowed(struct req *r, struct live_stream *s, int64_t now_ms)
     struct err err = {0};
     struct live_seen now;
     live_read(s->place.hub, &now);
-    bool moved = now.counters[LIVE_SESSIONS] != s->seen.counters[LIVE_SESSIONS] ||
-                 now.counters[LIVE_USERS] != s->seen.counters[LIVE_USERS];
+    bool moved = now.counters[LIVE_SESSIONS] != s->looked.counters[LIVE_SESSIONS] ||
+                 now.counters[LIVE_USERS] != s->looked.counters[LIVE_USERS];
     if (!moved && now_ms - s->looked_ms < LOOK_MS)
         return true;
-    s->seen.counters[LIVE_SESSIONS] = now.counters[LIVE_SESSIONS];
+    s->looked = now;
     s->looked_ms = now_ms;
     if (factor_missing(r))
         return false;
@@ -220,7 +220,7 @@ static void leave(void *ctx)
 static bool enter(struct req *r, struct live_stream *s)
 {
     size_t most = r->app->settings->max_parked / 4 + 1; /* agents wait in the same place */
-    if (!live_enter(r->app->live, &s->place, r->principal.id, most)) {
+    if (!live_enter(r->app->live, &s->place, r->principal.id, s->key, most)) {
         reply_retry_after(r, PROBLEM_RATE_LIMITED, FULL_WAIT_S, "There are too many live views open; close some.");
         return false;
     }
@@ -270,6 +270,7 @@ void live_stream(struct req *r)
     }
     uint64_t generation = park_generation(r->app->park);
     live_read(r->app->live, &s->seen);
+    s->looked = s->seen;
     if (agent_id != NULL && find_log(r, s, &err) != 0) {
         reply_error(r, &err);
         return;

@@ -109,14 +109,14 @@ static void places_are_counted_for_each_person_and_in_all(void **state)
     struct live *hub = h->app.live;
     struct live_place places[40];
     size_t taken = 0;
-    while (taken < 40 && live_enter(hub, &places[taken], "a", 100))
+    while (taken < 40 && live_enter(hub, &places[taken], "a", live_key, 100))
         taken++;
     assert_int_equal(taken, 32);
-    assert_true(live_enter(hub, &places[32], "b", 100));
-    assert_false(live_enter(hub, &places[33], "c", 33));
+    assert_true(live_enter(hub, &places[32], "b", live_key, 100));
+    assert_false(live_enter(hub, &places[33], "c", live_key, 33));
     live_leave(&places[7]);
-    assert_true(live_enter(hub, &places[7], "a", 33));
-    assert_false(live_enter(hub, &places[33], "a", 100));
+    assert_true(live_enter(hub, &places[7], "a", live_key, 33));
+    assert_false(live_enter(hub, &places[33], "a", live_key, 100));
     for (size_t i = 0; i < 33; i++)
         live_leave(&places[(i * 7) % 33]);
     assert_int_equal(live_count(hub), 0);
