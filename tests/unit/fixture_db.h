@@ -5,6 +5,7 @@
 #include "unit.h"
 
 #include <ftw.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,6 +81,32 @@ static inline void fixture_script(struct fixture *f, const char *sql)
     assert_non_null(copy);
     expect_ok(db_write(f->writer, fixture_run_script, copy, &err), &err);
     free(copy);
+}
+
+/* Behind the server's back: what somebody with the database's file can do, and see. */
+static inline void fixture_sql(struct fixture *f, const char *text)
+{
+    sqlite3 *db = NULL;
+    char *why = NULL;
+    assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+    (void)sqlite3_busy_timeout(db, 5000);
+    if (sqlite3_exec(db, text, NULL, NULL, &why) != SQLITE_OK)
+        fail_msg("%s: %s", text, why);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+static inline int64_t fixture_number(struct fixture *f, const char *text)
+{
+    sqlite3 *db = NULL;
+    sqlite3_stmt *stmt = NULL;
+    assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+    if (sqlite3_prepare_v2(db, text, -1, &stmt, NULL) != SQLITE_OK)
+        fail_msg("%s: %s", text, sqlite3_errmsg(db));
+    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+    int64_t value = sqlite3_column_int64(stmt, 0);
+    (void)sqlite3_finalize(stmt);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    return value;
 }
 
 static inline int fixture_teardown(void **state)

@@ -1,49 +1,5 @@
 /* Cutting the audit trail: what is gone in good order is not missed, and nothing else goes. */
-#include "fixture_db.h"
-
-#include <inttypes.h>
-#include <sqlite3.h>
-
-#include "auth/audit.h"
-
-static const struct audit_key key = {.bytes = {1, 2, 3}};
-static const struct audit_key other_key = {.bytes = {9}};
-
-static int append(struct db *db, void *ctx, struct err *err)
-{
-    const int64_t *time_ms = ctx;
-    struct audit_entry entry = {.time_ms = *time_ms, .actor = "cli:0", .action = "test.act", .target = ""};
-    return audit_append(db, &key, &entry, err);
-}
-
-/* Row n is of the time 1000 n. */
-static void append_rows(struct fixture *f, int count)
-{
-    struct err err = {0};
-    for (int64_t i = 1; i <= count; i++)
-        expect_ok(db_write(f->writer, append, &(int64_t){1000 * i}, &err), &err);
-}
-
-static void tamper(struct fixture *f, const char *sql)
-{
-    sqlite3 *db = NULL;
-    assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_close(db), SQLITE_OK);
-}
-
-static int64_t count_of(struct fixture *f, const char *sql)
-{
-    sqlite3 *db = NULL;
-    sqlite3_stmt *statement = NULL;
-    assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
-    int64_t count = sqlite3_column_int64(statement, 0);
-    (void)sqlite3_finalize(statement);
-    assert_int_equal(sqlite3_close(db), SQLITE_OK);
-    return count;
-}
+#include "fixture_audit.h"
 
 static int write_cut(struct db *db, void *ctx, struct err *err)
 {
@@ -77,15 +33,6 @@ static void cut_before(struct fixture *f, int64_t before_ms)
     assert_int_equal(rows, cut.rows);
 }
 
-static void expect_verify(struct fixture *f, int code, const char *words)
-{
-    struct err err = {0};
-    int64_t rows = -1;
-    assert_int_equal(audit_verify(f->db, &key, &rows, &err), code);
-    if (words != NULL && strstr(err.msg, words) == NULL)
-        fail_msg("not in \"%s\": %s", err.msg, words);
-}
-
 static void a_trail_that_was_cut_is_whole(void **state)
 {
     struct fixture *f = *state;
@@ -93,14 +40,15 @@ static void a_trail_that_was_cut_is_whole(void **state)
     int64_t rows = 0;
     append_rows(f, 6);
     cut_before(f, 4000);
-    assert_int_equal(count_of(f, "SELECT MIN(seq) FROM audit"), 4);
-    assert_int_equal(count_of(f, "SELECT COUNT(*) FROM audit WHERE action = 'audit.cut' AND target = 'audit:3'"), 1);
+    assert_int_equal(fixture_number(f, "SELECT MIN(seq) FROM audit"), 4);
+    assert_int_equal(fixture_number(f, "SELECT COUNT(*) FROM audit WHERE action = 'audit.cut' AND target = 'audit:3'"),
+                     1);
     expect_ok(audit_verify(f->db, &key, &rows, &err), &err);
     assert_int_equal(rows, 4); /* 4, 5, 6, and the cut's own */
     append_rows(f, 2);
     cut_before(f, 6000);
     expect_ok(audit_verify(f->db, &key, &rows, &err), &err);
-    assert_int_equal(count_of(f, "SELECT COUNT(*) FROM audit_cuts"), 1);
+    assert_int_equal(fixture_number(f, "SELECT COUNT(*) FROM audit_cuts"), 1);
 }
 
 static void rows_of_that_moment_stay(void **state)
@@ -115,9 +63,8 @@ static void rows_of_that_moment_stay(void **state)
 static void a_row_that_is_too_young_keeps_those_behind_it(void **state)
 {
     struct fixture *f = *state;
-    struct err err = {0};
     append_rows(f, 2);
-    expect_ok(db_write(f->writer, append, &(int64_t){99000}, &err), &err);
+    append_row(f, 99000);
     append_rows(f, 2); /* the clock was set back */
     assert_int_equal(plan(f, 50000).rows, 2);
 }
@@ -128,8 +75,8 @@ static void everything_may_be_old(void **state)
     append_rows(f, 3);
     cut_before(f, INT64_MAX);
     expect_verify(f, 0, NULL);
-    assert_int_equal(count_of(f, "SELECT COUNT(*) FROM audit"), 1);
-    assert_int_equal(count_of(f, "SELECT seq FROM audit"), 4);
+    assert_int_equal(fixture_number(f, "SELECT COUNT(*) FROM audit"), 1);
+    assert_int_equal(fixture_number(f, "SELECT seq FROM audit"), 4);
     append_rows(f, 1);
     expect_verify(f, 0, NULL);
 }
@@ -143,7 +90,7 @@ static void rows_that_are_cut_but_not_gone_yet_harm_nothing(void **state)
     cut = plan(f, 3000);
     expect_ok(db_write(f->writer, write_cut, &cut, &err), &err);
     expect_verify(f, 0, NULL);
-    tamper(f, "DELETE FROM audit WHERE seq = 1");
+    fixture_sql(f, "DELETE FROM audit WHERE seq = 1");
     expect_verify(f, 0, NULL);
 }
 
@@ -151,7 +98,7 @@ static void rows_that_went_without_a_cut_are_missed(void **state)
 {
     struct fixture *f = *state;
     append_rows(f, 6);
-    tamper(f, "DELETE FROM audit WHERE seq <= 2");
+    fixture_sql(f, "DELETE FROM audit WHERE seq <= 2");
     expect_verify(f, ERR_CORRUPT, "row 1 is missing");
 }
 
@@ -160,7 +107,7 @@ static void rows_that_went_beyond_the_cut_are_missed(void **state)
     struct fixture *f = *state;
     append_rows(f, 6);
     cut_before(f, 3000);
-    tamper(f, "DELETE FROM audit WHERE seq <= 4");
+    fixture_sql(f, "DELETE FROM audit WHERE seq <= 4");
     expect_verify(f, ERR_CORRUPT, "row 3 is missing");
 }
 
@@ -170,13 +117,13 @@ static void a_forged_cut_is_refused(void **state)
     struct err err = {0};
     struct audit_place begin;
     append_rows(f, 6);
-    tamper(f, "INSERT INTO audit_cuts SELECT seq, mac, 5000, mac FROM audit WHERE seq = 3;"
-              "DELETE FROM audit WHERE seq <= 3");
+    fixture_sql(f, "INSERT INTO audit_cuts SELECT seq, mac, 5000, mac FROM audit WHERE seq = 3;"
+                   "DELETE FROM audit WHERE seq <= 3");
     expect_verify(f, ERR_CORRUPT, "not ours");
     assert_int_equal(audit_begin(f->db, &key, &begin, NULL, &err), ERR_CORRUPT);
     int64_t rows = 0;
     assert_int_equal(db_write(f->writer, write_drop, &rows, &err), ERR_CORRUPT);
-    assert_int_equal(count_of(f, "SELECT COUNT(*) FROM audit"), 3);
+    assert_int_equal(fixture_number(f, "SELECT COUNT(*) FROM audit"), 3);
 }
 
 static void a_cut_that_was_moved_or_changed_is_refused(void **state)
@@ -192,11 +139,11 @@ static void a_cut_that_was_moved_or_changed_is_refused(void **state)
     };
     append_rows(f, 6);
     cut_before(f, 3000);
-    tamper(f, "CREATE TABLE kept AS SELECT * FROM audit_cuts");
+    fixture_sql(f, "CREATE TABLE kept AS SELECT * FROM audit_cuts");
     for (size_t i = 0; i < sizeof acts / sizeof acts[0]; i++) {
-        tamper(f, acts[i]);
+        fixture_sql(f, acts[i]);
         expect_verify(f, ERR_CORRUPT, "not ours");
-        tamper(f, "DELETE FROM audit_cuts; INSERT INTO audit_cuts SELECT * FROM kept");
+        fixture_sql(f, "DELETE FROM audit_cuts; INSERT INTO audit_cuts SELECT * FROM kept");
         expect_verify(f, 0, NULL);
     }
 }
@@ -206,7 +153,7 @@ static void a_cut_that_is_gone_is_missed(void **state)
     struct fixture *f = *state;
     append_rows(f, 6);
     cut_before(f, 3000);
-    tamper(f, "DELETE FROM audit_cuts");
+    fixture_sql(f, "DELETE FROM audit_cuts");
     expect_verify(f, ERR_CORRUPT, "row 1 is missing");
 }
 
@@ -215,9 +162,9 @@ static void an_older_cut_put_back_does_not_do(void **state)
     struct fixture *f = *state;
     append_rows(f, 6);
     cut_before(f, 3000);
-    tamper(f, "CREATE TABLE kept AS SELECT * FROM audit_cuts");
+    fixture_sql(f, "CREATE TABLE kept AS SELECT * FROM audit_cuts");
     cut_before(f, 5000);
-    tamper(f, "DELETE FROM audit_cuts; INSERT INTO audit_cuts SELECT * FROM kept");
+    fixture_sql(f, "DELETE FROM audit_cuts; INSERT INTO audit_cuts SELECT * FROM kept");
     expect_verify(f, ERR_CORRUPT, "row 3 is missing");
 }
 
@@ -226,7 +173,7 @@ static void a_trail_with_nothing_behind_its_cut_is_not_whole(void **state)
     struct fixture *f = *state;
     append_rows(f, 3);
     cut_before(f, INT64_MAX);
-    tamper(f, "DELETE FROM audit");
+    fixture_sql(f, "DELETE FROM audit");
     expect_verify(f, ERR_CORRUPT, "no audit row follows");
 }
 
@@ -257,7 +204,7 @@ static void what_does_not_verify_is_not_cut(void **state)
     struct err err = {0};
     append_rows(f, 6);
     struct audit_cut cut = plan(f, 4000);
-    tamper(f, "UPDATE audit SET mac = 'x' WHERE seq = 3");
+    fixture_sql(f, "UPDATE audit SET mac = 'x' WHERE seq = 3");
     assert_int_equal(db_write(f->writer, write_cut, &cut, &err), ERR_CORRUPT);
     struct audit_walk walk = {.max_rows = 1000, .before_ms = INT64_MAX};
     expect_ok(audit_begin(f->db, &key, &walk.at, NULL, &err), &err);
@@ -290,7 +237,7 @@ static void heads_from_before_a_cut_are_no_alarm(void **state)
     append_rows(f, 2);
     for (int i = 0; i < 3; i++) {
         expect_ok(audit_head(f->db, heads[i], &err), &err); /* of the rows 2, 3, 4 */
-        expect_ok(db_write(f->writer, append, &(int64_t){3000 + 1000 * i}, &err), &err);
+        append_row(f, 3000 + 1000 * i);
     }
     cut_before(f, 4000);
     for (int i = 0; i < 3; i++)
@@ -311,7 +258,7 @@ static void a_forged_cut_silences_no_alarm(void **state)
     char head[AUDIT_HEAD_SIZE];
     append_rows(f, 4);
     expect_ok(audit_head(f->db, head, &err), &err);
-    tamper(f, "INSERT INTO audit_cuts VALUES (1000000, 'x', 5000, 'x'); DELETE FROM audit");
+    fixture_sql(f, "INSERT INTO audit_cuts VALUES (1000000, 'x', 5000, 'x'); DELETE FROM audit");
     assert_int_equal(audit_check_head(f->db, &key, head, &err), ERR_CORRUPT);
 }
 

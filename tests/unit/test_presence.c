@@ -1,7 +1,6 @@
 /* The presence table: fast because it remembers, right because it forgets. */
 #include "fixture_fleet.h"
 
-#include <sqlite3.h>
 
 static const struct presence_beat beat = {
     .version = "1.2.3", .platform = "linux", .arch = "amd64", .address = "192.0.2.1", .uptime_s = 5, .proto = 1};
@@ -201,16 +200,10 @@ static void a_flush_that_failed_is_made_up_for(void **state)
     struct fleet *f = *state;
     struct seed s = seed(f, 1);
     struct err err = {0};
-    sqlite3 *db = NULL;
-    assert_int_equal(sqlite3_open(f->base->path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db,
-                                  "CREATE TRIGGER full BEFORE UPDATE ON agents BEGIN SELECT RAISE(ABORT, 'full'); END",
-                                  NULL, NULL, NULL),
-                     SQLITE_OK);
+    fixture_sql(f->base, "CREATE TRIGGER full BEFORE UPDATE ON agents BEGIN SELECT RAISE(ABORT, 'full'); END");
     (void)say(f, &s, &beat);
     assert_int_not_equal(presence_flush(&f->app, 0, &err), 0);
-    assert_int_equal(sqlite3_exec(db, "DROP TRIGGER full", NULL, NULL, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    fixture_sql(f->base, "DROP TRIGGER full");
     expect_status(f, s.id, "offline");
     flush(f);
     expect_status(f, s.id, "online");

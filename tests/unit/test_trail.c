@@ -3,7 +3,6 @@
 #include "fixture_fleet.h"
 
 #include <inttypes.h>
-#include <sqlite3.h>
 
 #include "audit/mark.h"
 #include "audit/trail.h"
@@ -29,24 +28,6 @@ static void append_rows(struct fleet *f, int count)
     struct err err = {0};
     for (int i = 0; i < count; i++)
         expect_ok(db_write(f->app.writer, append, f, &err), &err);
-}
-
-static void tamper(struct fleet *f, const char *sql)
-{
-    fixture_script(f->base, sql);
-}
-
-static int64_t count_of(struct fleet *f, const char *sql)
-{
-    sqlite3 *db = NULL;
-    sqlite3_stmt *statement = NULL;
-    assert_int_equal(sqlite3_open(f->base->path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
-    int64_t count = sqlite3_column_int64(statement, 0);
-    (void)sqlite3_finalize(statement);
-    assert_int_equal(sqlite3_close(db), SQLITE_OK);
-    return count;
 }
 
 static struct trail_mark mark_of(struct fleet *f)
@@ -97,7 +78,7 @@ static void what_is_behind_the_mark_is_found_after_a_day_and_not_before(void **s
     struct trail_schedule s = {0};
     append_rows(f, 3);
     tick(f, &s, 1);
-    tamper(f, "UPDATE audit SET actor = 'x' WHERE seq = 2");
+    fixture_script(f->base, "UPDATE audit SET actor = 'x' WHERE seq = 2");
     clock_fake_advance(&f->clock, DAY_MS - 1);
     tick(f, &s, 2);
     assert_int_equal(fault_of(f).at_ms, 0);
@@ -105,7 +86,7 @@ static void what_is_behind_the_mark_is_found_after_a_day_and_not_before(void **s
     tick(f, &s, 1);
     assert_int_equal(fault_of(f).at_ms, FLEET_NOW + DAY_MS);
     assert_non_null(strstr(fault_of(f).problem, "row 2"));
-    assert_int_equal(count_of(f, "SELECT COUNT(*) FROM alerts WHERE kind = 'audit.broken'"), 1);
+    assert_int_equal(fixture_number(f->base, "SELECT COUNT(*) FROM alerts WHERE kind = 'audit.broken'"), 1);
     trail_tick_end(&s);
 }
 
@@ -114,18 +95,19 @@ static void a_fault_is_looked_at_every_hour_and_said_once(void **state)
     struct fleet *f = *state;
     struct trail_schedule s = {0};
     append_rows(f, 3);
-    tamper(f, "UPDATE audit SET actor = 'x' WHERE seq = 3");
+    fixture_script(f->base, "UPDATE audit SET actor = 'x' WHERE seq = 3");
     tick(f, &s, 1);
-    tamper(f, "UPDATE alerts SET acknowledged_ms = 1");
+    fixture_script(f->base, "UPDATE alerts SET acknowledged_ms = 1");
     clock_fake_advance(&f->clock, HOUR_MS - 1);
     tick(f, &s, 3);
     assert_int_equal(fault_of(f).at_ms, FLEET_NOW);
     clock_fake_advance(&f->clock, 1);
     tick(f, &s, 1);
     assert_int_equal(fault_of(f).at_ms, FLEET_NOW + HOUR_MS);
-    assert_int_equal(count_of(f, "SELECT COUNT(*) FROM alerts"), 1);
-    assert_int_equal(count_of(f, "SELECT COUNT(*) FROM audit WHERE action = 'audit.verify' AND result = 'failed'"), 1);
-    tamper(f, "UPDATE audit SET actor = 'cli:0' WHERE seq = 3");
+    assert_int_equal(fixture_number(f->base, "SELECT COUNT(*) FROM alerts"), 1);
+    assert_int_equal(
+        fixture_number(f->base, "SELECT COUNT(*) FROM audit WHERE action = 'audit.verify' AND result = 'failed'"), 1);
+    fixture_script(f->base, "UPDATE audit SET actor = 'cli:0' WHERE seq = 3");
     clock_fake_advance(&f->clock, HOUR_MS);
     tick(f, &s, 1);
     assert_int_equal(fault_of(f).at_ms, 0);
@@ -137,12 +119,12 @@ static void a_fault_of_another_kind_is_said_again(void **state)
     struct fleet *f = *state;
     struct trail_schedule s = {0};
     append_rows(f, 4);
-    tamper(f, "UPDATE audit SET actor = 'x' WHERE seq = 4");
+    fixture_script(f->base, "UPDATE audit SET actor = 'x' WHERE seq = 4");
     tick(f, &s, 1);
-    tamper(f, "UPDATE alerts SET acknowledged_ms = 1; UPDATE audit SET actor = 'x' WHERE seq = 2");
+    fixture_script(f->base, "UPDATE alerts SET acknowledged_ms = 1; UPDATE audit SET actor = 'x' WHERE seq = 2");
     clock_fake_advance(&f->clock, HOUR_MS);
     tick(f, &s, 1);
-    assert_int_equal(count_of(f, "SELECT COUNT(*) FROM alerts"), 2);
+    assert_int_equal(fixture_number(f->base, "SELECT COUNT(*) FROM alerts"), 2);
     trail_tick_end(&s);
 }
 
@@ -152,7 +134,7 @@ static void rows_that_the_mark_knows_are_missed_at_once(void **state)
     struct trail_schedule s = {0};
     append_rows(f, 4);
     tick(f, &s, 1);
-    tamper(f, "DELETE FROM audit WHERE seq = 5");
+    fixture_script(f->base, "DELETE FROM audit WHERE seq = 5");
     tick(f, &s, 1);
     assert_non_null(strstr(fault_of(f).problem, "row 5, which was verified before"));
     trail_tick_end(&s);
@@ -174,7 +156,7 @@ static void a_mark_is_worth_nothing_without_the_key(void **state)
     for (size_t i = 0; i < sizeof forged / sizeof forged[0]; i++) {
         tick(f, &s, 1);
         assert_int_equal(mark_of(f).at.seq, 4);
-        tamper(f, forged[i]);
+        fixture_script(f->base, forged[i]);
         assert_int_equal(mark_of(f).at.seq, 0);
     }
     trail_tick_end(&s);
@@ -210,7 +192,7 @@ static void keep(struct fleet *f, int days)
                    "INSERT INTO policy (name, value, updated_ms) VALUES ('audit.days', '%d', 0) ON CONFLICT (name) DO "
                    "UPDATE SET value = excluded.value",
                    days);
-    tamper(f, sql);
+    fixture_script(f->base, sql);
 }
 
 static void rows_go_when_their_days_are_over_and_not_before(void **state)
@@ -222,11 +204,11 @@ static void rows_go_when_their_days_are_over_and_not_before(void **state)
     clock_fake_advance(&f->clock, 30 * DAY_MS);
     append_rows(f, 2);
     tick(f, &s, 2);
-    assert_int_equal(count_of(f, "SELECT MIN(seq) FROM audit"), 1);
+    assert_int_equal(fixture_number(f->base, "SELECT MIN(seq) FROM audit"), 1);
     clock_fake_advance(&f->clock, DAY_MS);
     tick(f, &s, 2);
-    assert_int_equal(count_of(f, "SELECT MIN(seq) FROM audit"), 5);
-    assert_int_equal(count_of(f, "SELECT COUNT(*) FROM audit WHERE action = 'audit.cut'"), 1);
+    assert_int_equal(fixture_number(f->base, "SELECT MIN(seq) FROM audit"), 5);
+    assert_int_equal(fixture_number(f->base, "SELECT COUNT(*) FROM audit WHERE action = 'audit.cut'"), 1);
     assert_int_equal(fault_of(f).at_ms, 0);
     int64_t rows = 0;
     struct err err = {0};
@@ -242,7 +224,7 @@ static void a_trail_without_a_rule_is_kept_for_ever(void **state)
     append_rows(f, 2);
     clock_fake_advance(&f->clock, 10000 * DAY_MS);
     tick(f, &s, 3);
-    assert_int_equal(count_of(f, "SELECT COUNT(*) FROM audit"), 3);
+    assert_int_equal(fixture_number(f->base, "SELECT COUNT(*) FROM audit"), 3);
     trail_tick_end(&s);
 }
 
@@ -256,16 +238,16 @@ static void it_is_cut_once_a_day_and_when_the_rule_changes(void **state)
     }
     keep(f, 35);
     tick(f, &s, 2);
-    assert_int_equal(count_of(f, "SELECT COUNT(*) FROM audit WHERE action = 'audit.cut'"), 1);
+    assert_int_equal(fixture_number(f->base, "SELECT COUNT(*) FROM audit WHERE action = 'audit.cut'"), 1);
     clock_fake_advance(&f->clock, DAY_MS - 1);
     tick(f, &s, 2);
-    assert_int_equal(count_of(f, "SELECT COUNT(*) FROM audit WHERE action = 'audit.cut'"), 1);
+    assert_int_equal(fixture_number(f->base, "SELECT COUNT(*) FROM audit WHERE action = 'audit.cut'"), 1);
     keep(f, 31);
     tick(f, &s, 2);
-    assert_int_equal(count_of(f, "SELECT COUNT(*) FROM audit WHERE action = 'audit.cut'"), 2);
+    assert_int_equal(fixture_number(f->base, "SELECT COUNT(*) FROM audit WHERE action = 'audit.cut'"), 2);
     clock_fake_advance(&f->clock, DAY_MS);
     tick(f, &s, 2);
-    assert_int_equal(count_of(f, "SELECT COUNT(*) FROM audit WHERE action = 'audit.cut'"), 3);
+    assert_int_equal(fixture_number(f->base, "SELECT COUNT(*) FROM audit WHERE action = 'audit.cut'"), 3);
     trail_tick_end(&s);
 }
 
@@ -280,12 +262,12 @@ static void nothing_is_cut_while_the_clock_is_held(void **state)
     (void)snprintf(sql, sizeof sql,
                    "INSERT INTO retention_clock (name, seen_ms, hold_ms) VALUES ('retention', 0, %" PRId64 ")",
                    FLEET_NOW + 91 * DAY_MS);
-    tamper(f, sql);
+    fixture_script(f->base, sql);
     tick(f, &s, 2);
-    assert_int_equal(count_of(f, "SELECT COUNT(*) FROM audit"), 3);
+    assert_int_equal(fixture_number(f->base, "SELECT COUNT(*) FROM audit"), 3);
     clock_fake_advance(&f->clock, DAY_MS);
     tick(f, &s, 2);
-    assert_int_equal(count_of(f, "SELECT COUNT(*) FROM audit WHERE action = 'test.act'"), 0);
+    assert_int_equal(fixture_number(f->base, "SELECT COUNT(*) FROM audit WHERE action = 'test.act'"), 0);
     trail_tick_end(&s);
 }
 
@@ -296,11 +278,12 @@ static void what_was_tampered_with_is_not_cut_away(void **state)
     append_rows(f, 3);
     tick(f, &s, 1);
     keep(f, 30);
-    tamper(f, "UPDATE audit SET actor = 'x' WHERE seq = 2"); /* behind the mark: retention comes upon it */
+    fixture_script(f->base,
+                   "UPDATE audit SET actor = 'x' WHERE seq = 2"); /* behind the mark: retention comes upon it */
     clock_fake_advance(&f->clock, 90 * DAY_MS);
     tick(f, &s, 3);
-    assert_int_equal(count_of(f, "SELECT MIN(seq) FROM audit"), 1);
-    assert_int_equal(count_of(f, "SELECT COUNT(*) FROM audit_cuts"), 0);
+    assert_int_equal(fixture_number(f->base, "SELECT MIN(seq) FROM audit"), 1);
+    assert_int_equal(fixture_number(f->base, "SELECT COUNT(*) FROM audit_cuts"), 0);
     assert_int_not_equal(fault_of(f).at_ms, 0);
     trail_tick_end(&s);
 }
@@ -310,9 +293,9 @@ static void a_forged_cut_deletes_nothing(void **state)
     struct fleet *f = *state;
     struct trail_schedule s = {0};
     append_rows(f, 3);
-    tamper(f, "INSERT INTO audit_cuts SELECT seq, mac, 1, mac FROM audit WHERE seq = 3");
+    fixture_script(f->base, "INSERT INTO audit_cuts SELECT seq, mac, 1, mac FROM audit WHERE seq = 3");
     tick(f, &s, 3);
-    assert_int_equal(count_of(f, "SELECT COUNT(*) FROM audit WHERE seq <= 4"), 4);
+    assert_int_equal(fixture_number(f->base, "SELECT COUNT(*) FROM audit WHERE seq <= 4"), 4);
     assert_non_null(strstr(fault_of(f).problem, "not ours"));
     trail_tick_end(&s);
 }
@@ -337,7 +320,7 @@ static void a_long_trail_goes_in_short_writes_and_is_whole_at_every_step(void **
     append_rows(f, 1);
     keep(f, 30);
     int steps = 0;
-    while (count_of(f, "SELECT COUNT(*) FROM audit WHERE action = 'test.act'") > 1 && ++steps < 10) {
+    while (fixture_number(f->base, "SELECT COUNT(*) FROM audit WHERE action = 'test.act'") > 1 && ++steps < 10) {
         tick(f, &s, 1);
         expect_ok(audit_verify(f->base->db, key_of(f), &rows, &err), &err);
     }
