@@ -171,6 +171,8 @@ static inline bool receive(int fd, void *data, size_t len)
     char *at = data;
     for (size_t got = 0; got < len;) {
         ssize_t n = recv(fd, at + got, len - got, 0);
+        if (n < 0 && errno == EINTR) /* stopped and continued: a wait with a deadline is not taken up again */
+            continue;
         if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
             fail_msg("nothing came for %d seconds", PATIENCE_S);
         if (n <= 0)
