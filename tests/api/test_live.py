@@ -1,9 +1,12 @@
 """GET /api/live: topics, an agent's log, and when a stream ends."""
 
 import hashlib
+import json
 import pathlib
 import queue
+import re
 import secrets
+import select
 import socket
 import ssl
 import time
@@ -163,6 +166,8 @@ def test_each_person_has_a_number_of_streams_and_gets_them_back(stack, spec):
     streams = [begun(person) for _ in range(32)]
     refused = LiveStream(person)
     assert refused.status == 429 and int(refused.reply.headers["Retry-After"]) >= 1
+    told = json.loads(refused.reply.read())
+    assert (told["type"], told["detail"]) == ("/problems/rate-limited", "There are too many live views open; close some.")
     refused.close()
     streams.pop().close()
 
@@ -258,19 +263,38 @@ def raw_stream(stack, cookie, query=""):
     return client
 
 
-def test_a_client_that_does_not_read_holds_nobody_up(stack, operator, agent):
+def streams_open(page):
+    text = page.get("/metrics").text
+    return int(re.search(r"^muster_live_streams (\d+)$", text, re.M).group(1))
+
+
+def is_cut(client):
+    """Whether the server has ended the connection of one who still reads nothing."""
+    poller = select.poll()
+    poller.register(client, 0)  # errors and the end alone, which are always told
+    return bool(poller.poll(0))
+
+
+def test_clients_that_do_not_read_hold_nobody_up_and_are_cut(stack, page, operator, agent):
     cookie = f"__Host-muster={operator.session.cookies['__Host-muster']}"
+    before = streams_open(page)
     stuck = [raw_stream(stack, cookie, f"?agent={agent.id}") for _ in range(4)]
-    with begun(operator, f"?agent={agent.id}") as stream:
-        for n in range(0, 40):
-            agent.say(*(event(n * 100 + i + 1, message="y" * 1000) for i in range(100)))
-            started = time.monotonic()
-            assert stream.event("log", 20)["seq"] == n * 100 + 1
-            for _ in range(99):
-                stream.event("log", 20)
-            assert time.monotonic() - started < 5
+    with begun(operator, f"?agent={agent.id}") as log, begun(operator) as topics:
+        for start in range(1, 4000, 100):  # more than nginx and the sockets hold
+            agent.say(*(event(seq, message="y" * 1000) for seq in range(start, start + 100)))
+            assert [log.event("log", 60)["seq"] for _ in range(100)] == list(range(start, start + 100))
+
+        def all_cut():
+            """Meanwhile the others are served, and told once a second what they do."""
+            operator.ok("POST", f"/api/agents/{agent.id}/deactivate")
+            operator.ok("POST", f"/api/agents/{agent.id}/activate")
+            topics.topics("agents", 60)
+            return all(is_cut(client) for client in stuck)
+
+        wait_until(all_cut, 60, "who does not read is cut")
     for client in stuck:
         client.close()
+    wait_until(lambda: streams_open(page) <= before, 10, "their places are free")
 
 
 SESSIONS = 32

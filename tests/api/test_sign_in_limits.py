@@ -120,6 +120,36 @@ def test_a_flood_of_sign_ins_is_taken_in_turn_and_holds_nobody_else_up(stack, sp
     assert sum(end > passed_by for end in ended) > 10
 
 
+# --- nginx's own limit, in front of all of that ---
+
+
+@pytest.fixture(scope="module")
+def limited():
+    """A server that nginx guards as it would outside of tests, but for a rate that is slower than any machine."""
+    with Stack("limited", MUSTER_LOGIN_RATE="1r/m", MUSTER_LOGIN_BURST="30") as stack:
+        yield stack
+
+
+def test_a_network_has_thirty_sign_ins_at_once_of_whatever_kind_and_may_go_on_with_the_rest(limited, spec):
+    person = Person.add(limited, spec, "viewer")  # at HOME: another network than FAR
+    there = client_at(limited, spec, FAR)
+    began = time.monotonic()
+
+    def tried(i):
+        return there.post(("/api/auth/refresh", "/api/invitations/look")[i % 2], (
+            {"refreshToken": "x"}, {"token": "x"})[i % 2])
+
+    replies = at_once(60, tried)
+    refused = [reply for reply in replies if reply.status_code == 429]
+    # One, thirty that may come sooner, and one for each minute that this took.
+    assert 31 <= len(replies) - len(refused) <= 31 + (time.monotonic() - began) / 60
+    for reply in refused:
+        problem(reply, 429, "rate-limited")
+        assert int(reply.headers["Retry-After"]) >= 1
+    assert {reply.status_code for reply in at_once(60, lambda _: there.get("/health"))} == {200}
+    assert {reply.status_code for reply in at_once(60, lambda _: person.get("/api/overview"))} == {200}
+
+
 # --- what each try costs ---
 
 
