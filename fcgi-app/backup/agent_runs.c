@@ -82,13 +82,12 @@ struct declare {
 
 static int write_announced(struct db *db, const struct declare *d, struct err *err)
 {
-    struct db_rows rows;
-    int rc = db_query_one(db, DB_BACKUP_PART_PENDING,
-                          DB_ARGS(DB_TEXT("run_id", d->touch.run_id), DB_INT("max", d->pending_max + 1)), &rows, err);
-    if (rc != DB_ROW)
-        return rc == DB_DONE ? err_set(err, ERR_INTERNAL, "a count gave nothing") : rc;
-    int64_t pending = db_rows_int(&rows, 0, 0);
-    db_rows_done(&rows);
+    int64_t pending = 0;
+    int rc =
+        db_query_number(db, DB_BACKUP_PART_PENDING,
+                        DB_ARGS(DB_TEXT("run_id", d->touch.run_id), DB_INT("max", d->pending_max + 1)), &pending, err);
+    if (rc != 0)
+        return rc;
     if (pending > d->pending_max)
         return err_set(err, ERR_UNAVAILABLE, "run %s: %lld parts are announced that have not come", d->touch.run_id,
                        (long long)d->pending_max);

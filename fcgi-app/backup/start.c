@@ -179,15 +179,14 @@ static int look_at_lease(struct db *db, struct start *s, enum holder *ret, char 
 
 static int look_at_pace(struct db *db, struct start *s, struct err *err)
 {
-    struct db_rows rows;
-    int rc = db_query_one(db, DB_BACKUP_RUN_OWN_SINCE,
-                          DB_ARGS(DB_TEXT("config_id", s->config_id), DB_INT("since", s->req->now_ms - DAY_MS),
-                                  DB_INT("max", (int64_t)OWN_RUNS_A_DAY)),
-                          &rows, err);
-    if (rc != DB_ROW)
-        return rc == DB_DONE ? err_set(err, ERR_INTERNAL, "a count gave nothing") : rc;
-    s->too_many = db_rows_int(&rows, 0, 0) >= OWN_RUNS_A_DAY;
-    db_rows_done(&rows);
+    int64_t count = 0;
+    int rc = db_query_number(db, DB_BACKUP_RUN_OWN_SINCE,
+                             DB_ARGS(DB_TEXT("config_id", s->config_id), DB_INT("since", s->req->now_ms - DAY_MS),
+                                     DB_INT("max", (int64_t)OWN_RUNS_A_DAY)),
+                             &count, err);
+    if (rc != 0)
+        return rc;
+    s->too_many = count >= OWN_RUNS_A_DAY;
     return s->too_many ? err_set(err, ERR_UNAVAILABLE, "too many runs") : 0;
 }
 

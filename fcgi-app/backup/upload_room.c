@@ -8,14 +8,12 @@
 static int check_quota(struct app *app, struct db *db, const char *agent_id, int64_t more, struct err *err)
 {
     int64_t quota = app->settings->store_quota_bytes;
-    struct db_rows rows;
+    int64_t used = 0;
     if (quota == 0)
         return 0;
-    int rc = db_query_one(db, DB_BACKUP_USAGE, DB_ARGS(DB_TEXT("agent_id", agent_id)), &rows, err);
-    if (rc != DB_ROW)
-        return rc == DB_DONE ? err_set(err, ERR_INTERNAL, "the usage query gave nothing") : rc;
-    int64_t used = db_rows_int(&rows, 0, 0);
-    db_rows_done(&rows);
+    int rc = db_query_number(db, DB_BACKUP_USAGE, DB_ARGS(DB_TEXT("agent_id", agent_id)), &used, err);
+    if (rc != 0)
+        return rc;
     if (more > quota || used > quota - more)
         return err_set(err, ERR_TOO_BIG, "the agent's quota of %lld bytes is used up", (long long)quota);
     return 0;
@@ -24,16 +22,13 @@ static int check_quota(struct app *app, struct db *db, const char *agent_id, int
 /* What is announced may be on its way, and all of it at once. */
 static int check_disk(struct app *app, struct db *db, int64_t more, int64_t size, struct err *err)
 {
-    int64_t room = 0;
-    struct db_rows rows;
+    int64_t room = 0, announced = 0;
     int rc = store_room(app->store, &room, err);
     if (rc != 0 || room == INT64_MAX)
         return rc;
-    rc = db_query_one(db, DB_BACKUP_ANNOUNCED, DB_NO_ARGS, &rows, err);
-    if (rc != DB_ROW)
-        return rc == DB_DONE ? err_set(err, ERR_INTERNAL, "the query for what is announced gave nothing") : rc;
-    int64_t announced = db_rows_int(&rows, 0, 0);
-    db_rows_done(&rows);
+    rc = db_query_number(db, DB_BACKUP_ANNOUNCED, DB_NO_ARGS, &announced, err);
+    if (rc != 0)
+        return rc;
     bool fits = room >= size && room >= more && room - more >= announced;
     if (!fits && size == 0)
         return err_set(err, ERR_TOO_BIG, "the store's disk has no room left");

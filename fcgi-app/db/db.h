@@ -87,6 +87,10 @@ bool db_rows_null(const struct db_rows *rows, int column);
 int db_query_one(struct db *db, enum db_statement statement, struct db_args args, struct db_rows *ret,
                  struct err *err) MUSTER_NODISCARD;
 
+/* The number in the first column of that row; 0 when there is none. */
+int db_query_number(struct db *db, enum db_statement statement, struct db_args args, int64_t *ret,
+                    struct err *err) MUSTER_NODISCARD;
+
 /* One consistent view over several reads. A read transaction is short: it holds back the WAL's checkpoint. */
 int db_read_begin(struct db *db, struct err *err) MUSTER_NODISCARD;
 void db_read_end(struct db *db);

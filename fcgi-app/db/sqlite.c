@@ -255,6 +255,18 @@ int db_query_one(struct db *db, enum db_statement statement, struct db_args args
     return rc;
 }
 
+int db_query_number(struct db *db, enum db_statement statement, struct db_args args, int64_t *ret, struct err *err)
+{
+    struct db_rows rows;
+    int rc = db_query_one(db, statement, args, &rows, err);
+    if (rc < 0)
+        return rc;
+    *ret = rc == DB_ROW ? db_rows_int(&rows, 0, 0) : 0;
+    if (rc == DB_ROW)
+        db_rows_done(&rows);
+    return 0;
+}
+
 bool db_rows_abandon(struct db *db)
 {
     if (db->open_count == 0)

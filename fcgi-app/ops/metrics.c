@@ -83,13 +83,11 @@ static int add_agents(struct buf *b, struct req *r, struct err *err)
 static int add_count(struct buf *b, struct req *r, enum db_statement statement, const char *name, const char *help,
                      struct err *err)
 {
-    struct db_rows rows;
-    int rc = db_query_one(r->db, statement, DB_ARGS(DB_TEXT("viewer", NULL)), &rows, err);
-    if (rc != DB_ROW)
-        return rc;
-    add_value(b, name, "gauge", help, (uint64_t)db_rows_int(&rows, 0, 0));
-    db_rows_done(&rows);
-    return 0;
+    int64_t count = 0;
+    int rc = db_query_number(r->db, statement, DB_ARGS(DB_TEXT("viewer", NULL)), &count, err);
+    if (rc == 0)
+        add_value(b, name, "gauge", help, (uint64_t)count);
+    return rc;
 }
 
 /* One gauge with a label for the state, from a statement of (state, count). */

@@ -17,13 +17,7 @@ static const char none[] = "There is no such passkey.";
 
 int passkey_count(struct db *db, const char *user_id, int64_t *ret, struct err *err)
 {
-    struct db_rows rows;
-    int rc = db_query_one(db, DB_PASSKEY_COUNT, DB_ARGS(DB_TEXT("user", user_id)), &rows, err);
-    if (rc != DB_ROW)
-        return rc < 0 ? rc : err_set(err, ERR_INTERNAL, "a count without a row");
-    *ret = db_rows_int(&rows, 0, 0);
-    db_rows_done(&rows);
-    return 0;
+    return db_query_number(db, DB_PASSKEY_COUNT, DB_ARGS(DB_TEXT("user", user_id)), ret, err);
 }
 
 /* --- GET /api/auth/passkeys --- */

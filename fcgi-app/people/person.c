@@ -112,12 +112,10 @@ static int read_state(struct db *db, const char *id, struct state *ret, struct e
 /* Two admins who remove each other at once: the second one finds that they are the last. */
 static int another_admin(struct db *db, const char *id, struct err *err)
 {
-    struct db_rows rows;
-    int rc = db_query_one(db, DB_PEOPLE_OTHER_ADMINS, DB_ARGS(DB_TEXT("id", id)), &rows, err);
-    if (rc != DB_ROW)
-        return rc < 0 ? rc : err_set(err, ERR_INTERNAL, "a count without a row");
-    int64_t others = db_rows_int(&rows, 0, 0);
-    db_rows_done(&rows);
+    int64_t others = 0;
+    int rc = db_query_number(db, DB_PEOPLE_OTHER_ADMINS, DB_ARGS(DB_TEXT("id", id)), &others, err);
+    if (rc != 0)
+        return rc;
     return others > 0 ? 0 : err_set(err, ERR_CONFLICT, "This is the last admin; make somebody else one first.");
 }
 

@@ -80,8 +80,8 @@ static int add_one(struct db *db, const struct rollout *r, const char *agent_id,
 {
     struct db_rows rows;
     int64_t seen = 0;
-    int rc = rollout_number(db, DB_ROLLOUT_OWNER_MAY_SEE,
-                            DB_ARGS(DB_TEXT("owner", r->owner_id), DB_TEXT("agent", agent_id)), &seen, err);
+    int rc = db_query_number(db, DB_ROLLOUT_OWNER_MAY_SEE,
+                             DB_ARGS(DB_TEXT("owner", r->owner_id), DB_TEXT("agent", agent_id)), &seen, err);
     if (rc == 0 && seen == 0)
         rc = err_set(err, ERR_NOT_FOUND, "no such agent: %.60s", agent_id);
     if (rc == 0)
@@ -139,9 +139,9 @@ static int check_count(struct db *db, const struct rollout_new *new, struct err 
     int64_t open = 0;
     if (new->kind != ROLLOUT_STAGED)
         return 0;
-    int rc = rollout_number(db, DB_ROLLOUT_OPEN_COUNT,
-                            DB_ARGS(DB_TEXT("user", new->owner_id), DB_TEXT("kind", rollout_kind_name(new->kind))),
-                            &open, err);
+    int rc = db_query_number(db, DB_ROLLOUT_OPEN_COUNT,
+                             DB_ARGS(DB_TEXT("user", new->owner_id), DB_TEXT("kind", rollout_kind_name(new->kind))),
+                             &open, err);
     if (rc == 0 && open >= OPEN_MAX)
         rc = err_set(err, ERR_CONFLICT, "%d rollouts of yours have not ended yet: abort those that are done with",
                      OPEN_MAX);
@@ -214,10 +214,10 @@ static int do_resume(struct db *db, const struct rollout_change *c, const struct
     if (rc == 0 && !release.published)
         rc = err_set(err, ERR_CONFLICT, "release %s is no longer published; abort or roll back", r->version);
     if (rc == 0)
-        rc = rollout_number(db, DB_ROLLOUT_FAILED, DB_ARGS(DB_TEXT("rollout", r->id)), &failed, err);
+        rc = db_query_number(db, DB_ROLLOUT_FAILED, DB_ARGS(DB_TEXT("rollout", r->id)), &failed, err);
     if (rc == 0)
-        rc = rollout_number(db, DB_ROLLOUT_OFFERED_SINCE, DB_ARGS(DB_TEXT("rollout", r->id), DB_INT("since", 0)),
-                            &offered, err);
+        rc = db_query_number(db, DB_ROLLOUT_OFFERED_SINCE, DB_ARGS(DB_TEXT("rollout", r->id), DB_INT("since", 0)),
+                             &offered, err);
     if (rc == 0)
         rc = db_exec(db, DB_ROLLOUT_FORGIVE,
                      DB_ARGS(DB_TEXT("id", r->id), DB_INT("failed", failed), DB_INT("offered", offered)), NULL, err);

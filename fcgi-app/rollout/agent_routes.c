@@ -249,7 +249,7 @@ void rollout_container_list(struct req *r)
     if (rc == 0 && q.version[0] != '\0') {
         rc = read_image(r, q.version, &q.image, &err);
         if (rc == 0)
-            rc = rollout_number(
+            rc = db_query_number(
                 r->db, DB_CONTAINER_COUNT,
                 DB_ARGS(DB_TEXT("version", q.version), DB_TEXT("viewer", viewer_of(r)), DB_TEXT("q", q.ask.pattern)),
                 &total, &err);

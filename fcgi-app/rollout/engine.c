@@ -199,7 +199,7 @@ static int offer_stage(struct engine *e, struct drive *d, struct candidates *lis
 static int ask(struct engine *e, enum db_statement statement, struct db_args args, bool *ret, struct err *err)
 {
     int64_t number = 0;
-    int rc = rollout_number(e->db, statement, args, &number, err);
+    int rc = db_query_number(e->db, statement, args, &number, err);
     *ret = number != 0;
     return rc;
 }
@@ -321,13 +321,13 @@ static int read_pace(struct engine *e, struct drive *d, struct err *err)
 {
     int64_t last_minute = 0;
     struct db_args id = DB_ARGS(DB_TEXT("rollout", d->r->id));
-    int rc = rollout_number(e->db, DB_ROLLOUT_IN_FLIGHT, id, &d->in_flight, err);
+    int rc = db_query_number(e->db, DB_ROLLOUT_IN_FLIGHT, id, &d->in_flight, err);
     if (rc == 0 && d->r->plan.max_per_minute > 0)
-        rc = rollout_number(e->db, DB_ROLLOUT_OFFERED_SINCE,
-                            DB_ARGS(DB_TEXT("rollout", d->r->id), DB_INT("since", e->now_ms - MINUTE_MS)), &last_minute,
-                            err);
+        rc = db_query_number(e->db, DB_ROLLOUT_OFFERED_SINCE,
+                             DB_ARGS(DB_TEXT("rollout", d->r->id), DB_INT("since", e->now_ms - MINUTE_MS)),
+                             &last_minute, err);
     if (rc == 0 && !d->back && d->r->plan.stages[d->r->stage].count > 0)
-        rc = rollout_number(e->db, DB_ROLLOUT_OFFERED_IN_STAGES, id, &d->offered_in_stages, err);
+        rc = db_query_number(e->db, DB_ROLLOUT_OFFERED_IN_STAGES, id, &d->offered_in_stages, err);
     d->room = rollout_room(&d->r->plan, d->in_flight, last_minute);
     return rc;
 }

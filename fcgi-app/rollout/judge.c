@@ -40,7 +40,7 @@ static int shift_deadlines(struct engine *e, int64_t gap_ms, struct err *err)
 static int mind_the_gap(struct engine *e, struct err *err)
 {
     int64_t alive_ms = 0;
-    int rc = rollout_number(e->db, DB_ROLLOUT_CLOCK_GET, DB_NO_ARGS, &alive_ms, err);
+    int rc = db_query_number(e->db, DB_ROLLOUT_CLOCK_GET, DB_NO_ARGS, &alive_ms, err);
     int64_t gap_ms = e->now_ms - alive_ms;
     if (rc == 0 && alive_ms != 0 && gap_ms > GAP_MS)
         rc = shift_deadlines(e, gap_ms, err);
@@ -56,14 +56,14 @@ static int is_deaf(struct engine *e, bool *ret, struct err *err)
     int64_t heard_ms = 0, together = 0;
     *ret = false;
     int rc =
-        rollout_number(e->db, DB_ROLLOUT_BYSTANDERS_HEARD,
-                       DB_ARGS(DB_INT("newest", BYSTANDERS_AMONG), DB_INT("limit", BYSTANDERS_MAX)), &heard_ms, err);
+        db_query_number(e->db, DB_ROLLOUT_BYSTANDERS_HEARD,
+                        DB_ARGS(DB_INT("newest", BYSTANDERS_AMONG), DB_INT("limit", BYSTANDERS_MAX)), &heard_ms, err);
     if (rc != 0 || heard_ms == 0 || e->now_ms - heard_ms <= grace_ms(e))
         return rc;
-    rc = rollout_number(e->db, DB_ROLLOUT_BYSTANDERS_SINCE,
-                        DB_ARGS(DB_INT("newest", BYSTANDERS_AMONG), DB_INT("limit", BYSTANDERS_MAX),
-                                DB_INT("since", heard_ms - grace_ms(e))),
-                        &together, err);
+    rc = db_query_number(e->db, DB_ROLLOUT_BYSTANDERS_SINCE,
+                         DB_ARGS(DB_INT("newest", BYSTANDERS_AMONG), DB_INT("limit", BYSTANDERS_MAX),
+                                 DB_INT("since", heard_ms - grace_ms(e))),
+                         &together, err);
     *ret = rc == 0 && together >= 2;
     return rc;
 }
@@ -200,13 +200,13 @@ static int judge_noisy(struct db *db, const struct rollout *r, const struct nois
                                     .after_ms = now_ms - n->updated_ms,
                                     .before_ms = n->offered_ms - begin_ms,
                                     .other_count = others};
-    int rc = rollout_number(
+    int rc = db_query_number(
         db, DB_ROLLOUT_ERRORS_OF_AGENT,
         DB_ARGS(DB_TEXT("agent", n->agent_id), DB_INT("since", begin_ms), DB_INT("until", n->offered_ms)),
         &errors.before, err);
     if (rc == 0)
-        rc = rollout_number(db, DB_ROLLOUT_ERRORS_OF_OTHERS,
-                            DB_ARGS(DB_TEXT("rollout", r->id), DB_INT("since", n->updated_ms)), &errors.others, err);
+        rc = db_query_number(db, DB_ROLLOUT_ERRORS_OF_OTHERS,
+                             DB_ARGS(DB_TEXT("rollout", r->id), DB_INT("since", n->updated_ms)), &errors.others, err);
     if (rc != 0 || !rollout_unhealthy(&errors, r->plan.error_factor, member->reason, sizeof member->reason))
         return rc;
     memcpy(member->agent_id, n->agent_id, sizeof member->agent_id);
@@ -230,7 +230,7 @@ int engine_errors_read(struct db *db, const struct rollout *r, int64_t now_ms, s
     ret->count = 0;
     int rc = read_noisy(db, r->id, now_ms, list, &count, err);
     if (rc == 0 && count > 0)
-        rc = rollout_number(db, DB_ROLLOUT_PENDING_COUNT, DB_ARGS(DB_TEXT("rollout", r->id)), &others, err);
+        rc = db_query_number(db, DB_ROLLOUT_PENDING_COUNT, DB_ARGS(DB_TEXT("rollout", r->id)), &others, err);
     for (size_t i = 0; rc == 0 && i < count; i++)
         rc = judge_noisy(db, r, &list[i], others, now_ms, ret, err);
     return rc;
@@ -244,8 +244,8 @@ int engine_errors_write(struct engine *e, const char *rollout_id, const struct e
         const struct engine_unhealthy_member *member = &unhealthy->list[i];
         struct offer_member who = {rollout_id, member->agent_id};
         int64_t still = 0;
-        rc = rollout_number(e->db, DB_ROLLOUT_MEMBER_UPDATED,
-                            DB_ARGS(DB_TEXT("rollout", rollout_id), DB_TEXT("agent", member->agent_id)), &still, err);
+        rc = db_query_number(e->db, DB_ROLLOUT_MEMBER_UPDATED,
+                             DB_ARGS(DB_TEXT("rollout", rollout_id), DB_TEXT("agent", member->agent_id)), &still, err);
         if (rc == 0 && still != 0)
             rc = offer_move(e->db, &who, MEMBER_UNHEALTHY, member->reason, 0, e->now_ms, &e->rev, err);
     }
@@ -260,11 +260,11 @@ int engine_thresholds(struct engine *e, struct rollout *r, struct err *err)
 {
     char reason[200];
     int64_t failed = 0, offered = 0;
-    int rc = rollout_number(e->db, DB_ROLLOUT_FAILED, DB_ARGS(DB_TEXT("rollout", r->id)), &failed, err);
+    int rc = db_query_number(e->db, DB_ROLLOUT_FAILED, DB_ARGS(DB_TEXT("rollout", r->id)), &failed, err);
     if (rc != 0 || failed <= r->forgiven_failed)
         return rc;
-    rc = rollout_number(e->db, DB_ROLLOUT_OFFERED_SINCE, DB_ARGS(DB_TEXT("rollout", r->id), DB_INT("since", 0)),
-                        &offered, err);
+    rc = db_query_number(e->db, DB_ROLLOUT_OFFERED_SINCE, DB_ARGS(DB_TEXT("rollout", r->id), DB_INT("since", 0)),
+                         &offered, err);
     if (rc != 0 || !rollout_failed_too_often(&r->plan, failed - r->forgiven_failed, offered - r->forgiven_offered,
                                              reason, sizeof reason))
         return rc;

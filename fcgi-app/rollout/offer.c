@@ -5,7 +5,7 @@ int offer_rev(struct db *db, int64_t *rev, struct err *err)
     if (*rev != 0)
         return 0;
     int rc = db_changed(db, "rollouts", err);
-    return rc != 0 ? rc : rollout_number(db, DB_CHANGE_GET, DB_ARGS(DB_TEXT("topic", "rollouts")), rev, err);
+    return rc != 0 ? rc : db_query_number(db, DB_CHANGE_GET, DB_ARGS(DB_TEXT("topic", "rollouts")), rev, err);
 }
 
 int offer_make(struct db *db, const struct offer_new *offer, int64_t *rev, struct err *err)
@@ -94,8 +94,8 @@ static int stop_members(struct stopping *s, enum db_statement statement, bool bo
 static int withdraw_some(struct stopping *s, int64_t *rev, struct err *err)
 {
     int64_t any = 0;
-    int rc = rollout_number(s->db, DB_ROLLOUT_WITHDRAW_ANY,
-                            DB_ARGS(DB_TEXT("rollout", s->rollout_id), DB_TEXT("direction", s->direction)), &any, err);
+    int rc = db_query_number(s->db, DB_ROLLOUT_WITHDRAW_ANY,
+                             DB_ARGS(DB_TEXT("rollout", s->rollout_id), DB_TEXT("direction", s->direction)), &any, err);
     if (rc != 0 || any == 0)
         return rc;
     rc = offer_rev(s->db, rev, err);

@@ -128,10 +128,10 @@ void rollout_list(struct req *r)
     list_begin(&out, &q.ask, rollout_columns);
     int rc = db_read_begin(r->db, &err);
     if (rc == 0) {
-        rc = rollout_number(r->db, DB_ROLLOUT_PAGE_COUNT,
-                            DB_ARGS(DB_TEXT("viewer", viewer_of(r)), DB_TEXT("state", q.state),
-                                    DB_TEXT("version", q.version), DB_TEXT("q", q.ask.pattern)),
-                            &total, &err);
+        rc = db_query_number(r->db, DB_ROLLOUT_PAGE_COUNT,
+                             DB_ARGS(DB_TEXT("viewer", viewer_of(r)), DB_TEXT("state", q.state),
+                                     DB_TEXT("version", q.version), DB_TEXT("q", q.ask.pattern)),
+                             &total, &err);
         if (rc == 0)
             rc = list_rollouts(r, &q, &out, &err);
         db_read_end(r->db);
@@ -195,10 +195,10 @@ void rollout_members(struct req *r)
     list_begin(&out, &q.ask, member_columns);
     int rc = may_see(r, r->params[0], &owner, &err);
     if (rc == 0)
-        rc = rollout_number(r->db, DB_ROLLOUT_MEMBER_PAGE_COUNT,
-                            DB_ARGS(DB_TEXT("rollout", r->params[0]), DB_TEXT("viewer", viewer),
-                                    DB_TEXT("state", q.state), DB_TEXT("q", q.ask.pattern)),
-                            &total, &err);
+        rc = db_query_number(r->db, DB_ROLLOUT_MEMBER_PAGE_COUNT,
+                             DB_ARGS(DB_TEXT("rollout", r->params[0]), DB_TEXT("viewer", viewer),
+                                     DB_TEXT("state", q.state), DB_TEXT("q", q.ask.pattern)),
+                             &total, &err);
     if (rc == 0)
         rc = list_members(r, viewer, &q, &out, &err);
     list_reply(r, &out, rc, total, &err);

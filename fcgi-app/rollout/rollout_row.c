@@ -167,18 +167,6 @@ int rollout_newest_get(struct db *db, const char *channel, const char *below, st
 
 /* --- counting --- */
 
-int rollout_number(struct db *db, enum db_statement statement, struct db_args args, int64_t *ret, struct err *err)
-{
-    struct db_rows rows;
-    int rc = db_query_one(db, statement, args, &rows, err);
-    if (rc < 0)
-        return rc;
-    *ret = rc == DB_ROW ? db_rows_int(&rows, 0, 0) : 0;
-    if (rc == DB_ROW)
-        db_rows_done(&rows);
-    return 0;
-}
-
 int rollout_counts_get(struct db *db, const char *id, const char *viewer, struct rollout_counts *ret, struct err *err)
 {
     struct db_rows rows;

@@ -71,10 +71,6 @@ struct rollout_newest {
 int rollout_newest_get(struct db *db, const char *channel, const char *below, struct rollout_newest *ret,
                        struct err *err) MUSTER_NODISCARD;
 
-/* One number of a statement that gives one row; 0 when it gives none. */
-int rollout_number(struct db *db, enum db_statement statement, struct db_args args, int64_t *ret,
-                   struct err *err) MUSTER_NODISCARD;
-
 /* Members by state, of those the viewer may see (NULL: all). rolled_back: of the committed ones, those put back. */
 struct rollout_counts {
     int64_t total, by_state[MEMBER_STATE_COUNT], rolled_back;

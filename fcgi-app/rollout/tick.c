@@ -121,9 +121,9 @@ static int is_due(struct app *app, struct rollout_schedule *s, int64_t now_ms, b
     if (s->db == NULL)
         rc = db_open(&(struct db_options){.path = app->settings->db_path, .read_only = true}, &s->db, err);
     if (rc == 0)
-        rc = rollout_number(s->db, DB_CHANGE_GET, DB_ARGS(DB_TEXT("topic", "rollouts")), &rollouts, err);
+        rc = db_query_number(s->db, DB_CHANGE_GET, DB_ARGS(DB_TEXT("topic", "rollouts")), &rollouts, err);
     if (rc == 0)
-        rc = rollout_number(s->db, DB_CHANGE_GET, DB_ARGS(DB_TEXT("topic", "releases")), &releases, err);
+        rc = db_query_number(s->db, DB_CHANGE_GET, DB_ARGS(DB_TEXT("topic", "releases")), &releases, err);
     if (rc != 0)
         return rc;
     *ret_minimum = releases != s->releases || now_ms >= s->minimum_due_ms;

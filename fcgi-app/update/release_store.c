@@ -56,14 +56,12 @@ int release_page(struct db *db, const struct release_filter *f, struct list_out 
                  struct err *err)
 {
     struct db_rows rows;
-    int rc = db_query_one(
+    int rc = db_query_number(
         db, DB_RELEASE_PAGE_COUNT,
-        DB_ARGS(DB_TEXT("status", f->status), DB_TEXT("channel", f->channel), DB_TEXT("q", f->ask.pattern)), &rows,
+        DB_ARGS(DB_TEXT("status", f->status), DB_TEXT("channel", f->channel), DB_TEXT("q", f->ask.pattern)), ret_total,
         err);
-    if (rc != DB_ROW)
-        return rc < 0 ? rc : err_set(err, ERR_INTERNAL, "a count without a row");
-    *ret_total = db_rows_int(&rows, 0, 0);
-    db_rows_done(&rows);
+    if (rc != 0)
+        return rc;
     rc = db_query(db, DB_RELEASE_PAGE,
                   DB_ARGS(DB_TEXT("viewer", f->viewer), DB_TEXT("status", f->status), DB_TEXT("channel", f->channel),
                           DB_TEXT("q", f->ask.pattern), DB_TEXT("sort", f->ask.sort),

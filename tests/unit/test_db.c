@@ -30,6 +30,22 @@ static void a_missing_row_is_done_and_not_an_error(void **state)
     assert_int_equal(db_query_one(f->db, DB_FACT_GET, DB_ARGS(DB_TEXT("name", "absent")), &rows, &err), DB_DONE);
 }
 
+static void a_number_without_a_row_is_0_and_one_that_cannot_be_read_stays(void **state)
+{
+    struct db *db = open_write(*state);
+    struct err err = {0};
+    int64_t number = 7;
+    expect_ok(db_query_number(db, DB_CHANGE_GET, DB_ARGS(DB_TEXT("topic", "new-topic")), &number, &err), &err);
+    assert_int_equal(number, 0);
+    expect_ok(db_changed(db, "new-topic", &err), &err);
+    expect_ok(db_changed(db, "new-topic", &err), &err);
+    expect_ok(db_query_number(db, DB_CHANGE_GET, DB_ARGS(DB_TEXT("topic", "new-topic")), &number, &err), &err);
+    assert_int_equal(number, 2);
+    assert_int_equal(db_query_number(db, DB_CHANGE_GET, DB_NO_ARGS, &number, &err), ERR_INTERNAL);
+    assert_int_equal(number, 2);
+    db_close(db);
+}
+
 static void a_missing_argument_is_refused(void **state)
 {
     struct db *db = open_write(*state);
@@ -173,6 +189,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_value_comes_back_as_it_was_bound),
         cmocka_unit_test(a_missing_row_is_done_and_not_an_error),
+        cmocka_unit_test(a_number_without_a_row_is_0_and_one_that_cannot_be_read_stays),
         cmocka_unit_test(a_missing_argument_is_refused),
         cmocka_unit_test(an_argument_that_is_no_parameter_is_refused),
         cmocka_unit_test(an_argument_too_many_is_refused),
