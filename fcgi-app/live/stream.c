@@ -11,7 +11,7 @@
 #include "policy/policy.h"
 
 enum {
-    LOOK_MS = 3000,           /* how long an ended session's stream may last at most */
+    LOOK_MS = 3000,           /* how long a stream may last whose session ended by time, or unheard of */
     HEARTBEAT_MS = 15 * 1000, /* shorter than what proxies take for silence */
     BEHIND_MS = 45 * 1000,    /* a client that takes nothing for so long is given up */
     LIFE_MS = 15 * 60 * 1000,

@@ -135,11 +135,8 @@ def test_a_network_has_thirty_sign_ins_at_once_of_whatever_kind_and_may_go_on_wi
     there = client_at(limited, spec, FAR)
     began = time.monotonic()
 
-    def tried(i):
-        return there.post(("/api/auth/refresh", "/api/invitations/look")[i % 2], (
-            {"refreshToken": "x"}, {"token": "x"})[i % 2])
-
-    replies = at_once(60, tried)
+    tries = [("/api/auth/refresh", {"refreshToken": "x"}), ("/api/invitations/look", {"token": "x"})]
+    replies = at_once(60, lambda i: there.post(*tries[i % 2]))
     refused = [reply for reply in replies if reply.status_code == 429]
     # One, thirty that may come sooner, and one for each minute that this took.
     assert 31 <= len(replies) - len(refused) <= 31 + (time.monotonic() - began) / 60

@@ -35,11 +35,11 @@ static void a_number_without_a_row_is_0_and_one_that_cannot_be_read_stays(void *
     struct db *db = open_write(*state);
     struct err err = {0};
     int64_t number = 7;
-    expect_ok(db_query_number(db, DB_CHANGE_GET, DB_ARGS(DB_TEXT("topic", "new-topic")), &number, &err), &err);
+    expect_ok(db_query_number(db, DB_CHANGE_GET, DB_ARGS(DB_TEXT("topic", "numbered")), &number, &err), &err);
     assert_int_equal(number, 0);
-    expect_ok(db_changed(db, "new-topic", &err), &err);
-    expect_ok(db_changed(db, "new-topic", &err), &err);
-    expect_ok(db_query_number(db, DB_CHANGE_GET, DB_ARGS(DB_TEXT("topic", "new-topic")), &number, &err), &err);
+    expect_ok(db_changed(db, "numbered", &err), &err);
+    expect_ok(db_changed(db, "numbered", &err), &err);
+    expect_ok(db_query_number(db, DB_CHANGE_GET, DB_ARGS(DB_TEXT("topic", "numbered")), &number, &err), &err);
     assert_int_equal(number, 2);
     assert_int_equal(db_query_number(db, DB_CHANGE_GET, DB_NO_ARGS, &number, &err), ERR_INTERNAL);
     assert_int_equal(number, 2);
