@@ -51,7 +51,7 @@ class Stack:
     def __init__(self, root, var, port):
         self.root, self.var, self.port = root, pathlib.Path(var), port
         self.env = {**os.environ, "MUSTER_VAR": str(self.var), "MUSTER_PORT": str(port),
-                    "MUSTER_AGENT_PORT": str(port + 1), "MUSTER_ENROL_RATE": "100000r/s", "MUSTER_LOGIN_RATE": "100000r/s",
+                    "MUSTER_AGENT_PORT": str(port + 1), "MUSTER_ENROL_BURST": "1000000", "MUSTER_LOGIN_BURST": "1000000",
                     "MUSTER_UPLINK_MBPS": "0", "MUSTER_LOG_LEVEL": "warning"}
 
     def __enter__(self):
