@@ -56,4 +56,19 @@ static inline void tempdir_remove(struct tempdir *t)
     tempdir_remove_tree(t->path);
 }
 
+/* For cmocka: a directory for each test, which is its state. */
+static inline int tempdir_setup(void **state)
+{
+    static struct tempdir dir;
+    tempdir_make(&dir);
+    *state = &dir;
+    return 0;
+}
+
+static inline int tempdir_teardown(void **state)
+{
+    tempdir_remove(*state);
+    return 0;
+}
+
 #endif

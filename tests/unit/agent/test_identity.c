@@ -5,20 +5,6 @@
 #include "identity.h"
 #include "tempdir.h"
 
-static int setup(void **state)
-{
-    static struct tempdir dir;
-    tempdir_make(&dir);
-    *state = &dir;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    tempdir_remove(*state);
-    return 0;
-}
-
 static struct identity sample(void)
 {
     struct identity identity = {.id = "01a20599-2080-7857-b337-98f766bc32c6",
@@ -107,7 +93,7 @@ static void done_leaves_no_key_in_memory(void **state)
         assert_int_equal(identity.api_key[i], 0);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, tempdir_setup, tempdir_teardown)
 
 int main(void)
 {

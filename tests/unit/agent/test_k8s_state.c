@@ -7,20 +7,6 @@
 #include "tempdir.h"
 #include "update/k8s_state.h"
 
-static int setup(void **state)
-{
-    static struct tempdir dir;
-    tempdir_make(&dir);
-    *state = &dir;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    tempdir_remove(*state);
-    return 0;
-}
-
 static void what_was_saved_is_loaded_again(void **state)
 {
     const char *path = tempdir_path(*state, "k8s.json");
@@ -129,8 +115,9 @@ static void a_reason_that_is_no_text_stops_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(what_was_saved_is_loaded_again, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_missing_or_damaged_file_is_nothing_under_way, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_was_saved_is_loaded_again, tempdir_setup, tempdir_teardown),
+        cmocka_unit_test_setup_teardown(a_missing_or_damaged_file_is_nothing_under_way, tempdir_setup,
+                                        tempdir_teardown),
         cmocka_unit_test(a_heartbeat_tells_how_a_roll_out_goes),
         cmocka_unit_test(what_is_over_and_what_a_host_does_itself_stays_as_it_was),
         cmocka_unit_test(a_reason_that_is_no_text_stops_nothing),

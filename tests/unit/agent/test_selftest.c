@@ -16,20 +16,6 @@
 
 #define GOOD "{\"version\":\"2.0.0\",\"proto\":1,\"eventlog\":[1,2],\"ok\":true}"
 
-static int setup(void **state)
-{
-    static struct tempdir dir;
-    tempdir_make(&dir);
-    *state = &dir;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    tempdir_remove(*state);
-    return 0;
-}
-
 /* What a "binary" that is this script comes to. */
 static int run_script(void **state, const char *script, int timeout_ms, struct err *err)
 {
@@ -196,7 +182,7 @@ static void the_event_log_is_read_without_a_write(void **state)
     assert_int_equal(eventlog_check(dir, &err), ERR_CORRUPT);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, tempdir_setup, tempdir_teardown)
 
 int main(void)
 {

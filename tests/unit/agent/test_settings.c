@@ -6,20 +6,6 @@
 #include "settings.h"
 #include "tempdir.h"
 
-static int setup(void **state)
-{
-    static struct tempdir dir;
-    tempdir_make(&dir);
-    *state = &dir;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    tempdir_remove(*state);
-    return 0;
-}
-
 static int load(void **state, const char *text, mode_t mode, struct config **ret, struct err *err)
 {
     const char *path = tempdir_path(*state, "agent.conf");
@@ -167,7 +153,7 @@ static void the_configuration_overrides_what_was_detected(void **state)
     assert_int_equal(deployment_detect("", "10.0.0.1", dir->path), DEPLOYMENT_CONTAINER);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, tempdir_setup, tempdir_teardown)
 
 int main(void)
 {

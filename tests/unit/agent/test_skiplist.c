@@ -4,20 +4,6 @@
 #include "tempdir.h"
 #include "update/skiplist.h"
 
-static int setup(void **state)
-{
-    static struct tempdir dir;
-    tempdir_make(&dir);
-    *state = &dir;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    tempdir_remove(*state);
-    return 0;
-}
-
 static void what_is_saved_comes_back(void **state)
 {
     const char *path = tempdir_path(*state, "skipped.json");
@@ -91,5 +77,5 @@ int main(void)
         cmocka_unit_test(a_version_can_be_forgiven_or_outgrown),
         cmocka_unit_test(a_missing_or_damaged_file_is_empty),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, tempdir_setup, tempdir_teardown);
 }

@@ -14,20 +14,6 @@ static int64_t above_floor(void)
     return clock_now_ms(trusttime_clock()) + 24 * HOUR_MS;
 }
 
-static int setup(void **state)
-{
-    static struct tempdir dir;
-    tempdir_make(&dir);
-    *state = &dir;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    tempdir_remove(*state);
-    return 0;
-}
-
 static void without_a_floor_the_system_clock_counts(void **state)
 {
     trusttime_load(tempdir_path(*state, "missing"));
@@ -103,14 +89,15 @@ static void a_damaged_file_changes_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(without_a_floor_the_system_clock_counts, setup, teardown),
-        cmocka_unit_test_setup_teardown(an_authenticated_time_raises_the_floor_and_is_kept, setup, teardown),
-        cmocka_unit_test_setup_teardown(mbedtls_is_given_the_trusted_time, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_time_past_the_certificate_that_vouches_for_it_is_not_believed, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(the_floor_never_goes_back, setup, teardown),
-        cmocka_unit_test_setup_teardown(the_floor_is_written_at_most_hourly, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_damaged_file_changes_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(without_a_floor_the_system_clock_counts, tempdir_setup, tempdir_teardown),
+        cmocka_unit_test_setup_teardown(an_authenticated_time_raises_the_floor_and_is_kept, tempdir_setup,
+                                        tempdir_teardown),
+        cmocka_unit_test_setup_teardown(mbedtls_is_given_the_trusted_time, tempdir_setup, tempdir_teardown),
+        cmocka_unit_test_setup_teardown(a_time_past_the_certificate_that_vouches_for_it_is_not_believed, tempdir_setup,
+                                        tempdir_teardown),
+        cmocka_unit_test_setup_teardown(the_floor_never_goes_back, tempdir_setup, tempdir_teardown),
+        cmocka_unit_test_setup_teardown(the_floor_is_written_at_most_hourly, tempdir_setup, tempdir_teardown),
+        cmocka_unit_test_setup_teardown(a_damaged_file_changes_nothing, tempdir_setup, tempdir_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

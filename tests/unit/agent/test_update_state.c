@@ -4,20 +4,6 @@
 #include "tempdir.h"
 #include "update/update_state.h"
 
-static int setup(void **state)
-{
-    static struct tempdir dir;
-    tempdir_make(&dir);
-    *state = &dir;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    tempdir_remove(*state);
-    return 0;
-}
-
 static void every_state_survives_the_disk(void **state)
 {
     const char *path = tempdir_path(*state, "state.json");
@@ -83,5 +69,5 @@ int main(void)
         cmocka_unit_test(a_reason_that_is_no_utf8_costs_the_reason_alone),
         cmocka_unit_test(a_damaged_file_is_idle),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, tempdir_setup, tempdir_teardown);
 }
