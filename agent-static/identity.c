@@ -9,6 +9,7 @@
 #include "common/cursor.h"
 #include "common/file.h"
 #include "common/jsonread.h"
+#include "common/jsonwrite.h"
 #include "common/token.h"
 #include "common/wipe.h"
 
@@ -65,14 +66,7 @@ int identity_save(const char *path, const struct identity *identity, struct err 
 {
     json_t *value = json_pack("{s:s, s:s, s:s, s:I}", "id", identity->id, "apiKey", identity->api_key, "serverUrl",
                               identity->server_url, "enrolled_ms", (json_int_t)identity->enrolled_ms);
-    char *text = value != NULL ? json_dumps(value, JSON_INDENT(2)) : NULL;
-    json_decref(value);
-    if (text == NULL)
-        return err_set(err, ERR_NOMEM, "out of memory");
-    int rc = file_write(path, text, strlen(text), 0600, err);
-    wipe_str(text);
-    free(text);
-    return rc;
+    return jsonwrite_file(path, value, JSON_INDENT(2), err);
 }
 
 void identity_done(struct identity *identity)

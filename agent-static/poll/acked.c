@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "common/cursor.h"
-#include "common/file.h"
 #include "common/jsonread.h"
+#include "common/jsonwrite.h"
 
 enum { FILE_MAX = 128 * 1024 };
 
@@ -112,11 +112,5 @@ int acked_save(const char *path, const struct acked *a, struct err *err)
         (void)json_array_append_new(beyond, json_integer((json_int_t)a->beyond[i]));
     json_t *value =
         json_pack("{s:s, s:I, s:o}", "epoch", a->epoch, "through", (json_int_t)a->through, "beyond", beyond);
-    char *text = value != NULL ? json_dumps(value, JSON_COMPACT) : NULL;
-    json_decref(value);
-    if (text == NULL)
-        return err_set(err, ERR_NOMEM, "out of memory");
-    int rc = file_write(path, text, strlen(text), 0600, err);
-    free(text);
-    return rc;
+    return jsonwrite_file(path, value, JSON_COMPACT, err);
 }

@@ -2,11 +2,10 @@
 
 #include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "common/file.h"
 #include "common/jsonread.h"
+#include "common/jsonwrite.h"
 
 enum { FILE_MAX = 16 * 1024 };
 
@@ -50,13 +49,7 @@ int status_save(const char *path, const struct status *s, struct err *err)
                               (json_int_t)s->last_contact_ms, "lastAttempt_ms", (json_int_t)s->last_attempt_ms, "error",
                               error != NULL ? error : json_string("?"), "nextPollS", (json_int_t)s->next_poll_s,
                               "configsRev", (json_int_t)s->configs_rev, "auditHead", s->audit_head);
-    char *text = value != NULL ? json_dumps(value, JSON_INDENT(2)) : NULL;
-    json_decref(value);
-    if (text == NULL)
-        return err_set(err, ERR_NOMEM, "out of memory");
-    int rc = file_write(path, text, strlen(text), 0600, err);
-    free(text);
-    return rc;
+    return jsonwrite_file(path, value, JSON_INDENT(2), err);
 }
 
 bool status_worth_saving(const struct status *saved, const struct status *now, int64_t saved_ms, int64_t now_ms)

@@ -1,11 +1,10 @@
 #include "update/k8s_state.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "common/file.h"
 #include "common/jsonread.h"
+#include "common/jsonwrite.h"
 
 enum { FILE_MAX = 4096, FAILED_TOLD_MS = 24 * 60 * 60 * 1000 };
 
@@ -57,11 +56,7 @@ int k8s_state_save(const char *path, const struct k8s_state *s, struct err *err)
         json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:o, s:I}", "phase", names[s->phase], "commandId", s->command_id,
                   "version", s->version, "workload", s->workload, "updated", (json_int_t)s->updated, "total",
                   (json_int_t)s->total, "reason", reason_text(s), "since_ms", (json_int_t)s->since_ms);
-    char *text = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
-    json_decref(root);
-    int rc = text != NULL ? file_write(path, text, strlen(text), 0600, err) : err_set(err, ERR_NOMEM, "out of memory");
-    free(text);
-    return rc;
+    return jsonwrite_file(path, root, JSON_COMPACT, err);
 }
 
 bool k8s_state_tell(const struct k8s_state *s, int64_t now_ms, json_t *update)

@@ -1,11 +1,10 @@
 #include "update/skiplist.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "common/file.h"
 #include "common/jsonread.h"
+#include "common/jsonwrite.h"
 #include "common/version.h"
 
 enum { FILE_MAX = 16 * 1024 };
@@ -49,12 +48,7 @@ json_t *skiplist_json(const struct skiplist *s)
 int skiplist_save(const char *path, const struct skiplist *s, struct err *err)
 {
     json_t *list = skiplist_json(s);
-    json_t *root = list != NULL ? json_pack("{s:o}", "skipped", list) : NULL;
-    char *text = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
-    int rc = text != NULL ? file_write(path, text, strlen(text), 0600, err) : err_set(err, ERR_NOMEM, "out of memory");
-    free(text);
-    json_decref(root);
-    return rc;
+    return jsonwrite_file(path, list != NULL ? json_pack("{s:o}", "skipped", list) : NULL, JSON_COMPACT, err);
 }
 
 static size_t find(const struct skiplist *s, const char *version)

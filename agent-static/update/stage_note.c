@@ -1,10 +1,9 @@
 #include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "common/file.h"
 #include "common/jsonread.h"
+#include "common/jsonwrite.h"
 #include "update/stage.h"
 
 enum { NOTE_MAX = 4096 };
@@ -43,9 +42,5 @@ int stage_note_save(const char *path, const struct stage_note *note, struct err 
         json_t *reason = json_string(note->reason);
         (void)json_object_set_new(root, "reason", reason != NULL ? reason : json_string("(a reason that is no text)"));
     }
-    char *text = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
-    int rc = text != NULL ? file_write(path, text, strlen(text), 0600, err) : err_set(err, ERR_NOMEM, "out of memory");
-    free(text);
-    json_decref(root);
-    return rc;
+    return jsonwrite_file(path, root, JSON_COMPACT, err);
 }

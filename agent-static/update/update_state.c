@@ -1,11 +1,10 @@
 #include "update/update_state.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "common/file.h"
 #include "common/jsonread.h"
+#include "common/jsonwrite.h"
 
 enum { FILE_MAX = 4096 };
 
@@ -64,13 +63,11 @@ void update_state_load(const char *path, struct update_state *ret)
 int update_state_save(const char *path, const struct update_state *s, struct err *err)
 {
     json_t *root = update_state_json(s);
-    char *text = NULL;
-    if (root != NULL && json_object_set_new(root, "since_ms", json_integer(s->since_ms)) == 0)
-        text = json_dumps(root, JSON_COMPACT);
-    json_decref(root);
-    int rc = text != NULL ? file_write(path, text, strlen(text), 0600, err) : err_set(err, ERR_NOMEM, "out of memory");
-    free(text);
-    return rc;
+    if (root != NULL && json_object_set_new(root, "since_ms", json_integer(s->since_ms)) != 0) {
+        json_decref(root);
+        root = NULL;
+    }
+    return jsonwrite_file(path, root, JSON_COMPACT, err);
 }
 
 static bool set(json_t *o, const char *key, json_t *value)
