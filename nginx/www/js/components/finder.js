@@ -1,10 +1,11 @@
 // The box that finds everything (a combobox with a list, as in the ARIA Authoring Practices), driven by the keyboard.
-import { html, useEffect, useRef, useState } from '/vendor/preact.js';
+import { html, useEffect, useLayoutEffect, useRef, useState } from '/vendor/preact.js';
 import { api } from '../api.js';
 import { navigate } from '../router.js';
 import { Icon } from './icon.js';
 
 const TYPING_MS = 120;
+const LONGEST = 120;
 
 const KINDS = {
   page: ['Page', 'next'], agent: ['Agent', 'server'], config: ['Backup', 'archive'], run: ['Run', 'play'],
@@ -18,7 +19,7 @@ function useResults(text) {
     const timer = setTimeout(async () => {
       try {
         const { results } = await api(`/api/search?q=${encodeURIComponent(text)}`, { signal: life.signal });
-        setState({ q: text, results, error: null });
+        if (!life.signal.aborted) setState({ q: text, results, error: null });
       } catch (error) {
         if (!life.signal.aborted) setState({ q: text, results: [], error });
       }
@@ -35,10 +36,12 @@ export function Finder({ onClose }) {
   const dialog = useRef();
   const [text, setText] = useState('');
   const [choice, setChoice] = useState({ q: null, n: 0 });
-  const { q, results, error } = useResults(text.trim().slice(0, 120));
+  const [hasty, setHasty] = useState(false);
+  const wanted = text.trim().slice(0, LONGEST);
+  const { q, results, error } = useResults(wanted);
   const at = choice.q === q ? choice.n : 0; // other results begin at their first
   const setAt = (n) => setChoice({ q, n });
-  useEffect(() => {
+  useLayoutEffect(() => {
     const element = dialog.current;
     element.showModal();
     return () => element.close();
@@ -49,16 +52,27 @@ export function Finder({ onClose }) {
     onClose();
     navigate(result.href);
   };
+  // Enter before the answer is there means what is typed, not what was found for less of it.
+  useLayoutEffect(() => {
+    if (!hasty || q !== wanted) return;
+    setHasty(false);
+    if (results.length) go(results[0]);
+  }, [hasty, q, wanted]);
   const onKey = (event) => {
     const last = results.length - 1;
     const moves = { ArrowDown: at >= last ? 0 : at + 1, ArrowUp: at <= 0 ? last : at - 1, Home: 0, End: last };
-    if (event.key === 'Enter' && results[at]) {
+    if (event.key === 'Enter') {
       event.preventDefault();
-      go(results[at]);
+      if (q !== wanted) setHasty(true);
+      else if (results[at]) go(results[at]);
     } else if (event.key in moves && last >= 0 && !((event.key === 'Home' || event.key === 'End') && text)) {
       event.preventDefault();
       setAt(moves[event.key]);
     }
+  };
+  const onInput = (event) => {
+    setText(event.target.value);
+    setHasty(false);
   };
   const onCancel = (event) => {
     event.preventDefault();
@@ -70,8 +84,8 @@ export function Finder({ onClose }) {
     <article>
       <input type="text" role="combobox" aria-label="Search everything" aria-expanded=${results.length > 0} autofocus
         aria-controls="found" aria-autocomplete="list" aria-activedescendant=${results[at] ? `found-${at}` : undefined}
-        placeholder="Agents, backups, runs, releases, pages" value=${text} maxlength="120" autocomplete="off"
-        spellcheck=${false} onInput=${(event) => setText(event.target.value)} onKeyDown=${onKey} />
+        placeholder="Agents, backups, runs, releases, pages" value=${text} maxlength=${LONGEST} autocomplete="off"
+        spellcheck=${false} onInput=${onInput} onKeyDown=${onKey} />
       <p class="sr" role="status">${said}</p>
       <ul id="found" role="listbox" aria-label="Found">
         ${results.map((result, n) => html`<${Result} key=${`${result.kind}:${result.id}`} result=${result} n=${n}

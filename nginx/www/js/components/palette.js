@@ -16,7 +16,7 @@ export function Palette() {
       if (event.key.toLowerCase() !== 'k' || !(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey) return;
       if (document.querySelector('dialog[open]:not(.palette)')) return; // one dialog at a time
       event.preventDefault();
-      setOpen((was) => !was);
+      if (!event.repeat) setOpen((was) => !was); // held down is pressed once
     };
     addEventListener('keydown', onKey);
     return () => removeEventListener('keydown', onKey);
