@@ -1,5 +1,5 @@
 // Starts the pages: asks who is signed in, then shows the page that belongs to the address.
-import { html, render, useEffect, useRef, useState } from '/vendor/preact.js';
+import { html, render, useEffect, useLayoutEffect, useRef, useState } from '/vendor/preact.js';
 import { ApiError, lacksFactor, loadSession, session } from './api.js';
 import { later } from './later.js';
 import { navigate, place, withQuery } from './router.js';
@@ -125,11 +125,11 @@ function App() {
 }
 
 // After a change of place the keyboard starts at the top of the new page, as it would after a real load; not on the
-// first one, where the browser has done so.
+// first one, where the browser has done so. With the page, not a frame later: somebody may be in one of its fields by then.
 function useFocusOnMove(path) {
   const body = useRef();
   const last = useRef(path);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (last.current === path) return;
     last.current = path;
     body.current?.focus({ preventScroll: true });

@@ -1,5 +1,5 @@
 // Which rows of the trail are shown. The address holds all of it.
-import { html, useEffect, useState } from '/vendor/preact.js';
+import { html, useLayoutEffect, useState } from '/vendor/preact.js';
 import { FILTERS, RESULTS, fromLocalTime, localTime } from '../audit.js';
 import { Button } from './button.js';
 import { Field } from './field.js';
@@ -10,7 +10,7 @@ const MORE = ['actor', 'action', 'target', 'address', 'from_ms', 'to_ms'];
 export function AuditFilters({ query, change, onClear }) {
   const given = JSON.stringify(FILTERS.map((name) => query[name] ?? ''));
   const [draft, setDraft] = useState({});
-  useEffect(() => setDraft({}), [given]);
+  useLayoutEffect(() => setDraft({}), [given]); // before anything more can be typed
   const value = (name) => draft[name] ?? query[name] ?? '';
   const set = (name) => (text) => setDraft((old) => ({ ...old, [name]: text }));
   const submit = (event) => {

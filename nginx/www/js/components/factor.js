@@ -1,5 +1,5 @@
 // Showing a second factor, at sign-in and before an act: one of the ways that a person has, and the others beside it.
-import { html, useEffect, useState } from '/vendor/preact.js';
+import { html, useLayoutEffect, useState } from '/vendor/preact.js';
 import { passkeysSupported } from '../passkey.js';
 import { BackupCodeField, CodeField } from './code-field.js';
 import { useAct } from './dialog.js';
@@ -21,7 +21,8 @@ export function useFactor({ methods, prefix, prove, askPasskey }) {
   const [code, setCode] = useState('');
   const [act, { busy, error }] = useAct();
   const id = `${prefix}-${way}`;
-  useEffect(() => document.getElementById(id)?.focus(), [id]);
+  // With what it is on: a digit typed as soon as the field is seen counts. A dialog that opens heeds autofocus instead.
+  useLayoutEffect(() => document.getElementById(id)?.focus(), [id]);
 
   const send = (proof) => act(async () => {
     try {
@@ -49,9 +50,9 @@ export const factorText = ({ way }) => WAYS[way].text;
 // What is typed; a passkey has no field, and the form's button asks for it.
 export function FactorField({ factor: { way, id, code, setCode, send } }) {
   if (way === 'totp') {
-    return html`<${CodeField} key="totp" id=${id} value=${code} onValue=${setCode} onCode=${(six) => send({ code: six })} />`;
+    return html`<${CodeField} key="totp" id=${id} value=${code} onValue=${setCode} onCode=${(six) => send({ code: six })} autofocus />`;
   }
-  return way === 'backup-code' && html`<${BackupCodeField} key="backup" id=${id} value=${code} onValue=${setCode} />`;
+  return way === 'backup-code' && html`<${BackupCodeField} key="backup" id=${id} value=${code} onValue=${setCode} autofocus />`;
 }
 
 export const OtherWays = ({ factor: { offered, way, change } }) => offered.filter((each) => each !== way).map((each) => html`

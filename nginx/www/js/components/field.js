@@ -1,5 +1,5 @@
 // A labelled form field whose hint and error are tied to it for assistive technology.
-import { html, useEffect, useRef } from '/vendor/preact.js';
+import { html, useLayoutEffect, useRef } from '/vendor/preact.js';
 
 // error is the sentence to show beneath, or nothing. type may also be "textarea" or "select" (children are its options).
 export function Field({ id, label, hint, error, optional, type = 'text', value, onValue, children, ...rest }) {
@@ -33,7 +33,7 @@ export const lines = (text) => text.split('\n').map((line) => line.trim()).filte
 export function useFocusOnError(errors) {
   const form = useRef();
   const said = JSON.stringify(errors);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (said === '{}') return;
     const field = form.current?.querySelector('[aria-invalid="true"]');
     field?.closest('details')?.setAttribute('open', '');

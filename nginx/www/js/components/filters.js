@@ -1,5 +1,5 @@
 // The parts above a list: a search, choices, the file.
-import { html, useEffect, useRef, useState } from '/vendor/preact.js';
+import { html, useEffect, useLayoutEffect, useRef, useState } from '/vendor/preact.js';
 import { Button } from './button.js';
 import { Icon } from './icon.js';
 
@@ -19,7 +19,8 @@ export function Search({ value, label = 'Search', name = 'q', onSearch }) {
   const [text, setText] = useState(value);
   const timer = useRef(0);
   const sent = useRef(value);
-  useEffect(() => {
+  // At once: a moment later it could take what was typed meanwhile for a change of the address.
+  useLayoutEffect(() => {
     if (value === sent.current) return;
     sent.current = value;
     setText(value);

@@ -1,6 +1,6 @@
 // Sets up the authenticator app, step by step: the QR code, a first code, the backup codes. What was set up before stays
 // in force until the new one has shown a code.
-import { html, useEffect, useRef, useState } from '/vendor/preact.js';
+import { html, useLayoutEffect, useRef, useState } from '/vendor/preact.js';
 import { api, lacksFactor, loadSession, session } from '../api.js';
 import { CodesShown } from '../components/backup-codes.js';
 import { CodeField } from '../components/code-field.js';
@@ -48,7 +48,7 @@ export function AccountMfaPage({ title }) {
 // Where the keyboard and a screen reader go on when the step changes.
 function StepHeading({ children }) {
   const heading = useRef();
-  useEffect(() => heading.current.focus({ preventScroll: true }), []);
+  useLayoutEffect(() => heading.current.focus({ preventScroll: true }), []);
   return html`<h2 tabindex="-1" ref=${heading}>${children}</h2>`;
 }
 

@@ -1,6 +1,6 @@
 // Where the link of an invitation leads, or one that sets a password anew. The secret stands behind the # of the address,
 // which browsers send to nobody.
-import { html, useEffect, useState } from '/vendor/preact.js';
+import { html, useEffect, useLayoutEffect, useState } from '/vendor/preact.js';
 import { api, session } from '../api.js';
 import { ActError, useAct } from '../components/dialog.js';
 import { Field, fieldErrors, useFocusOnError } from '../components/field.js';
@@ -49,7 +49,7 @@ function Accept({ token, invitation: { kind, email, role }, onAccepted }) {
   const [act, { busy, error }] = useAct();
   const errors = { ...fieldErrors(error), ...wrong };
   const form = useFocusOnError(errors);
-  useEffect(() => document.getElementById(isNew ? 'invitation-name' : 'new-password').focus(), []);
+  useLayoutEffect(() => document.getElementById(isNew ? 'invitation-name' : 'new-password').focus(), []);
   const submit = (event) => {
     event.preventDefault();
     const found = checkPassword(value.password, value.again);

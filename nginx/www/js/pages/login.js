@@ -1,5 +1,5 @@
 // Sign in, in two stages, then go to the page that was asked for.
-import { html, useEffect, useState } from '/vendor/preact.js';
+import { html, useEffect, useLayoutEffect, useState } from '/vendor/preact.js';
 import { ended } from '../api.js';
 import { passkeysSupported } from '../passkey.js';
 import { navigate, place, safeNext } from '../router.js';
@@ -37,7 +37,7 @@ function ByPassword({ email, onEmail, over, onFactor }) {
   const [password, setPassword] = useState('');
   const [act, { busy, error }] = useAct();
   const first = email ? 'password' : 'email';
-  useEffect(() => document.getElementById(first).focus(), []);
+  useLayoutEffect(() => document.getElementById(first).focus(), []);
 
   const submit = (event) => {
     event.preventDefault();

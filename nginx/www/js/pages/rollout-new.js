@@ -1,8 +1,8 @@
 // Begins a rollout. The usual plan stands there already: a few agents first, then more, each stage watched for a while.
-import { html, useEffect, useRef, useState } from '/vendor/preact.js';
+import { html, useState } from '/vendor/preact.js';
 import { api, may } from '../api.js';
 import { ActError, useAct } from '../components/dialog.js';
-import { Field, fieldErrors } from '../components/field.js';
+import { Field, fieldErrors, useFocusOnError } from '../components/field.js';
 import { Empty } from '../components/notice.js';
 import { Panel, Remote } from '../components/panel.js';
 import { PlanFields } from '../components/plan-fields.js';
@@ -120,14 +120,4 @@ function summary(version, target, total, plan) {
   const whom = total ? plural(total, 'agent') : 'the agents with these labels';
   if (target.kind === 'agents' && !total) return '';
   return `${version} to ${whom} in ${plural(plan.stages.length, 'stage')}. Agents that run it already are left alone.`;
-}
-
-// After a try that was refused the keyboard stands at the first field to correct, as soon as its error is drawn.
-function useFocusOnError(errors) {
-  const form = useRef();
-  const said = JSON.stringify(errors);
-  useEffect(() => {
-    if (said !== '{}') form.current?.querySelector('[aria-invalid="true"]')?.focus();
-  }, [said]);
-  return form;
 }
