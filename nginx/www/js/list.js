@@ -3,7 +3,7 @@
 import { api } from './api.js';
 import { pageOf } from './components/pager.js';
 import { usePoll } from './poll.js';
-import { place, useQuery, withQuery } from './router.js';
+import { place, queryOf, useQuery, withQuery } from './router.js';
 
 // path: of the API; prefix: of this list's names in the address, where a page has several; filters: their names;
 // sort, order: the usual ones, left out of the address; fixed: what is asked for in any case.
@@ -22,7 +22,7 @@ export function useList(path, options) {
   const change = (patch, how) => {
     const named = Object.fromEntries(Object.entries(patch).map(([name, value]) => [at(name), value]));
     // The other lists of the page stay where they are.
-    changeQuery({ page: prefix ? query.page ?? '' : '', [at('page')]: '', ...named }, how);
+    changeQuery({ page: prefix ? queryOf(place.get()).page ?? '' : '', [at('page')]: '', ...named }, how);
   };
   const setSort = (next, to) => {
     const usual = next === sort && to === order;

@@ -30,11 +30,13 @@ document.addEventListener('click', (event) => {
 // The query as an object, and a way to change some of it. A filter changes the address, so a view can be shared; it
 // also goes back to the first page, because page 7 of another list means nothing.
 export function useQuery() {
-  const { path, search } = useStore(place);
-  const query = Object.fromEntries(new URLSearchParams(search));
-  const change = (patch, options) => navigate(withQuery(path, { ...query, page: '', ...patch }), options);
+  const query = queryOf(useStore(place));
+  // Onto the address as it is by then: a search that waits for the typing to pause must not undo a choice made meanwhile.
+  const change = (patch, options) => navigate(withQuery(place.get().path, { ...queryOf(place.get()), page: '', ...patch }), options);
   return [query, change];
 }
+
+export const queryOf = ({ search }) => Object.fromEntries(new URLSearchParams(search));
 
 export function withQuery(path, query) {
   const filled = Object.entries(query).filter(([, value]) => value !== '' && value !== null && value !== undefined);

@@ -1,6 +1,6 @@
 // Which part of a long list is shown, and the way to the rest. Pages are links: they can be opened, copied, gone back to.
 import { html } from '/vendor/preact.js';
-import { place, withQuery } from '../router.js';
+import { place, queryOf, withQuery } from '../router.js';
 import { useStore } from '../store.js';
 import { formatCount } from '../format.js';
 import { Icon } from './icon.js';
@@ -9,8 +9,8 @@ export const pageOf = (query, name = 'page') => Math.max(1, Math.trunc(Number(qu
 
 // name: of the page in the address, where a page has several lists.
 export function Pager({ total, size, page, what, name = 'page' }) {
-  const { path, search } = useStore(place);
-  const query = Object.fromEntries(new URLSearchParams(search));
+  const here = useStore(place);
+  const query = queryOf(here);
   const pages = Math.max(1, Math.ceil(total / size));
   if (total <= size && page === 1) return null;
   const first = Math.min(total, (page - 1) * size + 1);
@@ -22,7 +22,7 @@ export function Pager({ total, size, page, what, name = 'page' }) {
         <${Icon} name=${icon} /><span class="sr">${label}</span>
       </span>`;
     }
-    const href = withQuery(path, { ...query, [name]: to > 1 ? to : '' });
+    const href = withQuery(here.path, { ...query, [name]: to > 1 ? to : '' });
     return html`<a class="page" href=${href} aria-label=${label}><${Icon} name=${icon} /></a>`;
   };
   return html`<nav class="pager" aria-label=${`Pages of ${what}`}>
