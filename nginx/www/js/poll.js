@@ -67,9 +67,8 @@ export function usePoll(load, deps, everyMs = USUAL_MS, topics = null) {
     }
 
     const onChange = () => {
-      if (!loaded) return;
       told = busy; // what is on its way may have been read before the change
-      if (busy) return;
+      if (busy || !loaded) return;
       clearTimeout(timer);
       timer = setTimeout(run, Math.max(0, begun + LEAST_MS - Date.now()));
     };
