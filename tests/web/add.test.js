@@ -58,8 +58,10 @@ test('a one-time password comes as one command that can be copied', async () => 
   assert.match(command, /^muster-agent enroll --server https:\/\/\S+ --ca-fingerprint sha256:[0-9a-f]{64}( --tuf-fingerprint sha256:[0-9a-f]{64})? --otp mot_\w+$/);
   assert.equal(await page.locator('#ca-fingerprint').innerText(), /sha256:[0-9a-f]{64}/.exec(command)[0]);
   assert.match(await page.getByRole('timer').innerText(), /^1[45]:\d\d$/);
-  await page.getByRole('button', { name: 'Copy' }).first().click();
-  await page.getByRole('button', { name: 'Copied' }).waitFor();
+  await Promise.all([
+    page.getByRole('button', { name: 'Copied' }).waitFor(), // it says so for a moment only
+    page.getByRole('button', { name: 'Copy' }).first().click(),
+  ]);
   assert.equal(await page.evaluate(() => navigator.clipboard.readText()), command);
   await assertAccessible(page, 'minted');
   await screenshot(page, 'add-minted');

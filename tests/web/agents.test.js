@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
-import { URL_BASE, assertAccessible, call, close, go, launch, open, registerAgent, screenshot, sideScroll, signIn, unique } from './browser.js';
+import { URL_BASE, assertAccessible, call, close, freeze, go, launch, onlyTold, open, registerAgent, screenshot, sideScroll, signIn, unique } from './browser.js';
 import { addHost } from './fleet.js';
 
 let browser;
@@ -114,6 +114,22 @@ test('the list is a file with what the address shows', async () => {
   assert.equal(page.url(), `${URL_BASE}/agents?q=${stem}&order=desc&sort=name`);
 });
 
+test('a choice made before the typing has paused stays, and so does what was typed', async () => {
+  const tab = await open(browser);
+  await signIn(tab);
+  await tab.clock.install();
+  await go(tab, '/agents');
+  await tab.getByRole('row').nth(1).waitFor();
+  await freeze(tab);
+  await tab.getByPlaceholder('Search name, host or id').fill('typed');
+  await tab.getByLabel('State', { exact: true }).selectOption('offline');
+  await tab.waitForURL(`${URL_BASE}/agents?status=offline`);
+  await tab.clock.runFor(1000); // the typing has paused
+  await tab.waitForURL(({ searchParams }) => searchParams.get('q') === 'typed');
+  assert.equal(new URL(tab.url()).searchParams.get('status'), 'offline');
+  await close(tab);
+});
+
 test('two lists of a page keep their places in the address apart', async () => {
   await go(page, '/backups');
   await page.getByRole('table', { name: 'Backup runs' }).waitFor();
@@ -144,33 +160,25 @@ test('what an agent says is on its page as it comes, by level, and can be paused
   const host = await addHost(page);
   const tab = await open(browser);
   await signIn(tab);
-  await tab.clock.install(); // no poll of its own from here on
+  await onlyTold(tab);
   await go(tab, `/agents/${host.id}`);
   await tab.locator('#events-title').waitFor();
   await tab.getByText('live', { exact: true }).waitFor();
   const said = (text) => tab.locator('.event').filter({ hasText: text });
-  const tick = () => tab.clock.runFor(1000);
-  const shows = async (text) => {
-    for (const until = Date.now() + 10000; !(await said(text).count());) {
-      assert.ok(Date.now() < until, `${text} is not shown`);
-      await tick();
-    }
-  };
   await host.event('info', 'log', 'the first word');
-  await shows('the first word');
+  await said('the first word').waitFor();
   await host.event('debug', 'log', 'a whisper');
   await host.event('error', 'log', 'a cry');
-  await shows('a cry');
+  await said('a cry').waitFor();
   assert.equal(await said('a whisper').count(), 0);
   assert.match(await tab.locator('.event').first().innerText(), /a cry/);
 
   await tab.getByRole('button', { name: 'Pause' }).click();
   await tab.getByText('paused', { exact: true }).waitFor();
   await host.event('info', 'log', 'while paused');
-  await tick();
   assert.equal(await said('while paused').count(), 0);
   await tab.getByRole('button', { name: 'Follow' }).click();
-  await shows('while paused');
+  await said('while paused').waitFor();
   await assertAccessible(tab, 'log');
   await close(tab);
 });

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
-import { EMAIL, URL_BASE, app, assertAccessible, call, close, go, headingIsFirst, launch, open, registerAgent, screenshot, sideScroll, signIn, unique } from './browser.js';
+import { EMAIL, URL_BASE, app, assertAccessible, call, close, freeze, go, headingIsFirst, launch, open, registerAgent, screenshot, sideScroll, signIn, unique } from './browser.js';
 
 let browser;
 before(async () => { browser = await launch(); });
@@ -59,6 +59,28 @@ test('the filters are in the address, so that a view can be shared', async () =>
   await close(other);
   await page.goBack();
   await page.waitForURL(`${URL_BASE}/audit`);
+  await close(page);
+});
+
+test('what is typed as soon as a field is seen stays', async () => {
+  const page = await open(browser);
+  await signIn(page);
+  await page.clock.install();
+  let letGo;
+  const held = new Promise((resolve) => { letGo = resolve; });
+  await page.route('**/js/pages/audit.js', async (route) => {
+    await held;
+    await route.continue();
+  });
+  const asked = page.waitForRequest('**/js/pages/audit.js');
+  await go(page, '/audit');
+  await asked;
+  await freeze(page);
+  letGo();
+  await page.getByLabel('Search the trail').fill('typed');
+  await page.clock.resume();
+  await table(page).waitFor();
+  assert.equal(await page.getByLabel('Search the trail').inputValue(), 'typed');
   await close(page);
 });
 

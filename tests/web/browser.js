@@ -108,14 +108,27 @@ export async function stepUp(page, password = page.password ?? PASSWORD) {
   await field.waitFor({ state: 'detached' });
 }
 
+// A page that asks for nothing by itself: its timers of five seconds and more never fire. What it shows it was told of.
+export const onlyTold = (page) => page.addInitScript(() => {
+  const { setTimeout: real } = globalThis;
+  globalThis.setTimeout = (call, ms, ...rest) => (ms >= 5000 ? 0 : real(call, ms, ...rest));
+});
+
+// From here on nothing happens that a page has put off, be it to the next frame, until page.clock.resume(). The clock has
+// to be installed before the page is gone to.
+export const freeze = async (page) => page.clock.pauseAt(await page.evaluate(() => Date.now()) + 10000);
+
 export const registerAgent = async (page, name) => (await call(page, 'POST', '/api/agents', { name, platform: 'linux' })).agent;
 
 // The one agent of the stack that is a real program, with a backup that has completed.
 export async function liveAgent(page) {
-  const { items } = await call(page, 'GET', '/api/agents?status=online&limit=200');
-  const agent = items.find((item) => item.lastBackup);
-  assert.ok(agent, 'the stack has no agent that is online and has a backup; these tests need the one that make starts');
-  return agent;
+  for (const until = Date.now() + 60000; ;) { // with many programs beside it, it may have missed a heartbeat or two
+    const { items } = await call(page, 'GET', '/api/agents?status=online&limit=200');
+    const agent = items.find((item) => item.lastBackup);
+    if (agent) return agent;
+    assert.ok(Date.now() < until, 'the stack has no agent that is online and has a backup; these tests need the one that make starts');
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
 }
 
 // The command line beside the server, as a second opinion on what the pages show.

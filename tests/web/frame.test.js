@@ -2,7 +2,7 @@
 // to say about them is in axe.test.js.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { URL_BASE, assertAccessible, call, close, go, launch, liveAgent, open, screenshot, sideScroll, signIn } from './browser.js';
+import { URL_BASE, assertAccessible, call, close, freeze, go, launch, liveAgent, open, screenshot, sideScroll, signIn } from './browser.js';
 
 let browser;
 let pages;
@@ -103,9 +103,21 @@ test('going to another page moves the focus there and names the tab', async () =
   await visit(page, pages[0]);
   await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Backups' }).press('Enter');
   await page.getByRole('heading', { level: 1, name: 'Backups' }).waitFor();
-  // Both follow a moment after the heading is drawn.
-  await page.waitForFunction(() => document.querySelector('main').contains(document.activeElement));
+  assert.ok(await page.evaluate(() => document.querySelector('main').contains(document.activeElement)));
+  // It follows a moment after the heading is drawn.
   await page.waitForFunction(() => document.title === 'Backups · Muster');
+  await close(page);
+});
+
+test('the focus moves with the page, so that it is taken from no field of the new one', async () => {
+  const page = await open(browser);
+  await signIn(page);
+  await page.clock.install();
+  await visit(page, pages[0]);
+  await freeze(page);
+  await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Backups' }).press('Enter');
+  await page.waitForURL(`${URL_BASE}/backups`);
+  assert.equal(await page.evaluate(() => document.activeElement.className), 'page-body');
   await close(page);
 });
 

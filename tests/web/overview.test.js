@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { URL_BASE, app, assertAccessible, call, close, forgetAgents, go, headingIsFirst, launch, liveAgent, open, registerAgent, screenshot, seedAgents, sideScroll, signIn, unique } from './browser.js';
+import { URL_BASE, app, assertAccessible, call, close, forgetAgents, go, headingIsFirst, launch, liveAgent, onlyTold, open, registerAgent, screenshot, seedAgents, sideScroll, signIn, sql, unique } from './browser.js';
 import { publishRelease } from './fleet.js';
 import { PHONE, addPerson, enrol } from './people.js';
 
@@ -111,22 +113,27 @@ test('without the stream the pages poll; a hidden tab asks for nothing, and catc
   await tab.route('**/api/live', (route) => route.fulfill({ status: 503, body: '' }));
   await tab.clock.install();
   await go(tab, '/');
-  await tab.getByRole('row').nth(1).waitFor();
-  await tab.waitForLoadState('networkidle');
+  await tab.waitForLoadState('networkidle'); // everything has come once
   const show = (hidden) => tab.evaluate((value) => {
     Object.defineProperty(document, 'hidden', { value, configurable: true });
     document.dispatchEvent(new Event('visibilitychange'));
   }, hidden);
-  let asked = 0;
-  tab.on('request', () => { asked += 1; });
+  // What the page has asked for until now has been told of when this request has.
+  const mark = async (name) => {
+    const marked = tab.waitForRequest(`**/logo.svg?${name}`);
+    await tab.evaluate((query) => fetch(`/logo.svg?${query}`), name);
+    await marked;
+  };
   await show(true);
+  await mark('hidden');
+  const asked = [];
+  tab.on('request', (request) => asked.push(new URL(request.url()).pathname));
   await tab.clock.fastForward(60000);
-  await tab.waitForLoadState('networkidle');
-  assert.equal(asked, 0);
-  const caughtUp = tab.waitForRequest('**/api/overview');
+  await mark('still-hidden');
+  assert.deepEqual(asked, ['/logo.svg']);
+  const caughtUp = tab.waitForResponse('**/api/overview');
   await show(false);
   await caughtUp;
-  await tab.waitForLoadState('networkidle');
   const again = tab.waitForRequest('**/api/overview');
   await tab.clock.fastForward(60000); // the same minute, seen: it does ask
   await again;
@@ -139,6 +146,7 @@ async function weigh(path, ready) {
   await signIn(tab);
   const wire = await tab.context().newCDPSession(tab);
   await wire.send('Network.enable');
+  await wire.send('Performance.enable', { timeDomain: 'threadTicks' }); // the processor's time, however many share it
   let bytes = 0;
   wire.on('Network.loadingFinished', (event) => { bytes += event.encodedDataLength; });
   const begun = Date.now();
@@ -146,49 +154,68 @@ async function weigh(path, ready) {
   await ready(tab);
   const readyMs = Date.now() - begun;
   const paintMs = await tab.evaluate(() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime);
+  const { metrics } = await wire.send('Performance.getMetrics');
+  const busyMs = metrics.find(({ name }) => name === 'TaskDuration').value * 1000;
   const asked = await tab.evaluate(() => performance.getEntriesByType('resource').map((entry) => new URL(entry.name).pathname));
   await close(tab);
-  return { bytes, readyMs, paintMs, asked };
+  return { bytes, readyMs, paintMs, busyMs, asked };
 }
 
-test('the overview of ten thousand agents weighs less than 150 KiB and paints at once', async () => {
+test('the overview of ten thousand agents weighs less than 150 KiB and is drawn at once', async () => {
   const stem = unique('weight');
   await seedAgents(10000, stem);
   try {
-    const { bytes, readyMs, paintMs, asked } = await weigh('/', async (tab) => {
+    const { bytes, readyMs, paintMs, busyMs, asked } = await weigh('/', async (tab) => {
       await tab.locator('#glance-title').waitFor();
       await tab.locator('.plot canvas').waitFor();
       await tab.getByRole('row').nth(20).waitFor();
     });
-    console.log(`overview with 10,000 agents: ${(bytes / 1024).toFixed(1)} KiB, first paint ${Math.round(paintMs)} ms, all there after ${readyMs} ms`);
+    console.log(`overview with 10,000 agents: ${(bytes / 1024).toFixed(1)} KiB, first paint ${Math.round(paintMs)} ms, all there after ${readyMs} ms, busy for ${Math.round(busyMs)} ms`);
     assert.ok(bytes < 150 * 1024, `${bytes} bytes`);
-    assert.ok(paintMs < 2000, `${paintMs} ms`);
+    assert.ok(busyMs < 1000, `${busyMs} ms`);
     assert.ok(!asked.some((path) => /agent\.js|restore\.js|rollout-new/.test(path)), 'pages that nobody has gone to were fetched');
   } finally {
     await forgetAgents(stem);
   }
 });
 
-test('a change is on the page when the server tells of it, and not before', async () => {
+test('a change is on the page when the server tells of it', async () => {
   const agent = await registerAgent(page, unique('told'));
   const tab = await open(browser);
   await signIn(tab);
-  await tab.clock.install();
-  const begun = tab.waitForResponse('**/api/live');
+  await onlyTold(tab);
+  let loads = 0;
+  const begun = tab.waitForResponse((reply) => reply.url().includes('/api/agents?') && ++loads === 2);
   await go(tab, `/agents?q=${agent.name}`);
-  await tab.getByRole('row').filter({ hasText: agent.name }).getByText('Offline').waitFor();
-  await begun;
-  const again = tab.waitForResponse((reply) => reply.url().includes('/api/agents?'));
-  await tab.clock.runFor(3100); // what happened while the stream began
-  await again;
+  const row = tab.getByRole('row').filter({ hasText: agent.name });
+  await row.getByText('Offline').waitFor();
+  await begun; // the stream tells to look again when it begins, and of each change from then on
   await call(page, 'POST', `/api/agents/${agent.id}/deactivate`);
-  const deactivated = tab.getByRole('row').filter({ hasText: agent.name }).getByText('Deactivated');
-  // Less of the page's own time than it would take it to ask by itself.
-  for (let n = 0; n < 34 && !(await deactivated.count()); n++) {
-    await tab.clock.runFor(100);
-    await new Promise((resolve) => setTimeout(resolve, 150));
-  }
-  await deactivated.waitFor({ timeout: 1000 });
+  await row.getByText('Deactivated').waitFor();
+  await close(tab);
+});
+
+test('a change while the first answer is on its way is not lost', async () => {
+  const agent = await registerAgent(page, unique('early'));
+  const tab = await open(browser);
+  await signIn(tab);
+  await onlyTold(tab);
+  const wire = await tab.context().newCDPSession(tab);
+  await wire.send('Network.enable');
+  const told = (name) => new Promise((resolve) => {
+    wire.on('Network.eventSourceMessageReceived', ({ eventName }) => eventName === name && resolve());
+  });
+  const begun = told('begun');
+  await tab.route('**/api/agents?*', async (route) => {
+    const reply = await route.fetch();
+    await begun;
+    const changed = told('changed');
+    await call(page, 'POST', `/api/agents/${agent.id}/deactivate`);
+    await changed;
+    await route.fulfill({ response: reply });
+  }, { times: 1 });
+  await go(tab, `/agents?q=${agent.name}`);
+  await tab.getByRole('row').filter({ hasText: agent.name }).getByText('Deactivated').waitFor();
   await close(tab);
 });
 
@@ -206,13 +233,22 @@ test('the overview shows fleet, backups and rollouts as charts that can be read 
   await screenshot(page, 'overview-charts');
 });
 
-test('an acknowledged alert leaves the overview', async (t) => {
-  const { items: [alert] } = await call(page, 'GET', '/api/alerts?state=open&limit=1');
-  if (!alert) return t.skip('the stack has no open alert');
+test('an acknowledged alert leaves the overview', async () => {
+  const message = unique('something to look at');
+  // The newest of all, whatever else comes in meanwhile: the overview shows five.
+  await sql(`INSERT INTO alerts (id, kind, message, created_ms) VALUES ('${unique('alert')}', 'test', '${message}', ${Date.now() + 600000})`);
   await go(page, '/');
-  await page.getByRole('button', { name: `Acknowledge: ${alert.message}` }).first().click();
+  await page.getByRole('button', { name: `Acknowledge: ${message}` }).click();
   await page.getByText('Alert acknowledged.').waitFor();
+  await page.getByText(message).waitFor({ state: 'detached' });
 });
+
+// What the server has used of the processor, however many share it.
+async function serverMs() {
+  const pid = await readFile(join(dirname(process.env.MUSTER_CONF), 'run/app.pid'), 'utf8');
+  const [user, system] = (await readFile(`/proc/${pid.trim()}/stat`, 'utf8')).split(') ')[1].split(' ').slice(11, 13);
+  return (Number(user) + Number(system)) * 10; // told in hundredths of a second
+}
 
 test('ten thousand agents page on the server and stay quick', async () => {
   const stem = unique('crowd');
@@ -221,10 +257,11 @@ test('ten thousand agents page on the server and stay quick', async () => {
     await go(page, `/agents?q=${stem}`);
     await page.getByText('1–50 of 10,000').waitFor();
     assert.equal(await page.locator('tbody tr').count(), 50);
-    const begun = Date.now();
+    const before = await serverMs();
     await page.getByRole('link', { name: 'Next page' }).click();
     await page.getByText('51–100 of 10,000').waitFor();
-    assert.ok(Date.now() - begun < 2000, 'the next page took more than two seconds');
+    const took = await serverMs() - before;
+    assert.ok(took < 1000, `the next page took ${took} ms of a processor's time`);
     assert.equal(new URL(page.url()).searchParams.get('page'), '2');
     await page.getByPlaceholder('Search name, host or id').fill(`${stem}-04242`);
     await page.getByText('1 found').waitFor();

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { URL_BASE, app, assertAccessible, close, go, launch, open, registerAgent, screenshot, sideScroll, signIn, unique } from './browser.js';
+import { URL_BASE, app, assertAccessible, close, freeze, go, launch, open, registerAgent, screenshot, sideScroll, signIn, unique } from './browser.js';
 
 let browser;
 let page;
@@ -80,25 +80,82 @@ test('the keys do not open it over another dialog', async () => {
   assert.equal(await page.locator('dialog').count(), 1);
 });
 
+const asksFor = (q) => ({ pathname, searchParams }) => pathname === '/api/search' && searchParams.get('q') === q;
+const requestFor = (q) => (request) => asksFor(q)(new URL(request.url()));
+
 test('an answer that comes late does not replace a newer one', async () => {
   const name = unique('late');
   await registerAgent(page, name);
   await go(page, '/');
   await summon();
-  let release;
-  const held = new Promise((resolve) => { release = resolve; });
-  await page.route('**/api/search?q=slow', async (route) => {
-    await held;
-    await route.continue().catch(() => {}); // given up by the page
-  });
-  const slow = page.waitForRequest('**/api/search?q=slow');
+  await page.route(asksFor('slow'), () => {}); // is never answered
+  const asked = page.waitForRequest(requestFor('slow'));
   await box().fill('slow');
-  await slow;
+  await asked;
+  const givenUp = page.waitForEvent('requestfailed', requestFor('slow'));
   await box().fill(name);
+  await givenUp;
   await options().filter({ hasText: name }).waitFor();
-  release();
-  await page.unroute('**/api/search?q=slow');
+  await page.keyboard.press('Escape');
+});
+
+test('Enter before the answer is there waits for it, unless more is typed', async () => {
+  const name = unique('hasty');
+  const agent = await registerAgent(page, name);
+  await go(page, '/agents');
+  await summon();
+  await options().first().waitFor(); // the pages: Enter would go to the first of them
+  let letGo;
+  const held = new Promise((resolve) => { letGo = resolve; });
+  await page.route(asksFor(name), async (route) => {
+    await held;
+    await route.continue().catch(() => {}); // the first one is given up by the page
+  });
+  const typeAndEnter = async (text) => {
+    const asked = page.waitForRequest(requestFor(name));
+    await page.keyboard.type(text);
+    await page.keyboard.press('Enter');
+    await asked;
+  };
+  await typeAndEnter(name);
+  await page.keyboard.press('Backspace');
   await options().filter({ hasText: name }).waitFor();
+  await typeAndEnter(name.at(-1));
+  assert.equal(page.url(), `${URL_BASE}/agents`);
+  letGo();
+  await page.waitForURL(`${URL_BASE}/agents/${agent.id}`);
+});
+
+test('the keys count as soon as the button is seen', async () => {
+  const tab = await open(browser);
+  await signIn(tab);
+  await tab.clock.install();
+  let letGo;
+  const held = new Promise((resolve) => { letGo = resolve; });
+  await tab.route('**/api/auth/session', async (route) => {
+    await held;
+    await route.continue();
+  });
+  const asked = tab.waitForRequest('**/api/auth/session');
+  await go(tab, '/agents');
+  await asked;
+  await freeze(tab);
+  letGo();
+  await tab.getByRole('button', { name: 'Search' }).waitFor();
+  await tab.keyboard.press('Control+k');
+  await tab.clock.resume();
+  await tab.getByRole('combobox', { name: 'Search everything' }).waitFor();
+  await close(tab);
+});
+
+test('the keys held down open it once', async () => {
+  await go(page, '/agents');
+  await page.getByRole('button', { name: 'Search' }).waitFor();
+  await page.keyboard.down('Control');
+  for (let n = 0; n < 4; n++) await page.keyboard.down('k'); // what is down already repeats itself
+  await page.keyboard.up('k');
+  await page.keyboard.up('Control');
+  await box().waitFor();
   await page.keyboard.press('Escape');
 });
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { EMAIL, PASSWORD, URL_BASE, assertAccessible, close, fillSignIn, go, launch, open, registerAgent, screenshot, sideScroll, signIn, sql } from './browser.js';
+import { EMAIL, PASSWORD, URL_BASE, assertAccessible, close, fillSignIn, freeze, go, launch, open, registerAgent, screenshot, sideScroll, signIn, sql } from './browser.js';
 import { PHONE, addPerson, addUserWithFactor, nextCode, readQr, totp, userId, wrongCode } from './people.js';
 
 let browser;
@@ -104,6 +104,20 @@ for (const [size, options] of [['desktop', {}], ['phone', PHONE]]) {
     await close(page);
   });
 }
+
+test('a digit typed as soon as the field for the code is seen counts', async () => {
+  const person = await addUserWithFactor(browser);
+  const page = await open(browser);
+  await page.clock.install();
+  await go(page, '/login');
+  await heading(page, 'Sign in');
+  await freeze(page);
+  await fillSignIn(page, person.email, person.password);
+  await codeField(page).waitFor();
+  await page.keyboard.type('12');
+  assert.equal(await codeField(page).inputValue(), '12');
+  await close(page);
+});
 
 test('a code that is pasted with blanks around and inside signs in', async () => {
   const person = await addUserWithFactor(browser);
