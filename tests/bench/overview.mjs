@@ -3,6 +3,7 @@
 import { createRequire } from 'node:module';
 
 const { chromium } = createRequire(new URL('../web/package.json', import.meta.url))('playwright-core');
+const IDLE_MS = 500;
 const { BENCH_URL: url, BENCH_EMAIL: email, BENCH_PASSWORD: password } = process.env;
 
 const browser = await chromium.launch({
@@ -17,11 +18,22 @@ const page = await context.newPage();
 const cdp = await context.newCDPSession(page);
 await cdp.send('Network.enable');
 let bytes = 0;
-cdp.on('Network.loadingFinished', (event) => { bytes += event.encodedDataLength; });
+const underWay = new Set();
+let quietSince = Infinity;
+const ends = ({ requestId, encodedDataLength = 0 }) => {
+  bytes += encodedDataLength;
+  if (underWay.delete(requestId) && !underWay.size) quietSince = Date.now();
+};
+cdp.on('Network.requestWillBeSent', ({ requestId, type }) => {
+  if (type !== 'EventSource') underWay.add(requestId); // the stream of changes never ends
+});
+cdp.on('Network.loadingFinished', ends);
+cdp.on('Network.loadingFailed', ends);
 await page.goto(url);
 await page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
 await page.waitForFunction(() => !document.querySelector('.loading'));
-await page.waitForTimeout(1000); // what comes late counts, too
+// What comes late counts, too: until nothing has been under way for half a second, which is what browsers call idle.
+while (underWay.size || Date.now() - quietSince < IDLE_MS) await page.waitForTimeout(50);
 const timing = await page.evaluate(() => ({
   paint: performance.getEntriesByName('first-contentful-paint')[0]?.startTime,
   api: Math.max(...performance.getEntriesByType('resource').filter((e) => e.name.includes('/api/overview')).map((e) => e.duration)),
