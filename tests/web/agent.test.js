@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { URL_BASE, assertAccessible, call, close, go, headingIsFirst, launch, liveAgent, open, registerAgent, screenshot, signIn, stepUp, unique } from './browser.js';
+import { PATIENCE, URL_BASE, assertAccessible, call, close, go, headingIsFirst, launch, liveAgent, open, registerAgent, screenshot, signIn, stepUp, unique } from './browser.js';
 
 let browser;
 let page;
@@ -52,9 +52,9 @@ test('“back up now” starts a run that is seen to complete', async () => {
   await page.getByText(/is asked for/).waitFor();
   let newest;
   await assert.doesNotReject(async () => {
-    const until = Date.now() + 90000;
+    const until = Date.now() + 90000 * PATIENCE;
     do {
-      await page.waitForResponse((reply) => reply.url().includes(`/api/agents/${agent.id}/runs`), { timeout: 30000 });
+      await page.waitForResponse((reply) => reply.url().includes(`/api/agents/${agent.id}/runs`));
       const runs = await call(page, 'GET', `/api/agents/${agent.id}/runs?limit=1`);
       newest = runs.total > total ? runs.items[0] : null;
     } while ((!newest || ['queued', 'running'].includes(newest.status)) && Date.now() < until);

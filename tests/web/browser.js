@@ -21,6 +21,11 @@ export const URL_BASE = setting('MUSTER_URL').replace(/\/$/, '');
 export const EMAIL = setting('MUSTER_ADMIN_EMAIL');
 export const PASSWORD = setting('MUSTER_ADMIN_PASSWORD');
 
+// A deadline is there to end a test that waits in vain; how fast things are is the bench's. A busy machine gets so many
+// times of what a test thinks enough.
+export const PATIENCE = 3;
+const WAIT_MS = 30000 * PATIENCE;
+
 // A name that no other test and no earlier run of the same stack has.
 let made = 0;
 export const unique = (stem) => `${stem}-${process.pid}-${Date.now().toString(36)}-${++made}`;
@@ -37,6 +42,7 @@ export async function launch() {
 // closes it, whatever else it was looking at.
 export async function open(browser, options = {}) {
   const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1280, height: 900 }, ...options });
+  context.setDefaultTimeout(WAIT_MS);
   const page = await context.newPage();
   page.complaints = [];
   page.on('pageerror', (error) => page.complaints.push(`script error: ${error.message}`));
@@ -122,7 +128,7 @@ export const registerAgent = async (page, name) => (await call(page, 'POST', '/a
 
 // The one agent of the stack that is a real program, with a backup that has completed.
 export async function liveAgent(page) {
-  for (const until = Date.now() + 60000; ;) { // with many programs beside it, it may have missed a heartbeat or two
+  for (const until = Date.now() + WAIT_MS; ;) { // with many programs beside it, it may have missed a heartbeat or two
     const { items } = await call(page, 'GET', '/api/agents?status=online&limit=200');
     const agent = items.find((item) => item.lastBackup);
     if (agent) return agent;

@@ -1,7 +1,7 @@
 // Backups as a person meets them: made, run, looked into, restored from, proven, and cleaned up by their rules.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { URL_BASE, assertAccessible, call, close, go, launch, liveAgent, open, registerAgent, screenshot, settled, sideScroll, signIn, stepUp, unique } from './browser.js';
+import { PATIENCE, URL_BASE, assertAccessible, call, close, go, launch, liveAgent, open, registerAgent, screenshot, settled, sideScroll, signIn, stepUp, unique } from './browser.js';
 
 let browser;
 let page;
@@ -37,7 +37,7 @@ async function choose(list) {
 }
 
 async function ended(path, key) {
-  for (const until = Date.now() + 90000; Date.now() < until;) {
+  for (const until = Date.now() + 90000 * PATIENCE; Date.now() < until;) {
     const { [key]: it } = await call(page, 'GET', path);
     if (!['queued', 'running', 'thawing'].includes(it.status)) return it;
     await new Promise((resolve) => setTimeout(resolve, 500));
@@ -107,7 +107,7 @@ test('a person makes a backup, runs it, looks inside, restores a file and sees t
 
   await page.getByRole('button', { name: 'Back up now' }).click();
   await page.getByText(/is asked for/).waitFor();
-  await page.getByRole('table', { name: /^Restore points/ }).getByText(/Completed|Warning/).waitFor({ timeout: 90000 });
+  await page.getByRole('table', { name: /^Restore points/ }).getByText(/Completed|Warning/).waitFor({ timeout: 90000 * PATIENCE });
   await screenshot(page, 'config');
 
   await page.locator('a[href$="/restore"]').first().click();

@@ -5,11 +5,11 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import https from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { app, call, unique } from './browser.js';
+import { PATIENCE, app, call, unique } from './browser.js';
 
 // The architecture that this machine is not: the server does not try to run a program of it, so bytes will do.
 const [FOREIGN, MACHINE] = process.arch === 'arm64' ? ['amd64', 62] : ['arm64', 183];
-const WAIT_MS = 30000;
+const WAIT_MS = 30000 * PATIENCE;
 
 const conf = await readFile(process.env.MUSTER_CONF, 'utf8');
 const agentUrl = /^MUSTER_AGENT_URL="([^"]+)"/m.exec(conf)[1];

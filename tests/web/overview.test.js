@@ -100,7 +100,7 @@ test('a refresh moves neither the focus, the cursor nor what is looked at', asyn
   // Others' alerts may come in above: the page grows, and what is in view stays where it is.
   const top = () => node.evaluate((element) => Math.round(element.getBoundingClientRect().top));
   const before = await top();
-  for (let n = 0; n < 2; n++) await page.waitForResponse((reply) => reply.url().includes('/api/agents?'), { timeout: 30000 });
+  for (let n = 0; n < 2; n++) await page.waitForResponse((reply) => reply.url().includes('/api/agents?'));
   assert.deepEqual(await page.evaluate(() => [document.activeElement.name, document.activeElement.selectionStart]), ['q', 2]);
   assert.ok(await node.evaluate((element) => element.isConnected), 'the rows were made anew instead of being changed');
   assert.equal(await top(), before);
@@ -112,8 +112,9 @@ test('without the stream the pages poll; a hidden tab asks for nothing, and catc
   await signIn(tab);
   await tab.route('**/api/live', (route) => route.fulfill({ status: 503, body: '' }));
   await tab.clock.install();
+  const first = ['alerts', 'rollouts', 'agents', 'runs', 'overview', 'releases'].map((name) => tab.waitForResponse((reply) => new URL(reply.url()).pathname === `/api/${name}`));
   await go(tab, '/');
-  await tab.waitForLoadState('networkidle'); // everything has come once
+  await Promise.all([...first, tab.locator('.plot canvas').waitFor(), tab.getByRole('row').nth(1).waitFor()]);
   const show = (hidden) => tab.evaluate((value) => {
     Object.defineProperty(document, 'hidden', { value, configurable: true });
     document.dispatchEvent(new Event('visibilitychange'));

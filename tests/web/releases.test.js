@@ -52,7 +52,7 @@ test('a release is listed from when it is made until it is withdrawn', async () 
   await page.waitForURL(`${URL_BASE}/releases/${version}`);
   await page.getByRole('button', { name: 'Start a rollout' }).waitFor();
   await app(['release', 'withdraw', version, '--reason', 'it forgets the second disk']);
-  await page.getByText('it forgets the second disk').waitFor({ timeout: 30000 });
+  await page.getByText('it forgets the second disk').waitFor();
   assert.equal(await page.getByRole('button', { name: 'Start a rollout' }).count(), 0);
   await assertAccessible(page, 'withdrawn');
 });
