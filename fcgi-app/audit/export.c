@@ -14,10 +14,10 @@
 #include "http/csv.h"
 #include "http/problem.h"
 
-enum { STRETCH = 20 * 1000, CHUNK_ROWS = 500, CHUNK_BYTES = 256 * 1024 };
+enum { CHUNK_ROWS = 500, CHUNK_BYTES = 256 * 1024 };
 
 struct sending {
-    struct trail_filter filter; /* above moves on */
+    struct trail_filter left;
     bool csv;
     bool begun;
 };
@@ -110,30 +110,26 @@ static int add_line(struct buf *out, bool csv, const struct db_rows *rows, struc
     return rc == 0 ? 0 : err_set(err, rc, "audit row %" PRId64 " cannot be written", db_rows_int(rows, 0, 0));
 }
 
-/* Some rows of the next stretch, at most. */
+/* The next stretch, or as much of it as a chunk holds. */
 static int next_chunk(struct req *r, void *ctx, struct buf *out, struct err *err)
 {
     struct sending *e = ctx;
-    struct trail_filter stretch = e->filter;
+    const struct trail_filter stretch = trail_stretch(&e->left, CHUNK_ROWS);
     struct db_rows rows;
-    int64_t count = 0, last = 0;
+    int64_t last = 0;
     if (e->csv && !e->begun)
         csv_head(out, columns);
     e->begun = true;
-    if (stretch.below - stretch.above > STRETCH)
-        stretch.below = stretch.above + STRETCH;
-    int rc = trail_filter_query(r->db, DB_TRAIL_EXPORT, &stretch, CHUNK_ROWS, &rows, err);
+    int rc = trail_query(r->db, &stretch, CHUNK_ROWS, &rows, err);
     while (rc == 0 && out->len < CHUNK_BYTES && (rc = db_rows_next(&rows, err)) == DB_ROW) {
         rc = add_line(out, e->csv, &rows, err);
         last = db_rows_int(&rows, 0, 0);
-        count++;
     }
     db_rows_done(&rows);
     if (rc != 0)
         return rc;
-    bool more_here = count == CHUNK_ROWS || out->len >= CHUNK_BYTES;
-    e->filter.above = more_here ? last : stretch.below - 1;
-    return e->filter.above + 1 < e->filter.below;
+    trail_go_on(&e->left, out->len >= CHUNK_BYTES ? last : trail_end(&stretch));
+    return trail_left(&e->left);
 }
 
 static int write_entry(struct db *db, void *ctx, struct err *err)
@@ -163,30 +159,29 @@ static const char *disposition(struct req *r, bool csv)
 
 void trail_export(struct req *r)
 {
+    static const char *const formats[] = {"jsonl", "csv", NULL};
     struct sending *e = arena_alloc(r->arena, sizeof *e);
     struct err err = {0};
     int64_t after = 0;
-    const char *format = req_query(r, "format");
+    const char *format;
     if (e == NULL) {
         reply_problem(r, PROBLEM_INTERNAL, NULL);
         return;
     }
-    *e = (struct sending){.csv = format != NULL && strcmp(format, "csv") == 0};
-    if (format != NULL && !e->csv && strcmp(format, "jsonl") != 0) {
-        reply_invalid_field(r, "", "format", "format must be jsonl or csv");
+    if (!list_choice(r, "format", formats, "jsonl", &format))
         return;
-    }
+    *e = (struct sending){.csv = strcmp(format, "csv") == 0};
     if (!req_query_int(r, "after", 0, INT64_MAX, 0, &after) || !trail_reader_begin(r) ||
-        !trail_filter_read(r, &e->filter))
+        !trail_filter_read(r, &e->left))
         return;
     if (record(r, &err) != 0) {
         reply_error(r, &err);
         return;
     }
-    if (!trail_filter_read(r, &e->filter)) /* once more: it ends with the row that says so */
+    if (!trail_filter_read(r, &e->left)) /* once more: it ends with the row that says so */
         return;
-    if (after > e->filter.above)
-        e->filter.above = after;
+    if (after > e->left.above)
+        e->left.above = after;
     reply_header(r, "Content-Disposition", disposition(r, e->csv));
     reply_chunks(r, 200, e->csv ? "text/csv; charset=utf-8" : "application/x-ndjson", next_chunk, e);
 }

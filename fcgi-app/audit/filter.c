@@ -15,20 +15,18 @@ enum { TEXT_MAX = 200, READERS_MAX = 2, BUSY_S = 5 };
 /* --- reading --- */
 
 /* The parameter, "" when it is not there. NULL after a reply was set. */
-static const char *text_of(struct req *r, const char *name)
+static const char *text_of(struct req *r, const char *name, int max)
 {
-    const char *text = req_query(r, name);
-    if (text == NULL)
-        return "";
-    if (strlen(text) <= TEXT_MAX)
+    const char *text = list_filter(r, name, "");
+    if (strlen(text) <= (size_t)max)
         return text;
-    reply_invalid_field(r, "", name, arena_printf(r->arena, "%s must have at most %d bytes", name, TEXT_MAX));
+    reply_invalid_field(r, "", name, arena_printf(r->arena, "%s must have at most %d bytes", name, max));
     return NULL;
 }
 
 static bool match_read(struct req *r, const char *name, struct trail_match *ret)
 {
-    const char *text = text_of(r, name);
+    const char *text = text_of(r, name, TEXT_MAX);
     if (text == NULL)
         return false;
     bool part = text[0] != '\0' && strchr(":./", text[strlen(text) - 1]) != NULL;
@@ -48,34 +46,6 @@ static bool actor_of_email(struct req *r, struct trail_match *actor)
     }
     actor->whole = rc == 0 ? arena_printf(r->arena, "user:%s", user.id) : "user:nobody";
     return true;
-}
-
-static bool result_known(struct req *r, const char *result)
-{
-    static const char *const known[] = {"", "ok", "denied", "failed"};
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
-        if (strcmp(known[i], result) == 0)
-            return true;
-    reply_invalid_field(r, "", "result", "result must be ok, denied or failed");
-    return false;
-}
-
-/* What is searched for, anywhere, as a pattern: its own wildcards stand for themselves. */
-static const char *pattern_of(struct arena *arena, const char *text)
-{
-    char *pattern = arena_alloc(arena, 2 * strlen(text) + 3);
-    char *at = pattern;
-    if (pattern == NULL)
-        return NULL;
-    *at++ = '%';
-    for (; *text != '\0'; text++) {
-        if (strchr("%_\\", *text) != NULL)
-            *at++ = '\\';
-        *at++ = *text >= 'A' && *text <= 'Z' ? (char)(*text + 'a' - 'A') : *text;
-    }
-    *at++ = '%';
-    *at = '\0';
-    return pattern;
 }
 
 /* --- which rows can be meant at all --- */
@@ -125,19 +95,19 @@ static int bounds(struct db *db, struct trail_filter *f, struct err *err)
 
 bool trail_filter_read(struct req *r, struct trail_filter *ret)
 {
+    static const char *const results[] = {"ok", "denied", "failed", NULL};
     struct trail_filter f = {0};
     struct err err = {0};
-    if (!match_read(r, "actor", &f.actor) || !match_read(r, "target", &f.target) ||
-        !match_read(r, "address", &f.address) || (f.action = text_of(r, "action")) == NULL ||
-        (f.result = text_of(r, "result")) == NULL || (f.q = text_of(r, "q")) == NULL || !result_known(r, f.result) ||
-        !req_query_int(r, "from_ms", 0, TIME_MAX, 0, &f.from_ms) ||
+    const char *q = text_of(r, "q", LIST_Q_MAX);
+    if (q == NULL || !match_read(r, "actor", &f.actor) || !match_read(r, "target", &f.target) ||
+        !match_read(r, "address", &f.address) || (f.action = text_of(r, "action", TEXT_MAX)) == NULL ||
+        !list_choice(r, "result", results, "", &f.result) || !req_query_int(r, "from_ms", 0, TIME_MAX, 0, &f.from_ms) ||
         !req_query_int(r, "to_ms", 0, TIME_MAX, TIME_MAX, &f.to_ms))
         return false;
     if (strchr(f.actor.whole, '@') != NULL && !actor_of_email(r, &f.actor))
         return false;
-    if (f.q[0] != '\0')
-        f.q = pattern_of(r->arena, f.q);
-    int rc = f.q != NULL && f.actor.whole != NULL ? bounds(r->db, &f, &err) : err_set(&err, ERR_NOMEM, "out of memory");
+    list_pattern(q, f.q);
+    int rc = f.actor.whole != NULL ? bounds(r->db, &f, &err) : err_set(&err, ERR_NOMEM, "out of memory");
     if (rc != 0) {
         reply_error(r, &err);
         return false;
@@ -164,18 +134,50 @@ const char *trail_filter_text(struct req *r)
     return text != NULL ? arena_printf(r->arena, "{\"query\":\"%s\"}", text) : NULL;
 }
 
+/* --- stretches --- */
+
+bool trail_left(const struct trail_filter *f)
+{
+    return f->above + 1 < f->below;
+}
+
+struct trail_filter trail_stretch(const struct trail_filter *f, int64_t rows)
+{
+    struct trail_filter stretch = *f;
+    if (f->below - f->above - 1 <= rows)
+        return stretch;
+    if (f->descending)
+        stretch.above = f->below - 1 - rows;
+    else
+        stretch.below = f->above + 1 + rows;
+    return stretch;
+}
+
+int64_t trail_end(const struct trail_filter *stretch)
+{
+    return stretch->descending ? stretch->above + 1 : stretch->below - 1;
+}
+
+void trail_go_on(struct trail_filter *f, int64_t behind_seq)
+{
+    if (f->descending)
+        f->below = behind_seq;
+    else
+        f->above = behind_seq;
+}
+
 /* --- rows --- */
 
-int trail_filter_query(struct db *db, enum db_statement statement, const struct trail_filter *f, int64_t limit,
-                       struct db_rows *ret, struct err *err)
+int trail_query(struct db *db, const struct trail_filter *f, int64_t limit, struct db_rows *ret, struct err *err)
 {
-    return db_query(db, statement,
+    return db_query(db, DB_TRAIL_PAGE,
                     DB_ARGS(DB_INT("above", f->above), DB_INT("below", f->below), DB_INT("from", f->from_ms),
                             DB_INT("to", f->to_ms), DB_TEXT("actor", f->actor.whole),
                             DB_TEXT("actor_prefix", f->actor.prefix), DB_TEXT("action", f->action),
                             DB_TEXT("target", f->target.whole), DB_TEXT("target_prefix", f->target.prefix),
                             DB_TEXT("result", f->result), DB_TEXT("address", f->address.whole),
-                            DB_TEXT("address_prefix", f->address.prefix), DB_TEXT("q", f->q), DB_INT("limit", limit)),
+                            DB_TEXT("address_prefix", f->address.prefix), DB_TEXT("q", f->q),
+                            DB_INT("descending", f->descending), DB_INT("limit", limit)),
                     ret, err);
 }
 

@@ -6,7 +6,7 @@
 #define MUSTER_AUDIT_FILTER_H
 
 #include "db/db.h"
-#include "http/request.h"
+#include "http/list.h"
 
 struct trail_match {
     const char *whole, *prefix; /* one of them is "" */
@@ -14,9 +14,11 @@ struct trail_match {
 
 struct trail_filter {
     struct trail_match actor, target, address;
-    const char *action, *result, *q; /* q: a pattern of LIKE */
-    int64_t from_ms, to_ms;          /* from, and before */
-    int64_t above, below;            /* rows between these two numbers, which no other row can be of */
+    const char *action, *result;
+    char q[LIST_PATTERN_SIZE];
+    int64_t from_ms, to_ms; /* from, and before */
+    int64_t above, below;   /* rows between these two numbers, which no other row can be of */
+    bool descending;        /* newest first */
 };
 
 /* False after a reply was set. */
@@ -26,9 +28,21 @@ bool trail_filter_read(struct req *r, struct trail_filter *ret);
  * no text. What somebody looks for may be an address, and the trail holds none. */
 const char *trail_filter_text(struct req *r);
 
-/* One statement of audit.sql over the rows between above and below. */
-int trail_filter_query(struct db *db, enum db_statement statement, const struct trail_filter *f, int64_t limit,
-                       struct db_rows *ret, struct err *err) MUSTER_NODISCARD;
+/* The trail is read in stretches of so many rows, so that no statement takes long, whatever is looked for:
+ *
+ *     while (trail_left(&f)) {
+ *         struct trail_filter stretch = trail_stretch(&f, rows);
+ *         …trail_query(db, &stretch, …)
+ *         trail_go_on(&f, the row to go on behind, or trail_end(&stretch));
+ *     } */
+bool trail_left(const struct trail_filter *f);
+struct trail_filter trail_stretch(const struct trail_filter *f, int64_t rows);
+int64_t trail_end(const struct trail_filter *stretch);
+void trail_go_on(struct trail_filter *f, int64_t behind_seq);
+
+/* The rows between above and below that pass, in its order. */
+int trail_query(struct db *db, const struct trail_filter *f, int64_t limit, struct db_rows *ret,
+                struct err *err) MUSTER_NODISCARD;
 
 /* A row of it. */
 json_t *trail_row_json(const struct db_rows *rows);

@@ -148,7 +148,46 @@ def test_the_last_page_says_so(stack, admin):
     assert admin.get("/api/audit", params={"before": 1}).json() == {"items": [], "next": None}
 
 
+def test_the_trail_is_read_from_its_beginning_too(stack, admin, acts):
+    person, *_ = acts
+    found, after = [], 0
+    for _ in range(3):
+        page = admin.get("/api/audit", params={"order": "asc", "limit": 3, "after": after}).json()
+        found += [r["seq"] for r in page["items"]]
+        after = page["next"]
+    assert found == list(range(1, 10)) and after == 9
+    newest = last(stack)
+    end = admin.get("/api/audit", params={"order": "asc", "after": newest - 2, "limit": 200}).json()
+    assert [r["seq"] for r in end["items"]][:2] == [newest - 1, newest] and end["next"] is None
+    assert admin.get("/api/audit", params={"order": "asc", "after": newest + 1000}).json() == {"items": [], "next": None}
+    assert [r["seq"] for r in rows(admin, before=8, after=5)] == [7, 6]
+    assert [r["seq"] for r in rows(admin, before=8, after=5, order="asc")] == [6, 7]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 7])
+def test_a_page_is_filled_however_far_apart_its_rows_are(stack, admin, operator, spec, limit):
+    """One row of this person's among ever more of others, so that each page has to be looked for further."""
+    person = Person.add(stack, spec, "operator")
+    for between in (0, 1, 5, 22):
+        for _ in range(between):
+            operator.register()
+        person.register()
+    mine = [r["seq"] for r in rows(admin, actor=person.email, action="agent.register", limit=200)]
+    assert len(mine) == 4
+    for order, expected in (("desc", mine), ("asc", mine[::-1])):
+        found, query = [], {}
+        while True:
+            page = admin.get("/api/audit", params={"actor": person.email, "action": "agent.register", "limit": limit,
+                                                   "order": order, **query}).json()
+            found += [r["seq"] for r in page["items"]]
+            if page["next"] is None:
+                break
+            query = {"before" if order == "desc" else "after": page["next"]}
+        assert found == expected
+
+
 @pytest.mark.parametrize("query, name", [
+    ({"order": "up"}, "order"), ({"after": "-1"}, "after"), ({"q": "x" * 121}, "q"),
     ({"result": "maybe"}, "result"), ({"limit": "0"}, "limit"), ({"limit": "201"}, "limit"), ({"limit": "x"}, "limit"),
     ({"before": "0"}, "before"), ({"from_ms": "-1"}, "from_ms"), ({"to_ms": "1.5"}, "to_ms"), ({"q": "x" * 201}, "q"),
     ({"actor": "x" * 201}, "actor"), ({"before": "9" * 30}, "before"),
@@ -161,7 +200,7 @@ def test_what_is_asked_is_data_and_never_part_of_a_statement(stack, admin):
     for text in ("' OR 1=1 --", "\" OR \"\"=\"", "'; DELETE FROM audit; --", "%", "_", "\\", "%' ESCAPE '"):
         for name in ("actor", "action", "target", "address"):
             assert rows(admin, **{name: text}) == []
-    assert rows(admin, q="'; DELETE FROM audit; --") == []
+    assert rows(admin, q="'; DELETE FROM audit; --") == rows(admin, q="x" * 120) == []
 
 
 def test_who_was_deleted_is_an_id_alone(stack, spec, admin):

@@ -25,7 +25,7 @@ export function AuditFilters({ query, change, onClear }) {
   return html`<form class="audit-filters" aria-label="Filter the trail" onSubmit=${submit}>
     <div class="filters">
       <div class="filter search"><input type="search" name="q" aria-label="Search the trail" placeholder="Search the trail"
-        value=${value('q')} onInput=${(event) => set('q')(event.target.value)} maxlength="200" autocomplete="off" spellcheck=${false} /></div>
+        value=${value('q')} onInput=${(event) => set('q')(event.target.value)} maxlength="120" autocomplete="off" spellcheck=${false} /></div>
       <div class="filter"><select name="result" aria-label="Result" value=${query.result ?? ''}
         onChange=${(event) => change({ result: event.target.value })}>
         <option value="" selected=${!query.result}>Any result</option>

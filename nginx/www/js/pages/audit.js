@@ -20,12 +20,16 @@ const NEWEST_MS = 10000;
 
 export function AuditPage({ title }) {
   const [query, change] = useQuery();
-  const url = withQuery('/api/audit', { ...pick(query), before: query.before, limit: PAGE_SIZE });
+  const { before, after, order } = query;
+  const url = withQuery('/api/audit', { ...pick(query), order, before, after, limit: PAGE_SIZE });
   // What is older than a row does not change.
-  const poll = usePoll((signal) => api(url, { signal }), [url], query.before ? 0 : NEWEST_MS);
+  const poll = usePoll((signal) => api(url, { signal }), [url], before ? 0 : NEWEST_MS);
   const filtered = FILTERS.some((name) => query[name]);
-  const filter = (patch) => change({ before: '', row: '', ...patch });
+  const filter = (patch) => change({ ...START, ...patch });
   const clear = () => filter(Object.fromEntries(FILTERS.map((name) => [name, ''])));
+  const sorting = {
+    by: 'time', order: order === 'asc' ? 'asc' : 'desc', change: (by, to) => filter({ order: to === 'asc' ? 'asc' : '' }),
+  };
   const close = () => navigate(withQuery('/audit', { ...query, row: '' }));
   return html`<${PageHead} title=${title}>
       <div class="actions">
@@ -38,21 +42,25 @@ export function AuditPage({ title }) {
       <${AuditFilters} query=${query} change=${filter} onClear=${filtered && clear} />
       <${Remote} poll=${poll} what="the trail">${({ items, next }) => html`
         ${items.length
-          ? html`<${Table} label="Audit trail" columns=${columns(query)} rows=${items} rowKey=${(row) => row.seq} busy=${poll.loading} />`
-          : html`<${Nothing} filtered=${filtered} next=${next} onClear=${clear} />`}
+          ? html`<${Table} label="Audit trail" columns=${columns(query)} rows=${items} rowKey=${(row) => row.seq} busy=${poll.loading}
+              sorting=${sorting} />`
+          : html`<${Nothing} filtered=${filtered} next=${next} onClear=${clear} oldestFirst=${order === 'asc'} />`}
         <${Steps} query=${query} next=${next} />`}
       </${Remote}>
     </${Panel}>
     ${query.row && html`<${AuditRow} key=${query.row} seq=${query.row} onClose=${close} />`}`;
 }
 
-const narrowed = (query, patch) => withQuery('/audit', { ...query, before: '', row: '', ...patch });
+// The first page of the list, and no row of it open.
+const START = { before: '', after: '', row: '' };
+
+const narrowed = (query, patch) => withQuery('/audit', { ...query, ...START, ...patch });
 
 function columns(query) {
   const to = (patch, label, what) => html`<a class="quiet" href=${narrowed(query, patch)}
     title=${`Show only ${what}`}><bdi>${label}</bdi></a>`;
   return [
-    { name: 'when', head: 'When', cell: (row) => html`<${Time} ms=${row.time_ms} as="stamp" />` },
+    { name: 'when', head: 'When', sort: 'time', cell: (row) => html`<${Time} ms=${row.time_ms} as="stamp" />` },
     { name: 'who', head: 'Who', cell: (row) => to({ actor: row.actor }, nameOf(row.actor, row.actorName), 'what they did') },
     { name: 'act', head: 'Act', cell: (row) => to({ action: row.action }, plain(row.action), 'this act') },
     { name: 'on', head: 'On', cell: (row) => row.target && to({ target: row.target }, nameOf(row.target, row.targetName), 'what was done to it') },
@@ -66,18 +74,23 @@ function columns(query) {
   ];
 }
 
-// The way to older rows. There is no number of pages: nobody counts what nobody has looked at.
+// The way further. There is no number of pages: nobody counts what nobody has looked at.
 function Steps({ query, next }) {
-  if (!query.before && !next) return null;
+  const oldestFirst = query.order === 'asc';
+  const [cursor, first, further, end] = oldestFirst
+    ? ['after', 'Oldest rows', 'Newer rows', 'This is where the trail ends.']
+    : ['before', 'Newest rows', 'Older rows', 'This is where the trail begins.'];
+  if (!query[cursor] && !next) return null;
   return html`<nav class="pager" aria-label="Pages of the trail">
-    <span>${query.before && html`<a href=${withQuery('/audit', { ...query, before: '' })}>Newest rows</a>`}</span>
-    <span>${next ? html`<a href=${withQuery('/audit', { ...query, before: next })} rel="next">Older rows</a>` : 'This is where the trail begins.'}</span>
+    <span>${query[cursor] && html`<a href=${narrowed(query, {})}>${first}</a>`}</span>
+    <span>${next ? html`<a href=${narrowed(query, { [cursor]: next })} rel="next">${further}</a>` : end}</span>
   </nav>`;
 }
 
-function Nothing({ filtered, next, onClear }) {
+function Nothing({ filtered, next, onClear, oldestFirst }) {
   if (next) {
-    return html`<${Empty} icon="clock" title="Nothing among the newer rows.">The trail is long: go on with the older ones.</${Empty}>`;
+    const [seen, left] = oldestFirst ? ['older', 'newer'] : ['newer', 'older'];
+    return html`<${Empty} icon="clock" title=${`Nothing among the ${seen} rows.`}>The trail is long: go on with the ${left} ones.</${Empty}>`;
   }
   if (filtered) {
     return html`<${Empty} icon="rows" title="No row matches."><${Button} onClick=${onClear}>Clear the filters</${Button}></${Empty}>`;
