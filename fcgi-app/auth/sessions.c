@@ -7,6 +7,7 @@
 #include "auth/secrets.h"
 #include "auth/session.h"
 #include "db/writer.h"
+#include "http/list.h"
 
 /* --- ending --- */
 
@@ -68,25 +69,56 @@ static json_t *session_json(const struct req *r, const struct db_rows *rows)
                      own != NULL && strcmp(own, id) == 0);
 }
 
-void auth_session_list(struct req *r)
+static const struct csv_column columns[] = {
+    {"id", "id", CSV_PLAIN},
+    {"kind", "kind", CSV_PLAIN},
+    {"method", "method", CSV_PLAIN},
+    {"address", "address", CSV_PLAIN},
+    {"program", "userAgent", CSV_PLAIN},
+    {"signed in", "created_ms", CSV_TIME},
+    {"last used", "lastUsed_ms", CSV_TIME},
+    {"ends", "expires_ms", CSV_TIME},
+    {"this one", "current", CSV_PLAIN},
+    {NULL, NULL, CSV_PLAIN},
+};
+
+#define QUERY_ARGS(r, kind, ask)                                                                                       \
+    DB_TEXT("user", (r)->principal.id), DB_INT("now", (r)->now_ms),                                                    \
+        DB_INT("idle_since", (r)->now_ms - (r)->app->settings->session_idle_s * INT64_C(1000)), DB_TEXT("kind", kind), \
+        DB_TEXT("q", (ask)->pattern)
+
+static int list_sessions(struct req *r, const char *kind, const struct list_ask *ask, struct list_out *out,
+                         struct err *err)
 {
     struct db_rows rows;
-    struct err err = {0};
-    int64_t idle_since_ms = r->now_ms - r->app->settings->session_idle_s * INT64_C(1000);
-    json_t *list = json_array();
-    int rc = db_query(
-        r->db, DB_AUTH_SESSION_LIST,
-        DB_ARGS(DB_TEXT("user", r->principal.id), DB_INT("now", r->now_ms), DB_INT("idle_since", idle_since_ms)), &rows,
-        &err);
-    while (rc == 0 && (rc = db_rows_next(&rows, &err)) == DB_ROW)
-        rc = json_array_append_new(list, session_json(r, &rows)) == 0 ? 0 : err_set(&err, ERR_NOMEM, "out of memory");
+    int rc =
+        db_query(r->db, DB_AUTH_SESSION_PAGE,
+                 DB_ARGS(QUERY_ARGS(r, kind, ask), DB_TEXT("sort", ask->sort), DB_INT("descending", ask->descending),
+                         DB_INT("limit", ask->limit), DB_INT("offset", ask->offset)),
+                 &rows, err);
+    while (rc == 0 && (rc = db_rows_next(&rows, err)) == DB_ROW)
+        rc = list_add(out, session_json(r, &rows), err);
     db_rows_done(&rows);
-    if (rc != 0) {
-        json_decref(list);
-        reply_error(r, &err);
+    return rc;
+}
+
+void auth_session_list(struct req *r)
+{
+    static const char *const sorts[] = {"used", "created", "expires", "address", "method", NULL};
+    static const char *const kinds[] = {"cookie", "token", NULL};
+    struct list_ask ask;
+    struct list_out out;
+    struct err err = {0};
+    const char *kind;
+    int64_t total = 0;
+    if (!list_ask_read(r, &(struct list_rules){.sorts = sorts, .descending = true, .name = "sessions"}, &ask) ||
+        !list_choice(r, "kind", kinds, "", &kind))
         return;
-    }
-    reply_json(r, 200, json_pack("{s:o}", "sessions", list));
+    list_begin(&out, &ask, columns);
+    int rc = list_count(r->db, DB_AUTH_SESSION_COUNT, DB_ARGS(QUERY_ARGS(r, kind, &ask)), &total, &err);
+    if (rc == 0)
+        rc = list_sessions(r, kind, &ask, &out, &err);
+    list_reply(r, &out, rc, total, &err);
 }
 
 /* --- DELETE /api/auth/sessions, /api/auth/sessions/{id} --- */

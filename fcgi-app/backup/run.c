@@ -104,10 +104,13 @@ static int read_items(struct req *r, const struct page *page, struct list_out *o
 static void reply_runs(struct req *r, struct page page)
 {
     static const char *const sorts[] = {"started", "finished", "status", "agent", "config", "size", "duration", NULL};
+    static const char *const states[] = {"queued", "running",   "completed", "warning",
+                                         "failed", "cancelled", "lost",      NULL};
     struct list_out out;
     int64_t total = 0;
     struct err err = {0};
-    if (!list_ask_read(r, &(struct list_rules){.sorts = sorts, .descending = true, .name = "runs"}, &page.ask))
+    if (!list_ask_read(r, &(struct list_rules){.sorts = sorts, .descending = true, .name = "runs"}, &page.ask) ||
+        !list_choice(r, "status", states, NULL, &page.status))
         return;
     list_begin(&out, &page.ask, columns);
     int rc = read_total(r, &page, &total, &err);
@@ -116,29 +119,12 @@ static void reply_runs(struct req *r, struct page page)
     list_reply(r, &out, rc, total, &err);
 }
 
-/* A parameter that is empty is like none. */
-static const char *filter(const struct req *r, const char *name)
-{
-    const char *value = req_query(r, name);
-    return value != NULL && value[0] != '\0' ? value : NULL;
-}
-
 void backup_run_list(struct req *r)
 {
-    static const char *const states[] = {"queued", "running", "completed", "warning", "failed", "cancelled", "lost"};
-    const char *deleted = filter(r, "deleted");
-    const struct page page = {.agent_id = filter(r, "agentId"),
-                              .config_id = filter(r, "configId"),
-                              .status = filter(r, "status"),
-                              .deleted = deleted != NULL && strcmp(deleted, "1") == 0};
-    bool known = page.status == NULL;
-    for (size_t i = 0; !known && i < sizeof states / sizeof states[0]; i++)
-        known = strcmp(page.status, states[i]) == 0;
-    if (!known) {
-        reply_invalid_field(r, "", "status", "must be queued, running, completed, warning, failed, cancelled or lost");
-        return;
-    }
-    reply_runs(r, page);
+    const char *deleted = list_filter(r, "deleted", "");
+    reply_runs(r, (struct page){.agent_id = list_filter(r, "agentId", NULL),
+                                .config_id = list_filter(r, "configId", NULL),
+                                .deleted = strcmp(deleted, "1") == 0});
 }
 
 void backup_agent_runs(struct req *r)

@@ -1,67 +1,65 @@
 /* How much is stored: GET /api/storage. */
 #include <stdio.h>
-#include <string.h>
 #include <time.h>
 
 #include "backup/backup.h"
 #include "backup/run.h"
+#include "http/list.h"
 
 #define DAY_MS INT64_C(86400000)
 
-struct usage {
-    json_t *agents;
-    json_t *configs; /* of the last one of agents; borrowed */
-    json_t *last;    /* of agents; borrowed */
-    json_int_t bytes;
-    json_int_t runs;
+static const struct csv_column columns[] = {
+    {"host", "agentName", CSV_PLAIN},
+    {"host id", "agentId", CSV_PLAIN},
+    {"backup", "configName", CSV_PLAIN},
+    {"backup id", "configId", CSV_PLAIN},
+    {"bytes", "bytes", CSV_PLAIN},
+    {"runs", "runs", CSV_PLAIN},
+    {NULL, NULL, CSV_PLAIN},
 };
 
-static void add_to(json_t *object, json_int_t bytes, json_int_t runs)
-{
-    (void)json_object_set_new(object, "bytes",
-                              json_integer(json_integer_value(json_object_get(object, "bytes")) + bytes));
-    (void)json_object_set_new(object, "runs", json_integer(json_integer_value(json_object_get(object, "runs")) + runs));
-}
+/* What there is in all, be the list narrowed as it may. */
+struct usage {
+    json_int_t bytes;
+    json_int_t runs;
+    int64_t listed; /* backups that the search lets through */
+};
 
-static bool same_text(const char *a, const char *b)
-{
-    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
-}
+struct usage_query {
+    struct list_ask ask;
+    const char *agent_id;
+};
 
-/* Rows come agent by agent; those of deleted agents are told apart by the name they had. */
-static bool begin_agent(struct usage *u, const char *id, const char *name)
-{
-    if (u->last != NULL && same_text(json_string_value(json_object_get(u->last, "agentId")), id) &&
-        same_text(json_string_value(json_object_get(u->last, "agentName")), name))
-        return true;
-    u->configs = json_array();
-    u->last = json_pack("{s:s?, s:s, s:I, s:I, s:o}", "agentId", id, "agentName", name, "bytes", (json_int_t)0, "runs",
-                        (json_int_t)0, "configs", u->configs);
-    return json_array_append_new(u->agents, u->last) == 0;
-}
+#define QUERY_ARGS(r, query)                                                                                           \
+    DB_TEXT("agent_id", (query)->agent_id), DB_TEXT("viewer", run_viewer(r)), DB_TEXT("q", (query)->ask.pattern)
 
-static int add_row(struct usage *u, const struct db_rows *rows, struct err *err)
+static int read_usage(struct req *r, const struct usage_query *q, struct usage *ret, struct err *err)
 {
-    json_int_t bytes = db_rows_int(rows, 4, 0), runs = db_rows_int(rows, 5, 0);
-    bool fits = begin_agent(u, db_rows_text(rows, 0), db_rows_text(rows, 1)) &&
-                json_array_append_new(u->configs, json_pack("{s:s?, s:s, s:I, s:I}", "configId", db_rows_text(rows, 2),
-                                                            "configName", db_rows_text(rows, 3), "bytes", bytes, "runs",
-                                                            runs)) == 0;
-    if (!fits)
-        return err_set(err, ERR_NOMEM, "no memory for what is stored");
-    add_to(u->last, bytes, runs);
-    u->bytes += bytes;
-    u->runs += runs;
+    struct db_rows rows;
+    int rc = db_query_one(r->db, DB_STORAGE_TOTAL, DB_ARGS(QUERY_ARGS(r, q)), &rows, err);
+    if (rc != DB_ROW)
+        return rc < 0 ? rc : err_set(err, ERR_INTERNAL, "a sum without a row");
+    *ret = (struct usage){db_rows_int(&rows, 0, 0), db_rows_int(&rows, 1, 0), db_rows_int(&rows, 2, 0)};
+    db_rows_done(&rows);
     return 0;
 }
 
-static int read_usage(struct req *r, const char *agent_id, struct usage *u, struct err *err)
+static json_t *backup_json(const struct db_rows *rows)
+{
+    return json_pack("{s:s?, s:s, s:s?, s:s, s:I, s:I}", "agentId", db_rows_text(rows, 0), "agentName",
+                     db_rows_text(rows, 1), "configId", db_rows_text(rows, 2), "configName", db_rows_text(rows, 3),
+                     "bytes", (json_int_t)db_rows_int(rows, 4, 0), "runs", (json_int_t)db_rows_int(rows, 5, 0));
+}
+
+static int list_backups(struct req *r, const struct usage_query *q, struct list_out *out, struct err *err)
 {
     struct db_rows rows;
-    int rc = db_query(r->db, DB_STORAGE_LIST, DB_ARGS(DB_TEXT("agent_id", agent_id), DB_TEXT("viewer", run_viewer(r))),
+    int rc = db_query(r->db, DB_STORAGE_PAGE,
+                      DB_ARGS(QUERY_ARGS(r, q), DB_TEXT("sort", q->ask.sort), DB_INT("descending", q->ask.descending),
+                              DB_INT("limit", q->ask.limit), DB_INT("offset", q->ask.offset)),
                       &rows, err);
     while (rc == 0 && (rc = db_rows_next(&rows, err)) == DB_ROW)
-        rc = add_row(u, &rows, err);
+        rc = list_add(out, backup_json(&rows), err);
     db_rows_done(&rows);
     return rc;
 }
@@ -96,22 +94,30 @@ static int read_history(struct req *r, const char *agent_id, const struct usage 
     return rc;
 }
 
+/* What the page has besides its backups. */
+static int read_more(struct req *r, const struct usage_query *q, const struct usage *u, json_t **ret, struct err *err)
+{
+    json_t *history = json_array();
+    int rc = read_history(r, q->agent_id, u, history, err);
+    *ret = json_pack("{s:I, s:I, s:o}", "bytes", u->bytes, "runs", u->runs, "history", history);
+    return rc == 0 && *ret == NULL ? err_set(err, ERR_NOMEM, "no memory for what is stored") : rc;
+}
+
 void backup_storage(struct req *r)
 {
-    const char *agent_id = req_query(r, "agentId");
-    struct usage u = {.agents = json_array()};
-    json_t *history = json_array();
+    static const char *const sorts[] = {"bytes", "agent", "config", "runs", NULL};
+    struct usage_query query = {.agent_id = list_filter(r, "agentId", NULL)};
+    struct list_out out;
+    struct usage usage = {0};
     struct err err = {0};
-    int rc = read_usage(r, agent_id, &u, &err);
-    if (rc == 0)
-        rc = read_history(r, agent_id, &u, history, &err);
-    if (rc != 0) {
-        json_decref(u.agents);
-        json_decref(history);
-        reply_error(r, &err);
+    json_t *more = NULL;
+    if (!list_ask_read(r, &(struct list_rules){.sorts = sorts, .descending = true, .name = "storage"}, &query.ask))
         return;
-    }
-    reply_json(
-        r, 200,
-        json_pack("{s:I, s:I, s:o, s:o}", "bytes", u.bytes, "runs", u.runs, "agents", u.agents, "history", history));
+    list_begin(&out, &query.ask, columns);
+    int rc = read_usage(r, &query, &usage, &err);
+    if (rc == 0 && !query.ask.csv)
+        rc = read_more(r, &query, &usage, &more, &err);
+    if (rc == 0)
+        rc = list_backups(r, &query, &out, &err);
+    list_reply_more(r, &out, rc, usage.listed, more, &err);
 }

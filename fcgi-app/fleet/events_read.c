@@ -3,8 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/blocking.h"
 #include "common/encode.h"
 #include "fleet/fleet.h"
+#include "http/list.h"
 #include "http/problem.h"
 
 const char *const fleet_level_names[] = {"debug", "info", "warning", "error", NULL};
@@ -66,34 +68,41 @@ static struct fleet_event_place place_of(const struct db_rows *rows)
     return place;
 }
 
+static const struct csv_column columns[] = {
+    {"time", "time_ms", CSV_TIME},     {"received", "received_ms", CSV_TIME},
+    {"level", "level", CSV_PLAIN},     {"kind", "kind", CSV_PLAIN},
+    {"message", "message", CSV_PLAIN}, {"details", "metadata", CSV_PLAIN},
+    {"epoch", "epoch", CSV_PLAIN},     {"seq", "seq", CSV_PLAIN},
+    {NULL, NULL, CSV_PLAIN},
+};
+
 struct event_query {
     const char *agent_id;
     int64_t level;
-    int64_t limit;
+    struct list_ask ask; /* newest first, whatever is asked for, and without an offset */
     struct fleet_event_place before;
 };
 
 /* One row more than asked for tells whether there is a next page. */
-static int read_page(struct req *r, const struct event_query *q, json_t *items, struct fleet_event_place *ret_last,
-                     bool *ret_more, struct err *err)
+static int read_page(struct req *r, const struct event_query *q, struct list_out *out,
+                     struct fleet_event_place *ret_last, bool *ret_more, struct err *err)
 {
     struct db_rows rows;
     int64_t count = 0;
     int rc = db_query(r->db, DB_EVENT_PAGE,
-                      DB_ARGS(DB_TEXT("agent", q->agent_id), DB_INT("level", q->level),
+                      DB_ARGS(DB_TEXT("agent", q->agent_id), DB_INT("level", q->level), DB_TEXT("q", q->ask.pattern),
                               DB_INT("before_ms", q->before.received_ms), DB_TEXT("before_epoch", q->before.epoch),
-                              DB_INT("before_seq", q->before.seq), DB_INT("limit", q->limit + 1)),
+                              DB_INT("before_seq", q->before.seq), DB_INT("limit", q->ask.limit + 1)),
                       &rows, err);
     while (rc == 0 && (rc = db_rows_next(&rows, err)) == DB_ROW) {
         rc = 0;
-        if (++count > q->limit)
+        if (++count > q->ask.limit)
             break;
         *ret_last = place_of(&rows);
-        if (json_array_append_new(items, event_json(&rows)) != 0)
-            rc = err_set(err, ERR_NOMEM, "out of memory");
+        rc = list_add(out, event_json(&rows), err);
     }
     db_rows_done(&rows);
-    *ret_more = count > q->limit;
+    *ret_more = count > q->ask.limit;
     return rc;
 }
 
@@ -113,36 +122,47 @@ bool fleet_level_query(struct req *r, int64_t *ret)
 static bool read_query(struct req *r, struct event_query *ret)
 {
     const char *before = req_query(r, "before");
-    *ret = (struct event_query){.agent_id = r->params[0], .before = {.received_ms = INT64_MAX}};
+    static const char *const formats[] = {"json", "csv", NULL};
+    const char *format;
+    *ret =
+        (struct event_query){.agent_id = r->params[0], .ask = {.name = "events"}, .before = {.received_ms = INT64_MAX}};
     if (!fleet_level_query(r, &ret->level))
         return false;
     if (before != NULL && !fleet_event_place_parse(before, &ret->before)) {
         reply_invalid_field(r, "", "before", "before must be the 'next' of an earlier reply");
         return false;
     }
-    return req_query_int(r, "limit", 1, 500, 100, &ret->limit);
+    if (!list_choice(r, "format", formats, "json", &format) || !req_query_int(r, "limit", 1, 500, 100, &ret->ask.limit))
+        return false;
+    list_pattern(req_query(r, "q"), ret->ask.pattern);
+    ret->ask.csv = strcmp(format, "csv") == 0;
+    if (ret->ask.csv)
+        ret->ask.limit = LIST_CSV_ROWS;
+    return true;
 }
 
 void fleet_agent_events(struct req *r)
 {
     struct event_query query;
     struct fleet_event_place last = {0};
+    struct list_out out;
     struct err err = {0};
     bool more = false;
     if (!read_query(r, &query))
         return;
-    json_t *items = json_array();
+    list_begin(&out, &query.ask, columns);
     int rc = fleet_agent_may_see(r, query.agent_id, &err);
+    blocking_begin(); /* a search may look at all that an agent ever said */
     if (rc == 0)
-        rc = read_page(r, &query, items, &last, &more, &err);
-    if (rc != 0) {
-        json_decref(items);
-        reply_error(r, &err);
+        rc = read_page(r, &query, &out, &last, &more, &err);
+    blocking_end();
+    if (rc != 0 || query.ask.csv) {
+        list_reply(r, &out, rc, more ? LIST_CSV_ROWS + 1 : 0, &err);
         return;
     }
     char next[FLEET_EVENT_PLACE_SIZE];
     fleet_event_place_text(&last, next);
-    reply_json(r, 200, json_pack("{s:o,s:s?}", "items", items, "next", more ? next : NULL));
+    reply_json(r, 200, json_pack("{s:o,s:s?}", "items", out.items, "next", more ? next : NULL));
 }
 
 /* --- what came after a place --- */
@@ -151,8 +171,9 @@ int fleet_events_newest(struct db *db, const char *agent_id, struct fleet_event_
 {
     struct db_rows rows;
     int rc = db_query_one(db, DB_EVENT_PAGE,
-                          DB_ARGS(DB_TEXT("agent", agent_id), DB_INT("level", 0), DB_INT("before_ms", INT64_MAX),
-                                  DB_TEXT("before_epoch", ""), DB_INT("before_seq", 0), DB_INT("limit", 1)),
+                          DB_ARGS(DB_TEXT("agent", agent_id), DB_INT("level", 0), DB_TEXT("q", ""),
+                                  DB_INT("before_ms", INT64_MAX), DB_TEXT("before_epoch", ""), DB_INT("before_seq", 0),
+                                  DB_INT("limit", 1)),
                           &rows, err);
     if (rc < 0)
         return rc;

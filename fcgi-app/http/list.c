@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "common/blocking.h"
 #include "http/exchange.h"
@@ -22,6 +23,15 @@ void list_pattern(const char *text, char ret[LIST_PATTERN_SIZE])
     }
     ret[len++] = '%';
     ret[len] = '\0';
+}
+
+bool list_found(const struct list_ask *ask, const char *text)
+{
+    size_t len = strnlen(ask->q, LIST_Q_MAX);
+    for (; len > 0 && *text != '\0'; text++)
+        if (strncasecmp(text, ask->q, len) == 0)
+            return true;
+    return len == 0;
 }
 
 const char *list_filter(struct req *r, const char *name, const char *fallback)
@@ -62,8 +72,8 @@ bool list_ask_read(struct req *r, const struct list_rules *rules, struct list_as
 {
     static const char *const orders[] = {"asc", "desc", NULL}, *const formats[] = {"json", "csv", NULL};
     const char *order, *format;
-    *ret = (struct list_ask){.name = rules->name};
-    list_pattern(req_query(r, "q"), ret->pattern);
+    *ret = (struct list_ask){.name = rules->name, .q = list_filter(r, "q", "")};
+    list_pattern(ret->q, ret->pattern);
     if (!list_choice(r, "sort", rules->sorts, rules->sorts[0], &ret->sort) ||
         !list_choice(r, "order", orders, NULL, &order) || !list_choice(r, "format", formats, "json", &format) ||
         !req_query_int(r, "limit", 1, LIST_MAX, LIST_USUAL, &ret->limit) ||
@@ -113,7 +123,34 @@ static void reply_file(struct req *r, struct list_out *out)
     reply_borrowed(r, 200, "text/csv; charset=utf-8", text, len);
 }
 
+int list_count(struct db *db, enum db_statement count, struct db_args args, int64_t *ret, struct err *err)
+{
+    struct db_rows rows;
+    int rc = db_query_one(db, count, args, &rows, err);
+    if (rc != DB_ROW)
+        return rc < 0 ? rc : err_set(err, ERR_INTERNAL, "a count without a row");
+    *ret = db_rows_int(&rows, 0, 0);
+    db_rows_done(&rows);
+    return 0;
+}
+
+/* The page, with what else belongs to it. NULL: out of memory. */
+static json_t *page_json(struct list_out *out, int64_t total, json_t *more)
+{
+    json_t *page = json_pack("{s:o,s:I}", "items", out->items, "total", (json_int_t)total);
+    if (more != NULL && json_object_update(page, more) != 0) {
+        json_decref(page);
+        page = NULL;
+    }
+    return page;
+}
+
 void list_reply(struct req *r, struct list_out *out, int rc, int64_t total, const struct err *err)
+{
+    list_reply_more(r, out, rc, total, NULL, err);
+}
+
+void list_reply_more(struct req *r, struct list_out *out, int rc, int64_t total, json_t *more, const struct err *err)
 {
     if (out->ask->csv)
         blocking_end();
@@ -127,7 +164,8 @@ void list_reply(struct req *r, struct list_out *out, int rc, int64_t total, cons
         json_decref(out->items);
         reply_file(r, out);
     } else {
-        reply_json(r, 200, json_pack("{s:o,s:I}", "items", out->items, "total", (json_int_t)total));
+        reply_json(r, 200, page_json(out, total, more));
     }
+    json_decref(more);
     buf_done(&out->csv);
 }

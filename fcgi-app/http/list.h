@@ -13,6 +13,7 @@
 #define MUSTER_HTTP_LIST_H
 
 #include "common/buf.h"
+#include "db/db.h"
 #include "http/csv.h"
 #include "http/request.h"
 
@@ -27,6 +28,7 @@ struct list_rules {
 
 struct list_ask {
     char pattern[LIST_PATTERN_SIZE]; /* LIKE, lower case, ESCAPE '\'; "" without q */
+    const char *q;                   /* as it was asked; "" without */
     const char *sort;                /* one of the rules' own texts */
     bool descending;
     int64_t limit, offset;
@@ -60,5 +62,15 @@ int list_add(struct list_out *out, json_t *item, struct err *err) MUSTER_NODISCA
 
 /* The page, the file, or with rc the problem that err fits; ends out. */
 void list_reply(struct req *r, struct list_out *out, int rc, int64_t total, const struct err *err);
+
+/* The same; a page has the members of more as well. more is taken, be it NULL. */
+void list_reply_more(struct req *r, struct list_out *out, int rc, int64_t total, json_t *more, const struct err *err);
+
+/* The number that a statement of one row and one column gives: how many there are in all. */
+int list_count(struct db *db, enum db_statement count, struct db_args args, int64_t *ret,
+               struct err *err) MUSTER_NODISCARD;
+
+/* Whether text has what was searched for in it, as a statement's LIKE does: for lists that are no table. */
+bool list_found(const struct list_ask *ask, const char *text);
 
 #endif

@@ -8,47 +8,75 @@
 #include "auth/secrets.h"
 #include "common/wipe.h"
 #include "db/writer.h"
+#include "http/list.h"
 #include "http/problem.h"
 #include "people/invitation.h"
 #include "people/people.h"
 
 enum { TOKEN_MAX = 200, HASH_WAIT_MS = 5000 };
 
+static const char *const role_names[] = {"viewer", "operator", "admin", NULL};
+
 /* --- for admins --- */
 
-static const char *state_of(const struct db_rows *rows, int64_t now_ms)
+static const struct csv_column columns[] = {
+    {"id", "id", CSV_PLAIN},
+    {"e-mail", "email", CSV_PLAIN},
+    {"state", "state", CSV_PLAIN},
+    {"role", "role", CSV_PLAIN},
+    {"invited by", "invitedBy", CSV_PLAIN},
+    {"invited", "created_ms", CSV_TIME},
+    {"expires", "expires_ms", CSV_TIME},
+    {NULL, NULL, CSV_PLAIN},
+};
+
+static json_t *invitation_json(const struct db_rows *rows)
 {
-    if (!db_rows_null(rows, 6))
-        return "used";
-    if (!db_rows_null(rows, 7))
-        return "revoked";
-    return db_rows_int(rows, 5, 0) <= now_ms ? "expired" : "open";
+    return json_pack("{s:s,s:s,s:s,s:s,s:I,s:I,s:s}", "id", db_rows_text(rows, 0), "email", db_rows_text(rows, 1),
+                     "role", db_rows_text(rows, 2), "invitedBy", db_rows_text(rows, 3), "created_ms",
+                     (json_int_t)db_rows_int(rows, 4, 0), "expires_ms", (json_int_t)db_rows_int(rows, 5, 0), "state",
+                     db_rows_text(rows, 6));
 }
 
-static int append_invitation(const struct db_rows *rows, int64_t now_ms, json_t *list, struct err *err)
+struct list_query {
+    struct list_ask ask;
+    const char *role, *state;
+};
+
+#define QUERY_ARGS(r, query)                                                                                           \
+    DB_TEXT("q", (query)->ask.pattern), DB_TEXT("role", (query)->role), DB_TEXT("state", (query)->state),              \
+        DB_INT("now", (r)->now_ms)
+
+static int list_invitations(struct req *r, const struct list_query *q, struct list_out *out, struct err *err)
 {
-    json_t *item = json_pack("{s:s,s:s,s:s,s:s,s:I,s:I,s:s}", "id", db_rows_text(rows, 0), "email",
-                             db_rows_text(rows, 1), "role", db_rows_text(rows, 2), "invitedBy", db_rows_text(rows, 3),
-                             "created_ms", (json_int_t)db_rows_int(rows, 4, 0), "expires_ms",
-                             (json_int_t)db_rows_int(rows, 5, 0), "state", state_of(rows, now_ms));
-    return json_array_append_new(list, item) == 0 ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+    struct db_rows rows;
+    int rc = db_query(r->db, DB_INVITATION_PAGE,
+                      DB_ARGS(QUERY_ARGS(r, q), DB_TEXT("sort", q->ask.sort), DB_INT("descending", q->ask.descending),
+                              DB_INT("limit", q->ask.limit), DB_INT("offset", q->ask.offset)),
+                      &rows, err);
+    while (rc == 0 && (rc = db_rows_next(&rows, err)) == DB_ROW)
+        rc = list_add(out, invitation_json(&rows), err);
+    db_rows_done(&rows);
+    return rc;
 }
 
 void people_invitation_list(struct req *r)
 {
-    struct db_rows rows;
+    static const char *const sorts[] = {"created", "expires", "email", "role", NULL};
+    static const char *const states[] = {"open", "used", "expired", "revoked", NULL};
+    struct list_query query;
+    struct list_out out;
     struct err err = {0};
-    json_t *list = json_array();
-    int rc = db_query(r->db, DB_INVITATION_LIST, DB_NO_ARGS, &rows, &err);
-    while (rc == 0 && (rc = db_rows_next(&rows, &err)) == DB_ROW)
-        rc = append_invitation(&rows, r->now_ms, list, &err);
-    db_rows_done(&rows);
-    if (rc == 0) {
-        reply_json(r, 200, json_pack("{s:o}", "invitations", list));
+    int64_t total = 0;
+    if (!list_ask_read(r, &(struct list_rules){.sorts = sorts, .descending = true, .name = "invitations"},
+                       &query.ask) ||
+        !list_choice(r, "role", role_names, "", &query.role) || !list_choice(r, "state", states, "", &query.state))
         return;
-    }
-    json_decref(list);
-    reply_error(r, &err);
+    list_begin(&out, &query.ask, columns);
+    int rc = list_count(r->db, DB_INVITATION_COUNT, DB_ARGS(QUERY_ARGS(r, &query)), &total, &err);
+    if (rc == 0)
+        rc = list_invitations(r, &query, &out, &err);
+    list_reply(r, &out, rc, total, &err);
 }
 
 static struct person_act act_of(struct req *r, const char *id)
@@ -84,14 +112,13 @@ static void create(struct req *r, const struct invitation_new *want, bool accoun
 
 void people_invitation_create(struct req *r)
 {
-    static const char *const roles[] = {"viewer", "operator", "admin", NULL};
     struct jsonread_error wrong = {0};
     struct jsonread body;
     if (!req_json(r, &wrong, &body))
         return;
     struct invitation_new want = {.act = act_of(r, NULL),
                                   .email = jsonread_str(&body, "email", 1, USER_EMAIL_MAX),
-                                  .role = (enum role)(ROLE_VIEWER + jsonread_enum(&body, "role", roles))};
+                                  .role = (enum role)(ROLE_VIEWER + jsonread_enum(&body, "role", role_names))};
     if (!req_fields_ok(r, &wrong))
         return;
     create(r, &want, true);

@@ -206,7 +206,7 @@ int retention_view(struct db *db, const char *config_id, const struct retention_
     return rc;
 }
 
-static json_t *kept_json(const struct retention_kept *k)
+json_t *retention_kept_json(const struct retention_kept *k)
 {
     json_t *reasons = json_array();
     for (const struct retention_reason *r = k->verdict.reasons; r != NULL; r = r->next)
@@ -221,7 +221,7 @@ json_t *retention_view_json(const struct retention_view *view)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < view->count; i++) {
-        if (json_array_append_new(list, kept_json(&view->chains[i])) != 0) {
+        if (json_array_append_new(list, retention_kept_json(&view->chains[i])) != 0) {
             json_decref(list);
             return NULL;
         }

@@ -39,7 +39,10 @@ struct retention_view {
 int retention_view(struct db *db, const char *config_id, const struct retention_policy *policy, int64_t now_ms,
                    struct arena *arena, struct retention_view *ret, struct err *err) MUSTER_NODISCARD;
 
-/* The preview: [{"chainId", "newest_ms", "action", "reasons", "size", "runs"}]. NULL: out of memory. */
+/* {"chainId", "newest_ms", "action", "reasons", "size", "runs"}; NULL: out of memory. */
+json_t *retention_kept_json(const struct retention_kept *k);
+
+/* A list of these. NULL: out of memory. */
 json_t *retention_view_json(const struct retention_view *view);
 
 /* Gives up what the policy wants no more. A closure for db_write (db/writer.h): it judges by what it reads in its own

@@ -8,9 +8,10 @@
 #include "db/writer.h"
 #include "http/problem.h"
 #include "retention/retention_act.h"
+#include "retention/retention_pick.h"
 
 /* A run takes about 400 bytes, and an hourly config makes 9,000 a year: more than a request may hold by itself. */
-enum { LIST_MAX = 200, ARENA_BYTES = 64 << 20 };
+enum { ARENA_BYTES = 64 << 20 };
 
 static void free_arena(void *arena)
 {
@@ -61,31 +62,70 @@ static bool read_overrides(struct req *r, struct retention_policy *p)
            req_query_int(r, "retentionDays", 0, RETENTION_DAYS_MAX, p->days, &p->days);
 }
 
+static const struct csv_column preview_columns[] = {
+    {"chain", "chainId", CSV_PLAIN},   {"up to", "newest_ms", CSV_TIME}, {"what happens", "action", CSV_PLAIN},
+    {"reasons", "reasons", CSV_PLAIN}, {"bytes", "size", CSV_PLAIN},     {"runs", "runs", CSV_PLAIN},
+    {NULL, NULL, CSV_PLAIN},
+};
+
+/* Of all chains, be the list narrowed as it may. */
+static json_t *summary_json(const struct retention_policy *policy, const struct retention_view *view)
+{
+    json_int_t stay = 0;
+    for (size_t i = 0; i < view->count; i++)
+        stay += view->chains[i].verdict.keep;
+    return json_pack("{s:o, s:I, s:I, s:I}", "policy", retention_policy_json(policy), "keep", stay, "delete",
+                     (json_int_t)view->count - stay, "freedBytes", (json_int_t)view->freed_bytes);
+}
+
+static void reply_preview(struct req *r, const struct retention_pick *pick, const struct retention_policy *policy,
+                          struct retention_view *view, int rc, struct err *err)
+{
+    struct list_out out;
+    json_t *summary = rc == 0 ? summary_json(policy, view) : NULL;
+    list_begin(&out, &pick->ask, preview_columns);
+    if (rc == 0)
+        retention_pick(view, pick);
+    for (int64_t i = pick->ask.offset; rc == 0 && i < (int64_t)view->count && i < pick->ask.offset + pick->ask.limit;
+         i++)
+        rc = list_add(&out, retention_kept_json(&view->chains[i]), err);
+    list_reply_more(r, &out, rc, (int64_t)view->count, summary, err);
+}
+
 void backup_retention_preview(struct req *r)
 {
+    static const char *const actions[] = {"keep", "delete", NULL};
+    struct retention_pick pick = {0};
     struct backup_config config;
-    struct retention_policy policy;
-    struct retention_view view;
+    struct retention_policy policy = {0};
+    struct retention_view view = {0};
     struct err err = {0};
     struct arena *arena = large_arena(r);
-    if (arena == NULL || !find_config(r, &config))
+    if (arena == NULL ||
+        !list_ask_read(r, &(struct list_rules){retention_preview_sorts, true, "retention"}, &pick.ask) ||
+        !list_choice(r, "action", actions, "", &pick.action) || !find_config(r, &config))
         return;
     int rc = retention_policy_read(config.options, &policy, &err);
     if (rc == 0 && !read_overrides(r, &policy))
         return;
     if (rc == 0)
         rc = look(r, config.id, &policy, arena, &view, &err);
-    if (rc != 0) {
-        reply_error(r, &err);
-        return;
-    }
-    reply_json(r, 200,
-               json_pack("{s:o, s:o, s:I}", "policy", retention_policy_json(&policy), "chains",
-                         retention_view_json(&view), "freedBytes", (json_int_t)view.freed_bytes));
+    reply_preview(r, &pick, &policy, &view, rc, &err);
 }
 
 /* --- chains ---------------------------------------------------------------------------------------------------------
  */
+
+static const struct csv_column chain_columns[] = {
+    {"chain", "chainId", CSV_PLAIN},
+    {"newest", "newest_ms", CSV_TIME},
+    {"runs", "runs", CSV_PLAIN},
+    {"bytes", "size", CSV_PLAIN},
+    {"restorable", "restorable", CSV_PLAIN},
+    {"pinned", "pinned", CSV_PLAIN},
+    {"encrypted", "encrypted", CSV_PLAIN},
+    {NULL, NULL, CSV_PLAIN},
+};
 
 /* A run of the list, without its errors: those of one run are as large as all else together. */
 static int add_run(struct req *r, json_t *list, const char *run_id, struct err *err)
@@ -100,40 +140,42 @@ static int add_run(struct req *r, json_t *list, const char *run_id, struct err *
     return json_array_append_new(list, run) == 0 ? 0 : err_set(err, ERR_NOMEM, "no memory for runs");
 }
 
-static int add_chain(struct req *r, json_t *items, const struct retention_kept *k, struct err *err)
+/* A file has a chain in a row, and of its runs how many there are. */
+static int add_chain(struct req *r, struct list_out *out, const struct retention_kept *k, struct err *err)
 {
-    json_t *runs = json_array();
+    bool count_alone = out->ask->csv;
+    json_t *runs = count_alone ? json_integer((json_int_t)k->runs.count) : json_array();
     int rc = 0;
-    for (size_t i = 0; rc == 0 && i < k->runs.count; i++)
+    for (size_t i = 0; rc == 0 && !count_alone && i < k->runs.count; i++)
         rc = add_run(r, runs, k->run_ids[i], err);
-    json_t *chain =
-        json_pack("{s:s, s:o, s:I, s:b, s:b, s:b}", "chainId", k->chain_id, "runs", runs, "size", (json_int_t)k->size,
-                  "restorable", k->verdict.restorable, "pinned", k->pinned, "encrypted", k->encrypted);
-    bool added = json_array_append_new(items, chain) == 0;
-    return rc == 0 && !added ? err_set(err, ERR_NOMEM, "no memory for chains") : rc;
+    json_t *newest = k->runs.count > 0 ? json_integer((json_int_t)k->verdict.newest_ms) : json_null();
+    json_t *chain = json_pack("{s:s, s:o, s:o, s:I, s:b, s:b, s:b}", "chainId", k->chain_id, "newest_ms", newest,
+                              "runs", runs, "size", (json_int_t)k->size, "restorable", k->verdict.restorable, "pinned",
+                              k->pinned, "encrypted", k->encrypted);
+    int added = list_add(out, chain, err);
+    return rc != 0 ? rc : added;
 }
 
 void backup_chain_list(struct req *r)
 {
+    static const char *const kinds[] = {"restorable", "broken", "pinned", NULL};
     const struct retention_policy none = {0};
+    struct retention_pick pick = {0};
     struct backup_config config;
     struct retention_view view = {0};
+    struct list_out out;
     struct err err = {0};
-    int64_t limit, offset;
     struct arena *arena = large_arena(r);
-    if (arena == NULL || !find_config(r, &config) || !req_query_int(r, "limit", 1, LIST_MAX, 50, &limit) ||
-        !req_query_int(r, "offset", 0, INT32_MAX, 0, &offset))
+    if (arena == NULL || !list_ask_read(r, &(struct list_rules){retention_chain_sorts, true, "chains"}, &pick.ask) ||
+        !list_choice(r, "only", kinds, "", &pick.only) || !find_config(r, &config))
         return;
-    json_t *items = json_array();
     int rc = look(r, config.id, &none, arena, &view, &err);
-    for (int64_t i = offset; rc == 0 && i < (int64_t)view.count && i < offset + limit; i++)
-        rc = add_chain(r, items, &view.chains[i], &err);
-    if (rc != 0) {
-        json_decref(items);
-        reply_error(r, &err);
-        return;
-    }
-    reply_json(r, 200, json_pack("{s:o, s:I}", "items", items, "total", (json_int_t)view.count));
+    list_begin(&out, &pick.ask, chain_columns);
+    if (rc == 0)
+        retention_pick(&view, &pick);
+    for (int64_t i = pick.ask.offset; rc == 0 && i < (int64_t)view.count && i < pick.ask.offset + pick.ask.limit; i++)
+        rc = add_chain(r, &out, &view.chains[i], &err);
+    list_reply(r, &out, rc, (int64_t)view.count, &err);
 }
 
 /* --- acts -----------------------------------------------------------------------------------------------------------

@@ -54,43 +54,60 @@ static int read_now(struct req *r, json_t **ret_report, json_t **ret_offer, stru
     return 0;
 }
 
-static int read_history(struct req *r, int64_t limit, json_t *list, struct err *err)
+static const struct csv_column history_columns[] = {
+    {"when", "time_ms", CSV_TIME},     {"state", "state", CSV_PLAIN},
+    {"version", "version", CSV_PLAIN}, {"ran", "currentVersion", CSV_PLAIN},
+    {"reason", "reason", CSV_PLAIN},   {"rollout", "rolloutId", CSV_PLAIN},
+    {NULL, NULL, CSV_PLAIN},
+};
+
+static json_t *history_json(const struct db_rows *rows)
+{
+    return json_pack("{s:I,s:s,s:s,s:s,s:s,s:s}", "time_ms", (json_int_t)db_rows_int(rows, 0, 0), "state",
+                     db_rows_text(rows, 1), "version", db_rows_text(rows, 2), "currentVersion", db_rows_text(rows, 3),
+                     "reason", db_rows_text(rows, 4), "rolloutId", db_rows_text(rows, 5));
+}
+
+static int list_history(struct req *r, const char *state, const struct list_ask *ask, struct list_out *out,
+                        int64_t *ret_total, struct err *err)
 {
     struct db_rows rows;
-    int rc =
-        db_query(r->db, DB_UPDATE_HISTORY, DB_ARGS(DB_TEXT("agent", r->params[0]), DB_INT("limit", limit)), &rows, err);
-    while (rc == 0 && (rc = db_rows_next(&rows, err)) == DB_ROW) {
-        json_t *item =
-            json_pack("{s:I,s:s,s:s,s:s,s:s,s:s}", "time_ms", (json_int_t)db_rows_int(&rows, 0, 0), "state",
-                      db_rows_text(&rows, 1), "version", db_rows_text(&rows, 2), "currentVersion",
-                      db_rows_text(&rows, 3), "reason", db_rows_text(&rows, 4), "rolloutId", db_rows_text(&rows, 5));
-        rc = json_array_append_new(list, item) == 0 ? 0 : err_set(err, ERR_NOMEM, "out of memory");
-    }
+    int rc = list_count(r->db, DB_UPDATE_HISTORY_COUNT,
+                        DB_ARGS(DB_TEXT("agent", r->params[0]), DB_TEXT("state", state), DB_TEXT("q", ask->pattern)),
+                        ret_total, err);
+    if (rc != 0)
+        return rc;
+    rc = db_query(r->db, DB_UPDATE_HISTORY_PAGE,
+                  DB_ARGS(DB_TEXT("agent", r->params[0]), DB_TEXT("state", state), DB_TEXT("q", ask->pattern),
+                          DB_TEXT("sort", ask->sort), DB_INT("descending", ask->descending),
+                          DB_INT("limit", ask->limit), DB_INT("offset", ask->offset)),
+                  &rows, err);
+    while (rc == 0 && (rc = db_rows_next(&rows, err)) == DB_ROW)
+        rc = list_add(out, history_json(&rows), err);
     db_rows_done(&rows);
     return rc;
 }
 
 void rollout_agent_updates(struct req *r)
 {
+    static const char *const sorts[] = {"time", "state", "version", NULL};
+    struct list_ask ask;
+    struct list_out out;
     struct err err = {0};
-    int64_t limit = 0;
+    const char *state;
+    int64_t total = 0;
     json_t *report = NULL, *offer = NULL;
-    if (!req_query_int(r, "limit", 1, 200, 50, &limit))
+    if (!list_ask_read(r, &(struct list_rules){.sorts = sorts, .descending = true, .name = "updates"}, &ask) ||
+        !list_choice(r, "state", update_state_names, "", &state))
         return;
-    json_t *history = json_array();
+    list_begin(&out, &ask, history_columns);
     int rc = fleet_agent_may_see(r, r->params[0], &err);
     if (rc == 0)
         rc = read_now(r, &report, &offer, &err);
+    json_t *now = rc == 0 ? json_pack("{s:o,s:o}", "update", report, "offer", offer) : NULL;
     if (rc == 0)
-        rc = read_history(r, limit, history, &err);
-    if (rc == 0) {
-        reply_json(r, 200, json_pack("{s:o,s:o,s:o}", "update", report, "offer", offer, "history", history));
-        return;
-    }
-    json_decref(report);
-    json_decref(offer);
-    json_decref(history);
-    reply_error(r, &err);
+        rc = list_history(r, state, &ask, &out, &total, &err);
+    list_reply_more(r, &out, rc, total, now, &err);
 }
 
 /* --- orders --- */

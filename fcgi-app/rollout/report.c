@@ -11,7 +11,7 @@ enum {
     SILENCES_MAX = 24, /* more than there are steps on the way: ten of a download, and the states */
 };
 
-static const char *const names[UPDATE_STATE_COUNT + 1] = {
+const char *const update_state_names[UPDATE_STATE_COUNT + 1] = {
     [UPDATE_IDLE] = "idle",           [UPDATE_OFFERED] = "offered",
     [UPDATE_WAITING] = "waiting",     [UPDATE_DOWNLOADING] = "downloading",
     [UPDATE_VERIFYING] = "verifying", [UPDATE_TRIAL] = "trial",
@@ -22,7 +22,7 @@ static const char *const names[UPDATE_STATE_COUNT + 1] = {
 
 const char *update_state_name(enum update_state state)
 {
-    return names[state];
+    return update_state_names[state];
 }
 
 static void copy(char *ret, size_t size, const char *text)
@@ -36,7 +36,7 @@ static void copy(char *ret, size_t size, const char *text)
 static enum update_state state_of(const char *name)
 {
     for (int i = 0; name != NULL && i < UPDATE_STATE_COUNT; i++)
-        if (strcmp(name, names[i]) == 0)
+        if (strcmp(name, update_state_names[i]) == 0)
             return (enum update_state)i;
     return UPDATE_IDLE;
 }

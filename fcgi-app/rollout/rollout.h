@@ -37,6 +37,7 @@ enum update_state {
     UPDATE_STATE_COUNT
 };
 const char *update_state_name(enum update_state state);
+extern const char *const update_state_names[]; /* ended by NULL */
 
 enum { UPDATE_VERSION_SIZE = 65, UPDATE_REASON_SIZE = 301, UPDATE_WORKLOAD_SIZE = 201, UPDATE_NO_PERCENT = -1 };
 

@@ -12,6 +12,7 @@
 #include "common/uuid.h"
 #include "common/wipe.h"
 #include "db/writer.h"
+#include "http/list.h"
 #include "http/problem.h"
 #include "route.h"
 #include "token/token.h"
@@ -144,21 +145,53 @@ static json_t *token_json(const struct db_rows *rows)
                      db_rows_text(rows, 6));
 }
 
-void token_list(struct req *r)
+static const struct csv_column columns[] = {
+    {"id", "id", CSV_PLAIN},
+    {"name", "name", CSV_PLAIN},
+    {"scopes", "scopes", CSV_PLAIN},
+    {"made", "created_ms", CSV_TIME},
+    {"expires", "expires_ms", CSV_TIME},
+    {"last used", "lastUsed_ms", CSV_TIME},
+    {"from", "lastAddress", CSV_PLAIN},
+    {NULL, NULL, CSV_PLAIN},
+};
+
+#define QUERY_ARGS(r, state, ask)                                                                                      \
+    DB_TEXT("user", (r)->principal.id), DB_INT("now", (r)->now_ms), DB_TEXT("state", state),                           \
+        DB_TEXT("q", (ask)->pattern)
+
+static int list_tokens(struct req *r, const char *state, const struct list_ask *ask, struct list_out *out,
+                       struct err *err)
 {
     struct db_rows rows;
-    struct err err = {0};
-    json_t *list = json_array();
-    int rc = db_query(r->db, DB_ACCESS_TOKEN_LIST, DB_ARGS(DB_TEXT("user", r->principal.id)), &rows, &err);
-    while (rc == 0 && (rc = db_rows_next(&rows, &err)) == DB_ROW)
-        rc = json_array_append_new(list, token_json(&rows)) == 0 ? 0 : err_set(&err, ERR_NOMEM, "out of memory");
+    int rc =
+        db_query(r->db, DB_ACCESS_TOKEN_PAGE,
+                 DB_ARGS(QUERY_ARGS(r, state, ask), DB_TEXT("sort", ask->sort), DB_INT("descending", ask->descending),
+                         DB_INT("limit", ask->limit), DB_INT("offset", ask->offset)),
+                 &rows, err);
+    while (rc == 0 && (rc = db_rows_next(&rows, err)) == DB_ROW)
+        rc = list_add(out, token_json(&rows), err);
     db_rows_done(&rows);
-    if (rc != 0) {
-        json_decref(list);
-        reply_error(r, &err);
+    return rc;
+}
+
+void token_list(struct req *r)
+{
+    static const char *const sorts[] = {"created", "expires", "used", "name", NULL};
+    static const char *const states[] = {"valid", "expired", NULL};
+    struct list_ask ask;
+    struct list_out out;
+    struct err err = {0};
+    const char *state;
+    int64_t total = 0;
+    if (!list_ask_read(r, &(struct list_rules){.sorts = sorts, .descending = true, .name = "tokens"}, &ask) ||
+        !list_choice(r, "state", states, "", &state))
         return;
-    }
-    reply_json(r, 200, json_pack("{s:o}", "tokens", list));
+    list_begin(&out, &ask, columns);
+    int rc = list_count(r->db, DB_ACCESS_TOKEN_PAGE_COUNT, DB_ARGS(QUERY_ARGS(r, state, &ask)), &total, &err);
+    if (rc == 0)
+        rc = list_tokens(r, state, &ask, &out, &err);
+    list_reply(r, &out, rc, total, &err);
 }
 
 /* --- POST /api/auth/tokens --- */

@@ -50,10 +50,31 @@ FROM sessions s JOIN users u ON u.id = s.user_id
 WHERE s.id_hash = :id_hash AND s.kind = 'cookie' AND s.id <> '' AND s.expires_ms > :now AND s.last_used_ms > :idle_since
     AND u.disabled_ms IS NULL AND u.deleted_ms IS NULL;
 
--- name: auth_session_list
+-- name: auth_session_count
+-- Those of a person that are in force; '' does not matter.
+SELECT COUNT(*) FROM sessions
+WHERE user_id = :user AND id <> '' AND expires_ms > :now AND (kind <> 'cookie' OR last_used_ms > :idle_since)
+    AND (:kind = '' OR kind = :kind)
+    AND (:q = '' OR LOWER(user_agent) LIKE :q ESCAPE '\' OR address LIKE :q ESCAPE '\' OR id LIKE :q ESCAPE '\');
+
+-- name: auth_session_page
 SELECT id, kind, method, address, user_agent, created_ms, last_used_ms, expires_ms FROM sessions
 WHERE user_id = :user AND id <> '' AND expires_ms > :now AND (kind <> 'cookie' OR last_used_ms > :idle_since)
-ORDER BY last_used_ms DESC, id;
+    AND (:kind = '' OR kind = :kind)
+    AND (:q = '' OR LOWER(user_agent) LIKE :q ESCAPE '\' OR address LIKE :q ESCAPE '\' OR id LIKE :q ESCAPE '\')
+ORDER BY
+    CASE WHEN :sort = 'used' AND :descending = 0 THEN last_used_ms END,
+    CASE WHEN :sort = 'used' AND :descending = 1 THEN last_used_ms END DESC,
+    CASE WHEN :sort = 'created' AND :descending = 0 THEN created_ms END,
+    CASE WHEN :sort = 'created' AND :descending = 1 THEN created_ms END DESC,
+    CASE WHEN :sort = 'expires' AND :descending = 0 THEN expires_ms END,
+    CASE WHEN :sort = 'expires' AND :descending = 1 THEN expires_ms END DESC,
+    CASE WHEN :sort = 'address' AND :descending = 0 THEN address END,
+    CASE WHEN :sort = 'address' AND :descending = 1 THEN address END DESC,
+    CASE WHEN :sort = 'method' AND :descending = 0 THEN method END,
+    CASE WHEN :sort = 'method' AND :descending = 1 THEN method END DESC,
+    CASE WHEN :descending = 0 THEN id END, CASE WHEN :descending = 1 THEN id END DESC
+LIMIT :limit OFFSET :offset;
 
 -- name: auth_session_owned
 SELECT 1 FROM sessions WHERE id = :id AND user_id = :user;

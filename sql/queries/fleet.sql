@@ -184,6 +184,7 @@ SELECT COALESCE(MAX(seq), 0) + 1 FROM agent_logs WHERE agent_id = :agent AND epo
 -- name: event_page
 SELECT epoch, seq, timestamp_ms, received_ms, level, kind, message, metadata FROM agent_logs
 WHERE agent_id = :agent AND level >= :level
+    AND (:q = '' OR LOWER(kind) LIKE :q ESCAPE '\' OR LOWER(message) LIKE :q ESCAPE '\' OR LOWER(metadata) LIKE :q ESCAPE '\')
     AND (received_ms, epoch, seq) < (:before_ms, :before_epoch, :before_seq)
 ORDER BY received_ms DESC, epoch DESC, seq DESC LIMIT :limit;
 

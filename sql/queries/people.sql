@@ -85,10 +85,33 @@ UPDATE invitations SET revoked_ms = :now WHERE user_id = :user AND used_ms IS NU
 -- Those of a copy of the database may have been used since.
 UPDATE invitations SET revoked_ms = :now WHERE used_ms IS NULL AND revoked_ms IS NULL;
 
--- name: invitation_list
-SELECT id, email, role, invited_by, created_ms, expires_ms, used_ms, revoked_ms
-FROM invitations WHERE user_id IS NULL
-ORDER BY created_ms DESC, id DESC LIMIT 200;
+-- name: invitation_count
+-- Those that make an account, by :state as it is :now; '' does not matter.
+SELECT COUNT(*) FROM invitations
+WHERE user_id IS NULL AND (:q = '' OR email_lower LIKE :q ESCAPE '\' OR id LIKE :q ESCAPE '\')
+    AND (:role = '' OR role = :role)
+    AND (:state = '' OR :state = CASE WHEN used_ms IS NOT NULL THEN 'used' WHEN revoked_ms IS NOT NULL THEN 'revoked'
+        WHEN expires_ms <= :now THEN 'expired' ELSE 'open' END);
+
+-- name: invitation_page
+SELECT id, email, role, invited_by, created_ms, expires_ms, CASE WHEN used_ms IS NOT NULL THEN 'used'
+    WHEN revoked_ms IS NOT NULL THEN 'revoked' WHEN expires_ms <= :now THEN 'expired' ELSE 'open' END AS state
+FROM invitations
+WHERE user_id IS NULL AND (:q = '' OR email_lower LIKE :q ESCAPE '\' OR id LIKE :q ESCAPE '\')
+    AND (:role = '' OR role = :role)
+    AND (:state = '' OR :state = CASE WHEN used_ms IS NOT NULL THEN 'used' WHEN revoked_ms IS NOT NULL THEN 'revoked'
+        WHEN expires_ms <= :now THEN 'expired' ELSE 'open' END)
+ORDER BY
+    CASE WHEN :sort = 'created' AND :descending = 0 THEN created_ms END,
+    CASE WHEN :sort = 'created' AND :descending = 1 THEN created_ms END DESC,
+    CASE WHEN :sort = 'expires' AND :descending = 0 THEN expires_ms END,
+    CASE WHEN :sort = 'expires' AND :descending = 1 THEN expires_ms END DESC,
+    CASE WHEN :sort = 'email' AND :descending = 0 THEN email_lower END,
+    CASE WHEN :sort = 'email' AND :descending = 1 THEN email_lower END DESC,
+    CASE WHEN :sort = 'role' AND :descending = 0 THEN role END,
+    CASE WHEN :sort = 'role' AND :descending = 1 THEN role END DESC,
+    CASE WHEN :descending = 0 THEN id END, CASE WHEN :descending = 1 THEN id END DESC
+LIMIT :limit OFFSET :offset;
 
 -- name: invitation_revoke
 UPDATE invitations SET revoked_ms = :now

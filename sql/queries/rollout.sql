@@ -484,9 +484,26 @@ ON CONFLICT (agent_id) DO UPDATE SET state = excluded.state, version = excluded.
 INSERT INTO agent_update_history (id, agent_id, time_ms, state, version, current_version, reason, rollout_id)
 VALUES (:id, :agent, :now, :state, :version, :current_version, :reason, :rollout);
 
--- name: update_history
+-- name: update_history_count
+SELECT COUNT(*) FROM agent_update_history
+WHERE agent_id = :agent AND (:state = '' OR state = :state)
+    AND (:q = '' OR LOWER(version) LIKE :q ESCAPE '\' OR LOWER(current_version) LIKE :q ESCAPE '\'
+        OR LOWER(reason) LIKE :q ESCAPE '\' OR rollout_id LIKE :q ESCAPE '\');
+
+-- name: update_history_page
 SELECT time_ms, state, version, current_version, reason, rollout_id FROM agent_update_history
-WHERE agent_id = :agent ORDER BY time_ms DESC, id DESC LIMIT :limit;
+WHERE agent_id = :agent AND (:state = '' OR state = :state)
+    AND (:q = '' OR LOWER(version) LIKE :q ESCAPE '\' OR LOWER(current_version) LIKE :q ESCAPE '\'
+        OR LOWER(reason) LIKE :q ESCAPE '\' OR rollout_id LIKE :q ESCAPE '\')
+ORDER BY
+    CASE WHEN :sort = 'time' AND :descending = 0 THEN time_ms END,
+    CASE WHEN :sort = 'time' AND :descending = 1 THEN time_ms END DESC,
+    CASE WHEN :sort = 'state' AND :descending = 0 THEN state END,
+    CASE WHEN :sort = 'state' AND :descending = 1 THEN state END DESC,
+    CASE WHEN :sort = 'version' AND :descending = 0 THEN version END,
+    CASE WHEN :sort = 'version' AND :descending = 1 THEN version END DESC,
+    CASE WHEN :descending = 0 THEN id END, CASE WHEN :descending = 1 THEN id END DESC
+LIMIT :limit OFFSET :offset;
 
 -- name: update_history_trim
 -- All but the newest hundred or so.

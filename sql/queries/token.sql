@@ -88,9 +88,29 @@ WHERE a.token_hash = :hash AND u.disabled_ms IS NULL AND u.deleted_ms IS NULL;
 -- name: access_token_touch
 UPDATE access_tokens SET last_used_ms = :now, last_address = :address WHERE id = :id;
 
--- name: access_token_list
-SELECT id, name, scopes, created_ms, expires_ms, last_used_ms, last_address
-FROM access_tokens WHERE user_id = :user ORDER BY created_ms DESC, id DESC;
+-- name: access_token_page_count
+-- Those of a person, by :state as it is :now; '' does not matter.
+SELECT COUNT(*) FROM access_tokens
+WHERE user_id = :user AND (:state = '' OR :state = CASE WHEN expires_ms <= :now THEN 'expired' ELSE 'valid' END)
+    AND (:q = '' OR LOWER(name) LIKE :q ESCAPE '\' OR scopes LIKE :q ESCAPE '\' OR last_address LIKE :q ESCAPE '\'
+        OR id LIKE :q ESCAPE '\');
+
+-- name: access_token_page
+SELECT id, name, scopes, created_ms, expires_ms, last_used_ms, last_address FROM access_tokens
+WHERE user_id = :user AND (:state = '' OR :state = CASE WHEN expires_ms <= :now THEN 'expired' ELSE 'valid' END)
+    AND (:q = '' OR LOWER(name) LIKE :q ESCAPE '\' OR scopes LIKE :q ESCAPE '\' OR last_address LIKE :q ESCAPE '\'
+        OR id LIKE :q ESCAPE '\')
+ORDER BY
+    CASE WHEN :sort = 'created' AND :descending = 0 THEN created_ms END,
+    CASE WHEN :sort = 'created' AND :descending = 1 THEN created_ms END DESC,
+    CASE WHEN :sort = 'expires' AND :descending = 0 THEN expires_ms END,
+    CASE WHEN :sort = 'expires' AND :descending = 1 THEN expires_ms END DESC,
+    CASE WHEN :sort = 'used' AND :descending = 0 THEN COALESCE(last_used_ms, 0) END,
+    CASE WHEN :sort = 'used' AND :descending = 1 THEN COALESCE(last_used_ms, 0) END DESC,
+    CASE WHEN :sort = 'name' AND :descending = 0 THEN LOWER(name) END,
+    CASE WHEN :sort = 'name' AND :descending = 1 THEN LOWER(name) END DESC,
+    CASE WHEN :descending = 0 THEN id END, CASE WHEN :descending = 1 THEN id END DESC
+LIMIT :limit OFFSET :offset;
 
 -- name: access_token_delete
 DELETE FROM access_tokens WHERE id = :id AND user_id = :user;

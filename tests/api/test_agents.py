@@ -1,5 +1,7 @@
 """What agents call: heartbeats, events, commands, limits."""
 
+import csv
+import io
 import threading
 import time
 
@@ -187,6 +189,32 @@ def test_events_are_filtered_by_their_least_level(operator, agent):
     for count, level in enumerate(("error", "warning", "info", "debug"), 1):
         assert len(events(operator, agent, f"?level={level}")["items"]) == count
     problem(operator.get(f"/api/agents/{agent.id}/events?level=loud"), 422, "invalid-field")
+
+
+def test_events_are_searched_page_by_page_and_what_is_searched_for_is_no_pattern(operator, agent):
+    agent.say(*[event(i, message=f"Disk {i} is full" if i % 3 == 0 else "fine", part="50%_" if i == 4 else "") for i in range(1, 13)])
+    seqs = lambda query: [i["seq"] for i in events(operator, agent, query)["items"]]
+    assert seqs("?q=DISK") == [12, 9, 6, 3] and seqs("?q=disk+6") == [6] and seqs("?q=nothing") == []
+    assert seqs("?q=50%25_") == [4] and seqs("?q=5%25%25_") == [] and seqs("?q=%25") == [4]
+    page = events(operator, agent, "?q=disk&limit=3")
+    assert [i["seq"] for i in page["items"]] == [12, 9, 6]
+    page = events(operator, agent, f"?q=disk&limit=3&before={page['next']}")
+    assert [i["seq"] for i in page["items"]] == [3] and page["next"] is None
+
+
+def test_events_are_a_file_too_with_all_that_the_filters_let_through(operator, neighbour, agent):
+    agent.say(*[event(i, message="=1+1" if i == 500 else "said", level="error" if i > 490 else "info") for i in range(1, 501)],
+              epoch="00000000000000aa")
+    agent.say(*[event(i, message="=1+1") for i in range(501, 521)], epoch="00000000000000aa")
+    path = f"/api/agents/{agent.id}/events?format=csv"
+    reply = operator.get(path)
+    assert reply.headers["Content-Disposition"] == 'attachment; filename="events.csv"'
+    rows = list(csv.DictReader(io.StringIO(reply.text, newline="")))
+    assert [int(row["seq"]) for row in rows] == list(range(520, 0, -1)), "a file has no pages"
+    assert rows[0]["message"] == "'=1+1" and rows[0]["time"].endswith("Z")
+    assert operator.get(f"{path}&level=error&q=1%2B1&limit=1").text.count("\r\n") == 2
+    problem(neighbour.get(path), 404, "not-found")
+    problem(operator.get(path + "x"), 422, "invalid-field")
 
 
 @pytest.mark.parametrize("before", ["x", "0", "..", "%00", "9" * 400])

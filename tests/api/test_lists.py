@@ -6,7 +6,7 @@ import secrets
 
 import pytest
 
-from client import problem
+from client import Person, Program, problem
 from spec import Spec
 
 DOCUMENT = Spec().document
@@ -36,10 +36,17 @@ def rollout(stack, admin, operator):
 
 
 @pytest.fixture
+def config(operator, agent):
+    return operator.add_config(agent)
+
+
+@pytest.fixture
 def list_path(agent, request):
     def find(path):
         if path.startswith("/api/rollouts/"):
             return path.replace("{id}", request.getfixturevalue("rollout")["id"])
+        if path.startswith("/api/configs/"):
+            return path.replace("{id}", request.getfixturevalue("config")["id"])
         return path.replace("{id}", agent.id)
 
     return find
@@ -139,3 +146,100 @@ def test_large_replies_are_packed_and_those_with_secrets_are_not(operator, agent
         operator.register("packed")
     assert operator.get("/api/agents").headers.get("Content-Encoding") == "gzip"
     assert operator.get("/api/auth/session").headers.get("Content-Encoding") is None
+
+
+# --- the lists of people ---
+
+
+def cells(person, path):
+    """The file, row by row."""
+    reply = person.get(path)
+    assert reply.status_code == 200, reply.text
+    return list(csv.DictReader(io.StringIO(reply.text, newline="")))
+
+
+@pytest.fixture(scope="module")
+def invited(stack, admin):
+    """Four invitations in each of their states, made in this order; gives the tag that is in all of their addresses."""
+    tag = secrets.token_hex(4)
+    made = {}
+    for n, (state, role) in enumerate((("open", "viewer"), ("used", "operator"), ("expired", "operator"), ("revoked", "admin"))):
+        email = f"{'dcba'[n]}-{tag}@Example.org"
+        made[state] = admin.ok("POST", "/api/invitations", {"email": email, "role": role})["invitation"]["id"]
+        stack.change("UPDATE invitations SET created_ms = created_ms - ? WHERE id = ?", 10000 - n, made[state])
+    stack.change("UPDATE invitations SET used_ms = 5 WHERE id = ?", made["used"])
+    stack.change("UPDATE invitations SET expires_ms = created_ms WHERE id = ?", made["expired"])
+    stack.change("UPDATE invitations SET revoked_ms = 5 WHERE id = ?", made["revoked"])
+    return tag
+
+
+@pytest.mark.parametrize("query, expected", [
+    ("", "abcd"), ("order=asc", "dcba"), ("sort=email", "abcd"), ("sort=email&order=desc", "dcba"),
+    ("sort=expires", "bdca"), ("sort=role", "acbd"), ("state=open", "d"), ("state=used", "c"), ("state=expired", "b"),
+    ("state=revoked", "a"), ("role=operator", "bc"), ("role=operator&state=used", "c"), ("role=viewer&state=used", ""),
+    ("limit=2", "ab"), ("limit=2&offset=2", "cd"), ("limit=2&offset=3", "d"),
+])
+def test_invitations_are_sorted_filtered_and_paged(admin, invited, query, expected):
+    page = admin.ok("GET", f"/api/invitations?q={invited.upper()}&{query}")
+    assert "".join(i["email"][0] for i in page["items"]) == expected
+    assert page["total"] == (4 if "limit" in query else len(expected))
+    if "limit" not in query:  # a file has no pages
+        rows = cells(admin, f"/api/invitations?format=csv&q={invited}&{query}")
+        assert "".join(r["e-mail"][0] for r in rows) == expected
+
+
+def test_a_wrong_state_of_an_invitation_is_named(admin):
+    assert problem(admin.get("/api/invitations?state=x"), 422, "invalid-field")["parameter"] == "state"
+    assert problem(admin.get("/api/invitations?role=x"), 422, "invalid-field")["parameter"] == "role"
+
+
+def test_the_list_of_sessions_is_sorted_filtered_and_paged(stack, spec):
+    person = Person.add(stack, spec, "viewer")
+    program = Program(stack, spec, person.email, person.password)
+    rows = person.ok("GET", "/api/auth/sessions")["items"]
+    browser = next(r["id"] for r in rows if r["kind"] == "cookie")
+    token = next(r["id"] for r in rows if r["kind"] == "token")
+    stack.change("UPDATE sessions SET user_agent = 'Browser/7', created_ms = created_ms - 9, address = '192.0.2.9' WHERE id = ?",
+                 browser)
+    stack.change("UPDATE sessions SET user_agent = '=1+1 script', address = '192.0.2.10' WHERE id = ?", token)
+
+    def ids(query):
+        page = person.ok("GET", f"/api/auth/sessions?{query}")
+        return [r["id"] for r in page["items"]]
+
+    assert ids("sort=created&order=asc") == [browser, token] == ids("sort=address&order=desc")
+    assert ids("sort=created&order=desc") == [token, browser]
+    assert ids("kind=cookie") == ids("q=BROWSER") == ids("q=192.0.2.9") == [browser]
+    assert ids("kind=token") == ids("q=script") == [token] and ids("kind=token&q=browser") == []
+    assert ids("sort=created&order=asc&limit=1&offset=1") == [token]
+    assert [r["program"] for r in cells(person, "/api/auth/sessions?format=csv&sort=created&order=asc")] == [
+        "Browser/7", "'=1+1 script"]
+    assert [r["this one"] for r in cells(program, "/api/auth/sessions?format=csv&sort=created&order=asc")] == ["false", "true"]
+    problem(person.get("/api/auth/sessions?kind=robot"), 422, "invalid-field")
+
+
+def test_the_list_of_tokens_is_sorted_filtered_and_paged(stack, spec):
+    person = Person.add(stack, spec, "operator")
+    for name, scopes in (("beta", ["read"]), ("=1+1", ["enrol"]), ("Alpha", ["read", "fleet"])):
+        made = person.ok("POST", "/api/auth/tokens", {"name": name, "scopes": scopes})["token"]["id"]
+    stack.change("UPDATE access_tokens SET expires_ms = created_ms, last_used_ms = 4, last_address = '192.0.2.77' WHERE id = ?", made)
+
+    def names(query):
+        return [t["name"] for t in person.ok("GET", f"/api/auth/tokens?{query}")["items"]]
+
+    assert names("sort=name") == ["=1+1", "Alpha", "beta"] and names("sort=name&order=desc") == ["beta", "Alpha", "=1+1"]
+    assert names("") == ["Alpha", "=1+1", "beta"], "the newest first"
+    assert names("state=expired") == names("q=192.0.2.77") == names("q=ALPHA") == names("q=fleet") == ["Alpha"]
+    assert names("state=valid&sort=name") == ["=1+1", "beta"] and names("state=expired&q=beta") == []
+    assert names("sort=used&order=desc&limit=1") == names("sort=expires&order=asc&limit=1") == ["Alpha"]
+    assert names("sort=name&limit=1&offset=1") == ["Alpha"]
+    assert [r["name"] for r in cells(person, "/api/auth/tokens?format=csv&sort=name")] == ["'=1+1", "Alpha", "beta"]
+    problem(person.get("/api/auth/tokens?state=x"), 422, "invalid-field")
+
+
+def test_nobody_exports_the_sessions_or_tokens_of_others(operator, neighbour):
+    made = neighbour.ok("POST", "/api/auth/tokens", {"name": "of the neighbour", "scopes": ["read"]})["token"]["id"]
+    theirs = {r["id"] for r in cells(neighbour, "/api/auth/sessions?format=csv")} | {made}
+    assert made in neighbour.get("/api/auth/tokens?format=csv").text
+    for path in ("/api/auth/sessions?format=csv", "/api/auth/tokens?format=csv", f"/api/auth/tokens?q={made}"):
+        assert not [t for t in theirs if t in operator.get(path).text]

@@ -243,7 +243,7 @@ def test_the_link_is_kept_as_a_hash_and_shown_once(stack, admin):
     made = invite(admin)
     token = token_of(made["link"])
     assert len(token) == 43
-    listed = admin.ok("GET", "/api/invitations")["invitations"]
+    listed = admin.ok("GET", "/api/invitations")["items"]
     mine = next(i for i in listed if i["id"] == made["invitation"]["id"])
     assert mine["state"] == "open" and mine["invitedBy"] == f"user:{admin.user['id']}"
     assert token not in str(listed)
@@ -269,7 +269,7 @@ def test_unknown_used_revoked_and_expired_links_are_answered_alike(stack, admin,
                                                 token_of(revoked["link"]), token_of(expired["link"]),
                                                 token_of(voided["link"]))]
     assert all(len(a) == 1 and a == answers[0] for a in answers)
-    states = {i["id"]: i["state"] for i in admin.ok("GET", "/api/invitations")["invitations"]}
+    states = {i["id"]: i["state"] for i in admin.ok("GET", "/api/invitations")["items"]}
     assert [states[m["invitation"]["id"]] for m in (used, revoked, expired, voided, again)] == \
         ["used", "revoked", "expired", "revoked", "open"]
     assert accept(page, token_of(again["link"])).status_code == 200
@@ -394,7 +394,7 @@ def test_a_password_link_dies_with_its_account(stack, admin, person, page):
     assert change(admin, person.user["id"], disabled=True).status_code == 200
     not_in_force(page, token)
     problem(admin.request("POST", f"/api/users/{person.user['id']}/password-link"), 409, "conflict")
-    assert all(i["email"] != person.email for i in admin.ok("GET", "/api/invitations")["invitations"])
+    assert all(i["email"] != person.email for i in admin.ok("GET", "/api/invitations")["items"])
 
 
 # --- the command line ---

@@ -219,6 +219,8 @@ def texts(person, route, estate):
             queries.append(f"?{name}={estate.ids[kind]}")
     if "q" in names:
         queries.append(f"?q={estate.name}")
+    if "format" in names:
+        queries += [f"{query}{'&' if query else '?'}format=csv" for query in queries]
     for query in queries:
         reply = person.get(route.path + query)
         assert reply.status_code in (200, 404, 422), reply.text
@@ -258,7 +260,7 @@ def test_what_is_counted_is_ones_own(others, standing, ada):
         shown = person.ok("GET", "/api/overview")
         assert shown["agents"]["total"] == 0
         stored = person.ok("GET", "/api/storage")
-        assert (stored["bytes"], stored["runs"], stored["agents"]) == (0, 0, [])
+        assert (stored["bytes"], stored["runs"], stored["items"]) == (0, 0, [])
     assert ada.ok("GET", "/api/overview")["agents"]["total"] >= 1
 
 

@@ -50,7 +50,7 @@ class Kept:
 
     def verdicts(self, **rules):
         return {c["chainId"]: ", ".join(c["reasons"]) if c["action"] == "keep" else None
-                for c in self.preview(**rules)["chains"]}
+                for c in self.preview(**rules)["items"]}
 
     def chains(self):
         return self.operator.ok("GET", f"/api/configs/{self.id}/chains")["items"]
@@ -97,7 +97,7 @@ def test_the_preview_is_what_is_done(stack, kept):
     kept.rules(keepLast=2, keepDaily=3)
     preview = kept.preview()
     kept.look()
-    gone = [c["chainId"] for c in preview["chains"] if c["action"] == "delete"]
+    gone = [c["chainId"] for c in preview["items"] if c["action"] == "delete"]
     assert gone == [runs[2], runs[1], runs[0]] and preview["freedBytes"] == 6000
     assert [c["chainId"] for c in kept.chains()] == [runs[5], runs[4], runs[3]]
     for run in gone:
@@ -198,9 +198,8 @@ def test_deleted_backups_make_room_in_the_quota_and_the_usage(stack, kept):
 
     before = usage()
     assert (before["bytes"], before["runs"]) == (5300, 2)
-    assert before["agents"] == [{"agentId": kept.agent.id, "agentName": kept.agent.name, "bytes": 5300, "runs": 2,
-                                 "configs": [{"configId": kept.id, "configName": kept.config["name"], "bytes": 5300,
-                                              "runs": 2}]}]
+    assert before["items"] == [{"agentId": kept.agent.id, "agentName": kept.agent.name, "configId": kept.id,
+                                "configName": kept.config["name"], "bytes": 5300, "runs": 2}]
     kept.rules(keepLast=1)
     kept.act()
     assert kept.is_given_up(old)
@@ -309,7 +308,7 @@ def test_a_chain_whose_config_is_gone_needs_force(kept, admin):
 
 def test_people_see_what_is_theirs(kept, neighbour, admin, viewer):
     run = kept.backup()
-    assert kept.preview(admin)["chains"][0]["chainId"] == run
+    assert kept.preview(admin)["items"][0]["chainId"] == run
     for person in neighbour, viewer:
         problem(person.get(f"/api/configs/{kept.id}/retention"), 404, "not-found")
         problem(person.get(f"/api/configs/{kept.id}/chains"), 404, "not-found")
@@ -317,9 +316,9 @@ def test_people_see_what_is_theirs(kept, neighbour, admin, viewer):
     assert kept.id in admin.get("/api/storage").text
     kept.stack.change("INSERT INTO grants (user_id, kind, object_id, created_ms) VALUES (?, 'config', ?, 1)",
                       viewer.user["id"], kept.id)
-    assert kept.preview(viewer)["chains"][0]["chainId"] == run
+    assert kept.preview(viewer)["items"][0]["chainId"] == run
     assert viewer.ok("GET", f"/api/configs/{kept.id}/chains")["total"] == 1
-    assert kept.id in [c["configId"] for a in viewer.ok("GET", "/api/storage")["agents"] for c in a["configs"]]
+    assert kept.id in [row["configId"] for row in viewer.ok("GET", "/api/storage")["items"]]
     problem(viewer.request("PUT", f"/api/runs/{run}/pin"), 403, "forbidden")
 
 
@@ -367,7 +366,7 @@ def test_the_command_line_shows_and_does_the_same(stack, kept):
     kept.rules(keepLast=1)
     shown = stack.app_json("backup-config", "retention", kept.id)
     preview = kept.preview()
-    assert (shown["chains"], shown["freedBytes"], shown["deletedChains"]) == (preview["chains"], 2000, 0)
+    assert (shown["chains"], shown["freedBytes"], shown["deletedChains"]) == (preview["items"], 2000, 0)
     text = stack.app("backup-config", "retention", kept.id).stdout
     assert "delete" in text and "newest good" in text
     stack.app("backup", "pin", old)

@@ -148,12 +148,12 @@ def test_what_an_agent_went_through_is_kept(boss, fleet):
     for agent in fleet.agents[:50]:
         shown = boss.ok("GET", f"/api/agents/{agent.id}/updates")
         assert shown["update"]["state"] == "committed" and shown["offer"] is None
-        states = [h["state"] for h in reversed(shown["history"])]
+        states = [h["state"] for h in reversed(shown["items"])]
         whole = iter(["offered", "downloading", "verifying", "trial", "committed"])
         assert states[-1] == "committed" and all(state in whole for state in states)
         steps.update(states)
     assert len(steps) >= 2
-    assert len(boss.ok("GET", f"/api/agents/{agent.id}/updates?limit=1")["history"]) == 1
+    assert len(boss.ok("GET", f"/api/agents/{agent.id}/updates?limit=1")["items"]) == 1
 
 
 # --- failures ---

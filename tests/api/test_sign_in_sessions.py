@@ -102,7 +102,7 @@ def test_what_a_page_hears_of_a_session_that_is_over_is_a_401_and_no_redirect(pe
 def test_the_list_says_where_one_is_signed_in(person):
     other = browser(person)
     sign_in(other, person)
-    listed = person.ok("GET", "/api/auth/sessions")["sessions"]
+    listed = person.ok("GET", "/api/auth/sessions")["items"]
     assert [row["current"] for row in listed].count(True) == 1
     own = next(row for row in listed if row["current"])
     assert own["id"] == person.ok("GET", "/api/auth/session")["session"]["id"]
@@ -119,14 +119,14 @@ def test_sessions_that_are_over_are_not_listed(person):
     current = person.ok("GET", "/api/auth/session")["session"]["id"]
     person.stack.change("UPDATE sessions SET last_used_ms = last_used_ms - ? WHERE user_id = ? AND id <> ?",
                         31 * MINUTE, person.user["id"], current)
-    assert [row["id"] for row in person.ok("GET", "/api/auth/sessions")["sessions"]] == [current]
+    assert [row["id"] for row in person.ok("GET", "/api/auth/sessions")["items"]] == [current]
 
 
 def test_what_a_browser_calls_itself_is_shown_as_printable_text(person):
     other = browser(person)
     other.ok("POST", "/api/auth/login", {"email": person.email, "password": person.password},
              headers={"User-Agent": b"evil\xff\xc3\t<b>" + b"x" * 300})
-    texts = [row["userAgent"] for row in person.ok("GET", "/api/auth/sessions")["sessions"]]
+    texts = [row["userAgent"] for row in person.ok("GET", "/api/auth/sessions")["items"]]
     assert "evil???<b>" + "x" * 190 in texts
 
 
@@ -153,7 +153,7 @@ def test_all_others_are_ended_and_this_one_stays(person):
     problem(browser(person).get("/api/auth/session", headers=bearer), 401, "unauthenticated")
     problem(browser(person).post("/api/auth/refresh", {"refreshToken": program["refreshToken"]}), 401,
             "unauthenticated")
-    assert len(person.ok("GET", "/api/auth/sessions")["sessions"]) == 1
+    assert len(person.ok("GET", "/api/auth/sessions")["items"]) == 1
 
 
 def test_nobody_sees_or_ends_another_ones_sessions(person, admin):

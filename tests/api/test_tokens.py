@@ -253,7 +253,7 @@ def test_an_access_token_dies_with_its_session_at_the_next_request(stack, progra
 
 def test_a_session_of_a_program_is_listed_and_revoked(operator, program):
     own = program.ok("GET", "/api/auth/session")["session"]["id"]
-    row = next(s for s in operator.ok("GET", "/api/auth/sessions")["sessions"] if s["id"] == own)
+    row = next(s for s in operator.ok("GET", "/api/auth/sessions")["items"] if s["id"] == own)
     assert row["kind"] == "token"
     operator.ok("DELETE", f"/api/auth/sessions/{own}")
     problem(program.get("/api/auth/session"), 401, "unauthenticated")

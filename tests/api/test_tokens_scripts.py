@@ -97,7 +97,7 @@ def demoted(stack, spec):
 
 def test_a_token_is_shown_once_and_stored_as_a_hash(stack, person):
     script = Script(person, "read", name="mine")
-    row = next(t for t in person.ok("GET", "/api/auth/tokens")["tokens"] if t["id"] == script.token["id"])
+    row = next(t for t in person.ok("GET", "/api/auth/tokens")["items"] if t["id"] == script.token["id"])
     assert row == script.token
     assert row["name"] == "mine" and row["scopes"] == ["read"] and row["lastUsed_ms"] is None
     assert abs(row["expires_ms"] - row["created_ms"] - 90 * DAY) < 1000
@@ -124,7 +124,7 @@ def test_an_expired_token_says_so(stack, person):
     assert script.get("/api/agents").status_code == 200
     stack.change("UPDATE access_tokens SET expires_ms = ? WHERE id = ?", now, script.token["id"])
     assert "expired" in problem(script.get("/api/agents"), 401, "unauthenticated")["detail"]
-    assert script.token["id"] in [t["id"] for t in person.ok("GET", "/api/auth/tokens")["tokens"]]
+    assert script.token["id"] in [t["id"] for t in person.ok("GET", "/api/auth/tokens")["items"]]
 
 
 def test_a_revoked_token_is_dead_at_once_and_gone_from_the_list(stack, person):
@@ -132,7 +132,7 @@ def test_a_revoked_token_is_dead_at_once_and_gone_from_the_list(stack, person):
     assert script.get("/api/agents").status_code == 200
     person.ok("DELETE", f"/api/auth/tokens/{script.token['id']}")
     problem(script.get("/api/agents"), 401, "unauthenticated")
-    assert script.token["id"] not in [t["id"] for t in person.ok("GET", "/api/auth/tokens")["tokens"]]
+    assert script.token["id"] not in [t["id"] for t in person.ok("GET", "/api/auth/tokens")["items"]]
     problem(person.request("DELETE", f"/api/auth/tokens/{script.token['id']}"), 404, "not-found")
     rows = stack.query("SELECT action, actor, detail FROM audit WHERE target = ? ORDER BY seq",
                        f"token:{script.token['id']}")
@@ -145,7 +145,7 @@ def test_a_revoked_token_is_dead_at_once_and_gone_from_the_list(stack, person):
 def test_nobody_sees_or_revokes_the_token_of_another(person, neighbour, admin):
     script = Script(person, "read")
     for other in (neighbour, admin):
-        assert script.token["id"] not in [t["id"] for t in other.ok("GET", "/api/auth/tokens")["tokens"]]
+        assert script.token["id"] not in [t["id"] for t in other.ok("GET", "/api/auth/tokens")["items"]]
         problem(other.request("DELETE", f"/api/auth/tokens/{script.token['id']}"), 404, "not-found")
     assert script.get("/api/agents").status_code == 200
 
@@ -154,7 +154,7 @@ def test_its_last_use_is_written_once_a_minute(stack, person):
     script = Script(person, "read")
 
     def used():
-        return next(t for t in person.ok("GET", "/api/auth/tokens")["tokens"] if t["id"] == script.token["id"])
+        return next(t for t in person.ok("GET", "/api/auth/tokens")["items"] if t["id"] == script.token["id"])
 
     script.get("/api/agents")
     assert abs(used()["lastUsed_ms"] - time.time() * 1000) < 30_000

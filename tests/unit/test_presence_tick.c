@@ -66,8 +66,8 @@ static int64_t count_events(struct fleet *f)
     int64_t count = 0;
     int rc = db_query(f->base->db, DB_EVENT_PAGE,
                       DB_ARGS(DB_TEXT("agent", "01890000-0000-7000-8000-000000000001"), DB_INT("level", 0),
-                              DB_INT("before_ms", INT64_MAX), DB_TEXT("before_epoch", ""), DB_INT("before_seq", 0),
-                              DB_INT("limit", 1000000)),
+                              DB_TEXT("q", ""), DB_INT("before_ms", INT64_MAX), DB_TEXT("before_epoch", ""),
+                              DB_INT("before_seq", 0), DB_INT("limit", 1000000)),
                       &rows, &err);
     while (rc == 0 && (rc = db_rows_next(&rows, &err)) == DB_ROW) {
         count++;

@@ -191,7 +191,7 @@ test('a token is shown once, does what it was made for, and is revoked', async (
     return reply.status();
   });
   assert.equal(await use(), 200);
-  const { tokens: [token] } = await call(page, 'GET', '/api/auth/tokens');
+  const { items: [token] } = await call(page, 'GET', '/api/auth/tokens');
   assert.deepEqual([...token.scopes].sort(), ['enrol', 'read']);
   assert.equal(Math.round((token.expires_ms - token.created_ms) / 864e5), 30);
   await page.reload();

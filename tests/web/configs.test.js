@@ -159,9 +159,9 @@ test('the rules for keeping say what they would do before they do it', async () 
 
 test('what is stored is drawn, by agent', async () => {
   await go(page, '/backups');
-  const bars = page.getByRole('list', { name: 'Stored bytes by agent' });
-  await bars.waitFor();
-  assert.match(await bars.innerText(), /[KMG]iB/);
+  const stored = page.getByRole('table', { name: 'Stored bytes by backup' });
+  await stored.waitFor();
+  assert.match(await stored.innerText(), /[KMG]iB/);
 });
 
 test('backups fit a phone', async () => {

@@ -2,18 +2,21 @@
 import { html, useState } from '/vendor/preact.js';
 import { api, may } from '../api.js';
 import { compareVersions, sentence } from '../format.js';
+import { useList } from '../list.js';
 import { usePoll } from '../poll.js';
 import { Button } from './button.js';
 import { ActError, Dialog, DialogFooter, useAct } from './dialog.js';
 import { Fact, Facts } from './facts.js';
 import { Field } from './field.js';
+import { Export, Filters } from './filters.js';
 import { Icon } from './icon.js';
-import { LoadError, Loading, Notice } from './notice.js';
+import { Empty, LoadError, Loading, Notice } from './notice.js';
+import { Pager } from './pager.js';
 import { Panel, Remote } from './panel.js';
 import { Table } from './table.js';
 import { Time } from './time.js';
 import { toast } from './toast.js';
-import { UpdateState } from './update-badge.js';
+import { UPDATE_STATES, UpdateState } from './update-badge.js';
 
 const SHOWN = 10;
 const MOVING = ['offered', 'waiting', 'downloading', 'verifying', 'trial'];
@@ -23,8 +26,10 @@ const everyMs = (data) => (data && (data.offer || MOVING.includes(data.update?.s
 
 export function AgentUpdates({ agent, path }) {
   const [open, setOpen] = useState(false);
-  const url = `${path}/updates?limit=${SHOWN}`;
-  const poll = usePoll((signal) => api(url, { signal }), [url], everyMs);
+  const list = useList(`${path}/updates`, {
+    prefix: 'u.', filters: ['q', 'state'], sort: 'time', order: 'desc', size: SHOWN, everyMs,
+  });
+  const { poll } = list;
   const blocked = ['deactivated', 'quarantined'].includes(agent.status);
   // A container's binary belongs to its image: that is updated on the page of containers.
   const updatable = may('operator') && agent.deploymentMode !== 'container';
@@ -35,7 +40,7 @@ export function AgentUpdates({ agent, path }) {
   return html`<${Panel} id="updates" title="Updates" aside=${aside}>
     <${Remote} poll=${poll} what="its updates">${(data) => html`
       <${Now} agent=${agent} data=${data} />
-      ${data.history.length > 0 && html`<${History} history=${data.history} />`}`}
+      ${(data.total > 0 || list.filtered) && html`<${History} list=${list} />`}`}
     </${Remote}>
     ${open && html`<${UpdateNow} agent=${agent} path=${path} onDone=${poll.refresh} onClose=${() => setOpen(false)} />`}
   </${Panel}>`;
@@ -87,21 +92,31 @@ function Reason({ state, reason, version }) {
 }
 
 const COLUMNS = [
-  { name: 'status', head: 'State', cell: (row) => html`<${UpdateState} value=${row.state} />` },
+  { name: 'status', head: 'State', sort: 'state', cell: (row) => html`<${UpdateState} value=${row.state} />` },
   {
-    name: 'version', head: 'Version',
+    name: 'version', head: 'Version', sort: 'version',
     cell: ({ rolloutId, version }) => (rolloutId
       ? html`<a href=${`/rollouts/${rolloutId}`}>${version || '–'}</a>` : version || '–'),
   },
   { name: 'current', head: 'Ran', cell: (row) => row.currentVersion || '–' },
   { name: 'message', head: 'Why', cell: (row) => row.reason || null },
-  { name: 'time', head: 'When', cell: (row) => html`<${Time} ms=${row.time_ms} />` },
+  { name: 'time', head: 'When', sort: 'time', cell: (row) => html`<${Time} ms=${row.time_ms} />` },
 ];
 
-function History({ history }) {
-  return html`<h3 class="panel-sub">History</h3>
-    <${Table} label="Update history" columns=${COLUMNS} rows=${history}
-      rowKey=${(row) => `${row.time_ms}/${row.state}/${row.version}`} />`;
+const CHOICES = [{
+  name: 'state', label: 'State of the update', all: 'Any state', options: Object.entries(UPDATE_STATES).map(([state, { label }]) => [state, label]),
+}];
+
+function History({ list }) {
+  const { poll } = list;
+  const { items, total } = poll.data;
+  return html`<header class="panel-sub-head"><h3 class="panel-sub">History</h3><${Export} list=${list} what="the update history" /></header>
+    ${(list.filtered || total > SHOWN) && html`<${Filters} list=${list} what="the update history" search="Search version or reason" choices=${CHOICES} />`}
+    ${items.length
+      ? html`<${Table} label="Update history" columns=${COLUMNS} rows=${items} busy=${poll.loading} sorting=${list.sorting}
+          rowKey=${(row) => `${row.time_ms}/${row.state}/${row.version}`} />`
+      : html`<${Empty} icon="rows" title="Nothing matches."><${Button} onClick=${list.clear}>Clear the filters</${Button}></${Empty}>`}
+    <${Pager} total=${total} size=${list.size} page=${list.page} name=${list.pageName} what="the update history" />`;
 }
 
 function UpdateNow({ agent, path, onDone, onClose }) {

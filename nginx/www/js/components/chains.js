@@ -3,12 +3,14 @@ import { html, useState } from '/vendor/preact.js';
 import { api, may } from '../api.js';
 import { describeChain } from '../backup.js';
 import { formatBytes, formatCount } from '../format.js';
-import { usePoll } from '../poll.js';
+import { useList } from '../list.js';
 import { RunState } from './badge.js';
 import { Button } from './button.js';
 import { Confirm } from './dialog.js';
+import { Export, Filters } from './filters.js';
 import { Icon } from './icon.js';
 import { Empty } from './notice.js';
+import { Pager } from './pager.js';
 import { Panel, Remote } from './panel.js';
 import { Proof } from './proof.js';
 import { Table } from './table.js';
@@ -17,15 +19,36 @@ import { toast } from './toast.js';
 
 const isGood = (run) => ['completed', 'warning'].includes(run.status);
 
+const SHOWN = 10;
+
+const ONLY = [['restorable', 'Restorable'], ['broken', 'Not whole'], ['pinned', 'Kept by hand']];
+
+const SORTS = [
+  ['newest.desc', 'Newest first'], ['newest.asc', 'Oldest first'], ['size.desc', 'Largest first'], ['size.asc', 'Smallest first'],
+  ['runs.desc', 'Most runs first'], ['runs.asc', 'Fewest runs first'],
+];
+
 export function Chains({ config }) {
-  const url = `/api/configs/${encodeURIComponent(config.id)}/chains`;
-  const poll = usePoll((signal) => api(url, { signal }), [url, config.lastRun?.id, config.lastRun?.status]);
-  return html`<${Panel} id="chains" title="Restore points">
-    <${Remote} poll=${poll} what="the restore points">${({ items }) => (items.length
-      ? items.map((chain, n) => html`<${Chain} key=${chain.chainId} chain=${chain} open=${n === 0} onChange=${poll.refresh} />`)
-      : html`<${Empty} icon="archive" title="There is nothing to restore yet.">It comes with the first good run.</${Empty}>`)}
+  const list = useList(`/api/configs/${encodeURIComponent(config.id)}/chains`, {
+    prefix: 'c.', filters: ['q', 'only'], sort: 'newest', order: 'desc', size: SHOWN, deps: [config.lastRun?.id, config.lastRun?.status],
+  });
+  const { poll, filtered } = list;
+  return html`<${Panel} id="chains" title="Restore points" aside=${html`<${Export} list=${list} what="the restore points" />`}>
+    ${(filtered || poll.data?.total > 1) && html`<${Filters} list=${list} what="the restore points" search="Search the id of a run"
+      choices=${[{ name: 'only', label: 'Which restore points', all: 'All of them', options: ONLY }]} sorts=${SORTS} />`}
+    <${Remote} poll=${poll} what="the restore points">${({ items, total }) => html`
+      ${items.map((chain, n) => html`<${Chain} key=${chain.chainId} chain=${chain} open=${n === 0} onChange=${poll.refresh} />`)}
+      ${!items.length && html`<${Nothing} filtered=${filtered} onClear=${list.clear} />`}
+      <${Pager} total=${total} size=${list.size} page=${list.page} name=${list.pageName} what="restore points" />`}
     </${Remote}>
   </${Panel}>`;
+}
+
+function Nothing({ filtered, onClear }) {
+  if (filtered) {
+    return html`<${Empty} icon="archive" title="No restore point matches."><${Button} onClick=${onClear}>Clear the filters</${Button}></${Empty}>`;
+  }
+  return html`<${Empty} icon="archive" title="There is nothing to restore yet.">It comes with the first good run.</${Empty}>`;
 }
 
 const COLUMNS = [

@@ -45,15 +45,19 @@ export function Search({ value, label = 'Search', name = 'q', onSearch }) {
 export const Export = ({ list, what }) => html`<a class="export small-text" href=${list.csv} download
   aria-label=${`Export ${what} as CSV`}><${Icon} name="download" />CSV</a>`;
 
-// search: the label of the search; choices: [{name, label, all, options}], options as [value, text].
+// sorts: [sort.order, text] each.
+export const Sort = ({ sorting, sorts, label = 'Sort', look }) => html`<${Select} name="sort" label=${label} look=${look}
+  value=${`${sorting.by}.${sorting.order}`} options=${sorts} onChoose=${(value) => sorting.change(...value.split('.'))} />`;
+
+// search: the label of the search; choices: [{name, label, all, options}], options as [value, text]; sorts: of what is no
+// table, whose heads do that.
 export function Filters({ list, what, search = 'Search', choices = [], sorts }) {
   const { chosen, change, sorting, filtered, clear } = list;
   return html`<form class="filters" aria-label=${`Filter ${what}`} onSubmit=${(event) => event.preventDefault()}>
     ${search && html`<${Search} value=${chosen.q ?? ''} label=${search} onSearch=${(q) => change({ q }, { replace: true })} />`}
     ${choices.map(({ name, label, all, options }) => html`<${Select} key=${name} name=${name} label=${label}
       value=${chosen[name] ?? ''} options=${[['', all], ...options]} onChoose=${(value) => change({ [name]: value })} />`)}
-    ${sorts && html`<${Select} name="sort" label="Sort" look="narrow-only" value=${`${sorting.by}.${sorting.order}`}
-      options=${sorts} onChoose=${(value) => sorting.change(...value.split('.'))} />`}
+    ${sorts && html`<${Sort} sorting=${sorting} sorts=${sorts} />`}
     ${filtered && html`<${Button} look="quiet" onClick=${clear}>Clear</${Button}>`}
   </form>`;
 }

@@ -1,4 +1,4 @@
-// Search, filters and, where the table has no heads to click, the order of the list of agents.
+// Search and filters of the list of agents, and what it is sorted by where it has no heads to click.
 import { html } from '/vendor/preact.js';
 import { AGENT_STATES } from './badge.js';
 import { Filters } from './filters.js';
@@ -8,7 +8,7 @@ export const FILTERS = ['q', 'status', 'version', 'platform', 'label'];
 
 const STATES = Object.entries(AGENT_STATES).map(([state, { label }]) => [state, label]);
 
-const SORTS = [
+export const SORTS = [
   ['name.asc', 'Name, A to Z'], ['name.desc', 'Name, Z to A'],
   ['last_seen.desc', 'Seen last'], ['last_seen.asc', 'Not seen longest'],
   ['version.desc', 'Newest version'], ['version.asc', 'Oldest version'],
@@ -20,7 +20,7 @@ export function FleetFilters({ list, overview }) {
   const versions = overview?.versions?.map((row) => row.version);
   const platforms = overview?.platforms?.map((row) => row.platform);
   const choice = (name, label, all, options) => ({ name, label, all, options });
-  return html`<${Filters} list=${list} what="the agents" search="Search name, host or id" sorts=${SORTS} choices=${[
+  return html`<${Filters} list=${list} what="the agents" search="Search name, host or id" choices=${[
     choice('status', 'State', 'Any state', STATES),
     choice('version', 'Version', 'Any version', choices(versions, chosen.version)),
     choice('platform', 'Platform', 'Any platform', choices(platforms, chosen.platform)),

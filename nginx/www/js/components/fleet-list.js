@@ -7,7 +7,7 @@ import { useList } from '../list.js';
 import { AgentState, RunState } from './badge.js';
 import { Button } from './button.js';
 import { Export } from './filters.js';
-import { FILTERS, FleetFilters } from './fleet-filters.js';
+import { FILTERS, FleetFilters, SORTS } from './fleet-filters.js';
 import { Labels } from './labels.js';
 import { Empty } from './notice.js';
 import { Pager } from './pager.js';
@@ -58,7 +58,7 @@ export function FleetList({ overview, size = 50, many }) {
     <${Remote} poll=${poll} what="the agents">${({ items, total }) => html`
       ${items.length
         ? html`<${Table} label="Agents" columns=${COLUMNS} rows=${items} rowKey=${(agent) => agent.id}
-            busy=${poll.loading} sorting=${sorting} choosing=${may('operator') ? choice : undefined} />`
+            busy=${poll.loading} sorting=${sorting} sorts=${SORTS} choosing=${may('operator') ? choice : undefined} />`
         : html`<${Nobody} clear=${(filtered || page > 1) && list.clear} />`}
       <${Pager} total=${total} size=${list.size} page=${page} what="agents" />`}
     </${Remote}>

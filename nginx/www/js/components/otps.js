@@ -29,7 +29,7 @@ const COLUMNS = [
 
 export function Otps() {
   const [open, setOpen] = useState(null);
-  const list = useList('/api/otps', { prefix: 'otp.', filters: ['state'], sort: 'created', order: 'desc', size: SHOWN });
+  const list = useList('/api/otps', { prefix: 'otp.', filters: ['q', 'state'], sort: 'created', order: 'desc', size: SHOWN });
   const { data, error, refresh } = list.poll;
   const items = data?.items ?? [];
   if (!items.length && !list.filtered) return html`<${LoadError} error=${error} onRetry=${refresh} />`;
@@ -41,7 +41,7 @@ export function Otps() {
   const button = (otp) => html`<${Button} look="danger" onClick=${() => setOpen(otp)}>Revoke</${Button}>`;
   const actions = { name: 'act', head: 'Actions', hidden: true, cell: (otp) => otp.state === 'open' && button(otp) };
   return html`<${Panel} id="otps" title="Recent one-time passwords" aside=${html`<${Export} list=${list} what="the one-time passwords" />`}>
-    <${Filters} list=${list} what="the one-time passwords" search=""
+    <${Filters} list=${list} what="the one-time passwords" search="Search one-time passwords"
       choices=${[{ name: 'state', label: 'State', all: 'Any state', options: STATES }]} />
     <${LoadError} error=${error} stale onRetry=${refresh} />
     <${Table} label="One-time passwords" columns=${[...COLUMNS, actions]} rows=${items} rowKey=${(otp) => otp.id}

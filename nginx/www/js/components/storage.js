@@ -1,40 +1,54 @@
-// What the backups of each agent take in the store, and how that has grown.
+// What each backup takes in the store, and how that has grown.
 import { html } from '/vendor/preact.js';
-import { api } from '../api.js';
 import { formatBytes, formatCount } from '../format.js';
-import { usePoll } from '../poll.js';
+import { useList } from '../list.js';
+import { Button } from './button.js';
 import { Chart, axis, colour } from './chart.js';
+import { Export, Filters } from './filters.js';
+import { Empty } from './notice.js';
+import { Pager } from './pager.js';
 import { Panel, Remote } from './panel.js';
+import { Table } from './table.js';
 
-const SHOWN = 12;
+const SHOWN = 10;
+const EVERY_MS = 30000;
 
 export function Storage() {
-  const poll = usePoll((signal) => api('/api/storage', { signal }), [], 30000);
-  if (poll.data && !poll.data.agents.length) return null;
-  const aside = poll.data && html`<span class="muted">${formatBytes(poll.data.bytes)} in all</span>`;
+  const list = useList('/api/storage', { prefix: 's.', sort: 'bytes', order: 'desc', size: SHOWN, everyMs: EVERY_MS });
+  const { poll } = list;
+  if (poll.data && !poll.data.total && !list.filtered) return null;
+  const aside = html`<span class="aside"><span class="muted">${poll.data && `${formatBytes(poll.data.bytes)} in all`}</span>
+    <${Export} list=${list} what="what is stored" /></span>`;
   return html`<${Panel} id="storage" title="Storage" aside=${aside}>
-    <${Remote} poll=${poll} what="the storage">${({ agents, history }) => html`<div class="storage">
-      <${Bars} agents=${agents} />
-      ${history.length > 1 && html`<${Curve} history=${history} />`}
-    </div>`}</${Remote}>
+    ${(list.filtered || poll.data?.total > 5) && html`<${Filters} list=${list} what="what is stored" search="Search what is stored" />`}
+    <${Remote} poll=${poll} what="the storage">${({ items, total, bytes, history }) => html`
+      ${items.length
+        ? html`<${Table} label="Stored bytes by backup" columns=${columns(bytes)} rows=${items} rowKey=${keyOf}
+            busy=${poll.loading} sorting=${list.sorting} />`
+        : html`<${Empty} icon="archive" title="Nothing stored matches."><${Button} onClick=${list.clear}>Clear the filters</${Button}></${Empty}>`}
+      <${Pager} total=${total} size=${list.size} page=${list.page} name=${list.pageName} what="what is stored" />
+      ${history.length > 1 && html`<${Curve} history=${history} />`}`}
+    </${Remote}>
   </${Panel}>`;
 }
 
-function Bars({ agents }) {
-  const rows = [...agents].sort((a, b) => b.bytes - a.bytes);
-  const most = Math.max(1, rows[0].bytes);
-  const rest = rows.slice(SHOWN);
-  return html`<ul class="bars" aria-label="Stored bytes by agent">${rows.slice(0, SHOWN).map((agent) => html`
-    <li key=${agent.agentId}><a href=${agent.agentId ? `/agents/${agent.agentId}` : '/backups'} class="bar-row">
-      <span class="bar-label">${agent.agentName || 'deleted agents'}</span>
-      <svg class="bar" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">
-        <rect class="part-ground" width="100" height="10" /><rect class="part-busy" width=${(agent.bytes / most) * 100} height="10" />
-      </svg>
-      <span class="bar-count">${formatBytes(agent.bytes)}</span>
-    </a></li>`)}
-    ${rest.length > 0 && html`<li class="muted">and ${formatCount(rest.length)} more with
-      ${formatBytes(rest.reduce((sum, agent) => sum + agent.bytes, 0))}</li>`}
-  </ul>`;
+const keyOf = (row) => JSON.stringify([row.agentId, row.agentName, row.configId, row.configName]);
+
+const link = (href, id, name) => (id ? html`<a href=${href + id}>${name}</a>` : html`${name} <small class="muted">deleted</small>`);
+
+const columns = (total) => [
+  { name: 'config', head: 'Backup', sort: 'config', cell: (row) => link('/configs/', row.configId, row.configName) },
+  { name: 'agent', head: 'Host', sort: 'agent', cell: (row) => link('/agents/', row.agentId, row.agentName) },
+  { name: 'share', head: 'Of all', cell: (row) => html`<${Share} bytes=${row.bytes} total=${total} />` },
+  { name: 'size', head: 'Stored', sort: 'bytes', cell: (row) => formatBytes(row.bytes) },
+  { name: 'count', head: 'Runs', sort: 'runs', cell: (row) => formatCount(row.runs) },
+];
+
+function Share({ bytes, total }) {
+  const percent = (bytes / Math.max(1, total)) * 100;
+  return html`<svg class="bar" viewBox="0 0 100 10" preserveAspectRatio="none" role="img" aria-label=${`${Math.round(percent)} %`}>
+    <rect class="part-ground" width="100" height="10" /><rect class="part-busy" width=${percent} height="10" />
+  </svg>`;
 }
 
 function Curve({ history }) {

@@ -43,7 +43,7 @@ export const MEMBER_STATES = {
   cancelled: { label: 'Cancelled', icon: 'pause', tone: 'calm', hint: 'had not begun when the rollout ended' },
 };
 
-const UPDATE_STATES = {
+export const UPDATE_STATES = {
   idle: { label: 'Nothing to do', icon: 'check', tone: 'calm' },
   ...UNDER_WAY,
   ...ENDED,

@@ -4,23 +4,28 @@ import { api } from '../api.js';
 import { AccountHead } from '../components/account-head.js';
 import { Button } from '../components/button.js';
 import { Confirm } from '../components/dialog.js';
+import { Export, Filters } from '../components/filters.js';
+import { Empty } from '../components/notice.js';
+import { Pager } from '../components/pager.js';
 import { Panel, Remote } from '../components/panel.js';
 import { Table } from '../components/table.js';
 import { Time } from '../components/time.js';
 import { toast } from '../components/toast.js';
 import { plural } from '../format.js';
+import { useList } from '../list.js';
 import { METHODS, describeBrowser } from '../people.js';
-import { usePoll } from '../poll.js';
 
 const PATH = '/api/auth/sessions';
+const EVERY_MS = 15000;
+const CHOICES = [{ name: 'kind', label: 'Browser or program', all: 'Browsers and programs', options: [['cookie', 'Browsers'], ['token', 'Programs']] }];
 
 const columns = (onEnd) => [
   { name: 'name', head: 'Browser or program', cell: (row) => html`<${Browser} row=${row} />` },
-  { name: 'method', head: 'Signed in with', cell: (row) => METHODS[row.method] ?? row.method },
-  { name: 'address', head: 'Address', cell: (row) => row.address },
-  { name: 'used', head: 'Last used', cell: (row) => html`<${Time} ms=${row.lastUsed_ms} />` },
-  { name: 'created', head: 'Signed in', cell: (row) => html`<${Time} ms=${row.created_ms} />` },
-  { name: 'expires', head: 'Ends at the latest', cell: (row) => html`<${Time} ms=${row.expires_ms} as="day" />` },
+  { name: 'method', head: 'Signed in with', sort: 'method', cell: (row) => METHODS[row.method] ?? row.method },
+  { name: 'address', head: 'Address', sort: 'address', cell: (row) => row.address },
+  { name: 'used', head: 'Last used', sort: 'used', cell: (row) => html`<${Time} ms=${row.lastUsed_ms} />` },
+  { name: 'created', head: 'Signed in', sort: 'created', cell: (row) => html`<${Time} ms=${row.created_ms} />` },
+  { name: 'expires', head: 'Ends at the latest', sort: 'expires', cell: (row) => html`<${Time} ms=${row.expires_ms} as="day" />` },
   { name: 'act', head: 'End it', hidden: true, cell: (row) => (row.current
     ? html`<span class="badge busy">this one</span>`
     : html`<${Button} look="quiet" onClick=${() => onEnd(row)}
@@ -33,25 +38,33 @@ function Browser({ row }) {
 }
 
 export function AccountSessionsPage({ title }) {
-  const poll = usePoll((signal) => api(PATH, { signal }), [], 15000);
+  const list = useList(PATH, { filters: ['q', 'kind'], sort: 'used', order: 'desc', everyMs: EVERY_MS });
+  const { poll } = list;
   const [open, setOpen] = useState(null);
-  const others = (poll.data?.sessions.length ?? 1) - 1;
+  // The filters hide some, perhaps all: then nobody has counted.
+  const others = list.filtered ? 0 : (poll.data?.total ?? 1) - 1;
   const end = async () => {
     await api(open === 'all' ? PATH : `${PATH}/${open.id}`, { method: 'DELETE' });
     toast(open === 'all' ? 'All other sessions are ended.' : 'The session is ended.');
     poll.refresh();
   };
-  const aside = others > 0 && html`<${Button} look="danger" onClick=${() => setOpen('all')}>End all others</${Button}>`;
+  const aside = html`<span class="aside"><${Export} list=${list} what="your sessions" />
+    ${(others > 0 || list.filtered) && html`<${Button} look="danger" onClick=${() => setOpen('all')}>End all others</${Button}>`}</span>`;
   return html`<div>
     <${AccountHead} title=${title} />
     <${Panel} id="sessions" title="Where you are signed in" aside=${aside}>
-      <${Remote} poll=${poll} what="your sessions">${({ sessions }) => html`
-        <${Table} label="Sessions" columns=${columns(setOpen)} rows=${sessions} rowKey=${(row) => row.id} />`}
+      ${(list.filtered || poll.data?.total > 5) && html`<${Filters} list=${list} what="your sessions" search="Search browser or address" choices=${CHOICES} />`}
+      <${Remote} poll=${poll} what="your sessions">${({ items, total }) => html`
+        ${items.length
+          ? html`<${Table} label="Sessions" columns=${columns(setOpen)} rows=${items} rowKey=${(row) => row.id} busy=${poll.loading}
+              sorting=${list.sorting} />`
+          : html`<${Empty} icon="shield" title="No session matches."><${Button} onClick=${list.clear}>Clear the filters</${Button}></${Empty}>`}
+        <${Pager} total=${total} size=${list.size} page=${list.page} what="sessions" />`}
       </${Remote}>
     </${Panel}>
     <p class="muted small-text">A session ends by itself after half an hour without use, and after seven days at the
       latest. Do you not know one of these? End it, and <a href="/account/profile">change your password</a>.</p>
-    ${open && html`<${Confirm} title=${open === 'all' ? `End ${plural(others, 'other session')}?`
+    ${open && html`<${Confirm} title=${open === 'all' ? (others ? `End ${plural(others, 'other session')}?` : 'End all other sessions?')
         : `End the session of ${describeBrowser(open.userAgent)}?`}
       action=${open === 'all' ? 'End all others' : 'End it'} danger onConfirm=${end} onClose=${() => setOpen(null)}>
       <p>${open === 'all' ? 'You stay signed in here.' : `At ${open.address}.`} Whoever sits there is asked to sign in at

@@ -7,20 +7,23 @@ import { Tick, select } from '../components/config-what.js';
 import { CopyBlock } from '../components/copy.js';
 import { ActError, Confirm, useAct } from '../components/dialog.js';
 import { Field, fieldErrors } from '../components/field.js';
+import { Export, Filters } from '../components/filters.js';
 import { Empty, Notice } from '../components/notice.js';
+import { Pager } from '../components/pager.js';
 import { Panel, Remote } from '../components/panel.js';
 import { Table } from '../components/table.js';
 import { Time } from '../components/time.js';
 import { toast } from '../components/toast.js';
 import { now } from '../clock.js';
+import { useList } from '../list.js';
 import { SCOPES, scopeLabel } from '../people.js';
-import { usePoll } from '../poll.js';
 
 const PATH = '/api/auth/tokens';
 const DAYS = [['7', 'a week'], ['30', '30 days'], ['90', '90 days'], ['180', 'half a year'], ['365', 'a year']];
 
 export function AccountTokensPage({ title }) {
-  const poll = usePoll((signal) => api(PATH, { signal }), [], 0);
+  const list = useList(PATH, { filters: ['q', 'state'], sort: 'created', order: 'desc', everyMs: 0 });
+  const { poll } = list;
   const [made, setMade] = useState(null);
   const [open, setOpen] = useState(null);
   const onMade = (reply) => {
@@ -36,10 +39,14 @@ export function AccountTokensPage({ title }) {
   return html`<div>
     <${AccountHead} title=${title} />
     ${made ? html`<${Made} key=${made.token.id} made=${made} onAgain=${() => setMade(null)} />` : html`<${Make} onMade=${onMade} />`}
-    <${Panel} id="tokens" title="Your tokens">
-      <${Remote} poll=${poll} what="your tokens">${({ tokens }) => (tokens.length
-        ? html`<${Table} label="Access tokens" columns=${columns(setOpen)} rows=${tokens} rowKey=${(row) => row.id} />`
-        : html`<${Empty} icon="shield" title="No token yet.">Make one above for a script, or for Ansible.</${Empty}>`)}
+    <${Panel} id="tokens" title="Your tokens" aside=${html`<${Export} list=${list} what="your tokens" />`}>
+      ${(list.filtered || poll.data?.total > 5) && html`<${Filters} list=${list} what="your tokens" search="Search name, scope or address" choices=${CHOICES} />`}
+      <${Remote} poll=${poll} what="your tokens">${({ items, total }) => html`
+        ${items.length
+          ? html`<${Table} label="Access tokens" columns=${columns(setOpen)} rows=${items} rowKey=${(row) => row.id} busy=${poll.loading}
+              sorting=${list.sorting} />`
+          : html`<${NoTokens} clear=${list.filtered && list.clear} />`}
+        <${Pager} total=${total} size=${list.size} page=${list.page} what="tokens" />`}
       </${Remote}>
     </${Panel}>
     ${open && html`<${Confirm} title=${`Revoke ${open.name}?`} action="Revoke" danger onConfirm=${revoke}
@@ -49,13 +56,20 @@ export function AccountTokensPage({ title }) {
   </div>`;
 }
 
+function NoTokens({ clear }) {
+  if (clear) return html`<${Empty} icon="shield" title="No token matches."><${Button} onClick=${clear}>Clear the filters</${Button}></${Empty}>`;
+  return html`<${Empty} icon="shield" title="No token yet.">Make one above for a script, or for Ansible.</${Empty}>`;
+}
+
+const CHOICES = [{ name: 'state', label: 'State of the token', all: 'Any state', options: [['valid', 'Valid'], ['expired', 'Expired']] }];
+
 const columns = (onRevoke) => [
-  { name: 'name', head: 'Name', cell: (row) => html`<span class="strong">${row.name}</span>` },
+  { name: 'name', head: 'Name', sort: 'name', cell: (row) => html`<span class="strong">${row.name}</span>` },
   { name: 'scopes', head: 'May', cell: (row) => row.scopes.map(scopeLabel).join(', ') },
-  { name: 'used', head: 'Last used', cell: (row) => html`<${Time} ms=${row.lastUsed_ms} />${row.lastAddress && html`
+  { name: 'used', head: 'Last used', sort: 'used', cell: (row) => html`<${Time} ms=${row.lastUsed_ms} />${row.lastAddress && html`
     <small class="muted">${row.lastAddress}</small>`}` },
-  { name: 'created', head: 'Made', cell: (row) => html`<${Time} ms=${row.created_ms} as="day" />` },
-  { name: 'expires', head: 'Expires', cell: (row) => (row.expires_ms < now()
+  { name: 'created', head: 'Made', sort: 'created', cell: (row) => html`<${Time} ms=${row.created_ms} as="day" />` },
+  { name: 'expires', head: 'Expires', sort: 'expires', cell: (row) => (row.expires_ms < now()
     ? html`<span class="badge calm">expired</span>` : html`<${Time} ms=${row.expires_ms} as="day" />`) },
   { name: 'act', head: 'Revoke', hidden: true, cell: (row) => html`<${Button} look="quiet" onClick=${() => onRevoke(row)}
     aria-label=${`Revoke ${row.name}`}>Revoke</${Button}>` },

@@ -3,11 +3,12 @@ import { html, useState } from '/vendor/preact.js';
 import { api } from '../api.js';
 import { AgentActions, Approve } from '../components/agent-actions.js';
 import { AgentUpdates } from '../components/agent-updates.js';
-import { AgentState } from '../components/badge.js';
+import { AgentState, RUN_STATES } from '../components/badge.js';
+import { Button } from '../components/button.js';
 import { Configs } from '../components/configs.js';
 import { Events } from '../components/events.js';
 import { Fact, Facts } from '../components/facts.js';
-import { Export } from '../components/filters.js';
+import { Export, Filters } from '../components/filters.js';
 import { Empty, LoadError, Notice } from '../components/notice.js';
 import { Labels } from '../components/labels.js';
 import { Pager } from '../components/pager.js';
@@ -91,20 +92,30 @@ function Certificate({ notAfterMs }) {
   return html`<span class=${left < SOON_MS ? 'text-bad' : ''}>${verb} <${Time} ms=${notAfterMs} /></span>`;
 }
 
+const RUN_CHOICES = [{
+  name: 'status', label: 'State of the run', all: 'Any state', options: Object.entries(RUN_STATES).map(([state, { label }]) => [state, label]),
+}];
+
 function AgentRuns({ path, asked }) {
   const list = useList(`${path}/runs`, {
-    filters: [], sort: 'started', order: 'desc', size: RUNS_SHOWN, everyMs: runsEveryMs, topics: ['runs'], deps: [asked],
+    filters: ['q', 'status'], sort: 'started', order: 'desc', size: RUNS_SHOWN, everyMs: runsEveryMs, topics: ['runs'], deps: [asked],
   });
   const { poll } = list;
   return html`<${Panel} id="runs" title="Backup runs" aside=${html`<${Export} list=${list} what="the runs" />`}>
+    ${(list.filtered || poll.data?.total > 5) && html`<${Filters} list=${list} what="the runs" search="Search backup or id" choices=${RUN_CHOICES} />`}
     <${Remote} poll=${poll} what="the runs">${({ items, total }) => html`
       ${items.length
         ? html`<${RunTable} label="Backup runs" runs=${items} withAgent=${false} busy=${poll.loading}
             sorting=${list.sorting} />`
-        : html`<${Empty} icon="archive" title="No backup has run yet.">
-            Choose “Back up now” at one of the backups above, or add one.
-          </${Empty}>`}
+        : html`<${NoRuns} clear=${list.filtered && list.clear} />`}
       <${Pager} total=${total} size=${RUNS_SHOWN} page=${list.page} what="backup runs" />`}
     </${Remote}>
   </${Panel}>`;
+}
+
+function NoRuns({ clear }) {
+  if (clear) return html`<${Empty} icon="archive" title="No run matches."><${Button} onClick=${clear}>Clear the filters</${Button}></${Empty}>`;
+  return html`<${Empty} icon="archive" title="No backup has run yet.">
+    Choose “Back up now” at one of the backups above, or add one.
+  </${Empty}>`;
 }

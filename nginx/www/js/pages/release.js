@@ -1,15 +1,19 @@
 // One release: what is new in it, its files and patches, who has it, and how it was rolled out.
 import { html } from '/vendor/preact.js';
 import { api, may } from '../api.js';
+import { Button } from '../components/button.js';
 import { Fact, Facts } from '../components/facts.js';
+import { Export, Filters } from '../components/filters.js';
 import { Empty, LoadError, Notice } from '../components/notice.js';
+import { Pager } from '../components/pager.js';
 import { Panel, Remote } from '../components/panel.js';
 import { RolloutTable } from '../components/rollout-list.js';
 import { Table } from '../components/table.js';
 import { Time } from '../components/time.js';
 import { Crumbs, NotThere, PageHead } from '../components/title.js';
-import { ReleaseState } from '../components/update-badge.js';
+import { ROLLOUT_STATES, ReleaseState } from '../components/update-badge.js';
 import { formatBytes, formatCount } from '../format.js';
+import { useList } from '../list.js';
 import { usePoll } from '../poll.js';
 import { rolloutsEveryMs } from '../rollout.js';
 import { withQuery } from '../router.js';
@@ -112,15 +116,30 @@ function Patches({ release: { files = [], patches = [] } }) {
   </${Panel}>`;
 }
 
+const SHOWN = 20;
+const CHOICES = [{
+  name: 'state', label: 'State of the rollout', all: 'Any state', options: Object.entries(ROLLOUT_STATES).map(([state, { label }]) => [state, label]),
+}];
+
 function Rollouts({ version }) {
-  const url = withQuery('/api/rollouts', { version, limit: 20 });
-  const poll = usePoll((signal) => api(url, { signal }), [url], rolloutsEveryMs);
-  return html`<${Panel} id="rollouts" title="Rollouts of it">
-    <${Remote} poll=${poll} what="the rollouts">${({ items }) => (items.length
-      ? html`<${RolloutTable} label="Rollouts of this release" rollouts=${items} />`
-      : html`<${Empty} icon="rows" title="It has not been rolled out.">
-          ${may('operator') ? 'Start a rollout, and agents get it stage by stage.' : 'An operator can start a rollout.'}
-        </${Empty}>`)}
+  const list = useList('/api/rollouts', {
+    prefix: 'r.', filters: ['q', 'state'], sort: 'created', order: 'desc', size: SHOWN, fixed: { version }, everyMs: rolloutsEveryMs,
+  });
+  const { poll } = list;
+  return html`<${Panel} id="rollouts" title="Rollouts of it" aside=${html`<${Export} list=${list} what="the rollouts" />`}>
+    ${(list.filtered || poll.data?.total > 5) && html`<${Filters} list=${list} what="the rollouts" search="Search id" choices=${CHOICES} />`}
+    <${Remote} poll=${poll} what="the rollouts">${({ items, total }) => html`
+      ${items.length
+        ? html`<${RolloutTable} label="Rollouts of this release" rollouts=${items} busy=${poll.loading} sorting=${list.sorting} />`
+        : html`<${NoRollouts} clear=${list.filtered && list.clear} />`}
+      <${Pager} total=${total} size=${list.size} page=${list.page} name=${list.pageName} what="rollouts" />`}
     </${Remote}>
   </${Panel}>`;
+}
+
+function NoRollouts({ clear }) {
+  if (clear) return html`<${Empty} icon="rows" title="No rollout matches."><${Button} onClick=${clear}>Clear the filters</${Button}></${Empty}>`;
+  return html`<${Empty} icon="rows" title="It has not been rolled out.">
+    ${may('operator') ? 'Start a rollout, and agents get it stage by stage.' : 'An operator can start a rollout.'}
+  </${Empty}>`;
 }
