@@ -106,20 +106,6 @@ static int add_page(struct req *r, const struct list_ask *ask, int64_t offset, s
     return rc;
 }
 
-static int read_total(struct req *r, const struct list_ask *ask, int64_t *ret, struct err *err)
-{
-    struct db_rows rows;
-    int rc = db_query_one(r->db, DB_BACKUP_CONFIG_COUNT,
-                          DB_ARGS(DB_TEXT("agent_id", req_query(r, "agentId")), DB_TEXT("q", ask->pattern),
-                                  DB_TEXT("viewer", run_viewer(r))),
-                          &rows, err);
-    if (rc != DB_ROW)
-        return rc == DB_DONE ? err_set(err, ERR_INTERNAL, "a count gave nothing") : rc;
-    *ret = db_rows_int(&rows, 0, 0);
-    db_rows_done(&rows);
-    return 0;
-}
-
 static const struct csv_column columns[] = {
     {"id", "id", CSV_PLAIN},
     {"name", "name", CSV_PLAIN},
@@ -145,7 +131,10 @@ void backup_config_list(struct req *r)
     if (!list_ask_read(r, &(struct list_rules){.sorts = sorts, .name = "backups"}, &ask))
         return;
     list_begin(&out, &ask, columns);
-    int rc = read_total(r, &ask, &total, &err);
+    int rc = list_count(r->db, DB_BACKUP_CONFIG_COUNT,
+                        DB_ARGS(DB_TEXT("agent_id", req_query(r, "agentId")), DB_TEXT("q", ask.pattern),
+                                DB_TEXT("viewer", run_viewer(r))),
+                        &total, &err);
     for (int64_t offset = ask.offset; rc == 0 && count == LIST_MAX && offset < ask.offset + ask.limit;
          offset += LIST_MAX)
         rc = add_page(r, &ask, offset, &out, &count, &err);

@@ -56,21 +56,6 @@ static const struct csv_column columns[] = {
     {NULL, NULL, CSV_PLAIN},
 };
 
-static int read_total(struct req *r, const struct page *page, int64_t *ret, struct err *err)
-{
-    struct db_rows rows;
-    int rc = db_query_one(r->db, DB_BACKUP_RUN_COUNT,
-                          DB_ARGS(DB_TEXT("agent_id", page->agent_id), DB_TEXT("config_id", page->config_id),
-                                  DB_TEXT("status", page->status), DB_INT("deleted", page->deleted),
-                                  DB_TEXT("q", page->ask.pattern), DB_TEXT("viewer", run_viewer(r))),
-                          &rows, err);
-    if (rc != DB_ROW)
-        return rc == DB_DONE ? err_set(err, ERR_INTERNAL, "a count gave nothing") : rc;
-    *ret = db_rows_int(&rows, 0, 0);
-    db_rows_done(&rows);
-    return 0;
-}
-
 /* The usual order comes from an index, whatever there is. */
 static int open_page(struct req *r, const struct page *page, struct db_rows *rows, struct err *err)
 {
@@ -113,7 +98,11 @@ static void reply_runs(struct req *r, struct page page)
         !list_choice(r, "status", states, NULL, &page.status))
         return;
     list_begin(&out, &page.ask, columns);
-    int rc = read_total(r, &page, &total, &err);
+    int rc = list_count(r->db, DB_BACKUP_RUN_COUNT,
+                        DB_ARGS(DB_TEXT("agent_id", page.agent_id), DB_TEXT("config_id", page.config_id),
+                                DB_TEXT("status", page.status), DB_INT("deleted", page.deleted),
+                                DB_TEXT("q", page.ask.pattern), DB_TEXT("viewer", run_viewer(r))),
+                        &total, &err);
     if (rc == 0)
         rc = read_items(r, &page, &out, &err);
     list_reply(r, &out, rc, total, &err);

@@ -51,17 +51,6 @@ static bool read_filter(struct req *r, const struct list_ask *ask, struct agent_
         DB_TEXT("version", (f)->version), DB_TEXT("platform", (f)->platform), DB_TEXT("status", (f)->status),          \
         DB_TEXT("label_first", (f)->label.first), DB_TEXT("label_next", (f)->label.next), DB_INT("now", (r)->now_ms)
 
-static int count_agents(struct req *r, const struct agent_filter *f, int64_t *ret, struct err *err)
-{
-    struct db_rows rows;
-    int rc = db_query_one(r->db, DB_AGENT_COUNT, DB_ARGS(FILTER_ARGS(r, f)), &rows, err);
-    if (rc != DB_ROW)
-        return rc < 0 ? rc : err_set(err, ERR_INTERNAL, "a count without a row");
-    *ret = db_rows_int(&rows, 0, 0);
-    db_rows_done(&rows);
-    return 0;
-}
-
 static int open_page(struct req *r, const struct agent_filter *f, const struct list_ask *ask, struct db_rows *rows,
                      struct err *err)
 {
@@ -104,7 +93,7 @@ void fleet_agent_list(struct req *r)
     list_begin(&out, &ask, columns);
     int rc = db_read_begin(r->db, &err);
     if (rc == 0) {
-        rc = count_agents(r, &filter, &total, &err);
+        rc = list_count(r->db, DB_AGENT_COUNT, DB_ARGS(FILTER_ARGS(r, &filter)), &total, &err);
         if (rc == 0)
             rc = list_agents(r, &filter, &ask, &out, &err);
         db_read_end(r->db);
@@ -118,7 +107,8 @@ int agent_filter_ids(struct req *r, const struct agent_filter *f, size_t max, co
     struct db_rows rows;
     size_t count = 0;
     const char **ids = arena_array(r->arena, max, sizeof *ids);
-    int rc = ids != NULL ? count_agents(r, f, ret_count, err) : err_set(err, ERR_NOMEM, "out of memory");
+    int rc = ids != NULL ? list_count(r->db, DB_AGENT_COUNT, DB_ARGS(FILTER_ARGS(r, f)), ret_count, err)
+                         : err_set(err, ERR_NOMEM, "out of memory");
     if (rc != 0)
         return rc;
     rc = db_query(r->db, DB_AGENT_PAGE, DB_ARGS(FILTER_ARGS(r, f), DB_INT("limit", (int64_t)max), DB_INT("offset", 0)),

@@ -110,17 +110,6 @@ static const struct csv_column columns[] = {
     DB_INT("see_all", sees_all(r)), DB_TEXT("viewer", (r)->principal.id), DB_TEXT("state", state),                     \
         DB_TEXT("q", (ask)->pattern), DB_INT("now", (r)->now_ms)
 
-static int count_otps(struct req *r, const char *state, const struct list_ask *ask, int64_t *ret, struct err *err)
-{
-    struct db_rows rows;
-    int rc = db_query_one(r->db, DB_OTP_COUNT, DB_ARGS(QUERY_ARGS(r, state, ask)), &rows, err);
-    if (rc != DB_ROW)
-        return rc < 0 ? rc : err_set(err, ERR_INTERNAL, "a count without a row");
-    *ret = db_rows_int(&rows, 0, 0);
-    db_rows_done(&rows);
-    return 0;
-}
-
 void fleet_otp_list(struct req *r)
 {
     static const char *const sorts[] = {"created", "expires", "name", "uses", NULL};
@@ -135,7 +124,7 @@ void fleet_otp_list(struct req *r)
         !list_choice(r, "state", states, "", &state))
         return;
     list_begin(&out, &ask, columns);
-    int rc = count_otps(r, state, &ask, &total, &err);
+    int rc = list_count(r->db, DB_OTP_COUNT, DB_ARGS(QUERY_ARGS(r, state, &ask)), &total, &err);
     if (rc == 0) {
         rc = db_query(r->db, DB_OTP_PAGE,
                       DB_ARGS(QUERY_ARGS(r, state, &ask), DB_TEXT("sort", ask.sort),

@@ -40,17 +40,6 @@ struct alert_query {
     DB_TEXT("viewer", viewer_of(&(r)->principal)), DB_TEXT("state", (a)->state), DB_TEXT("kind", (a)->kind),           \
         DB_TEXT("q", (a)->ask.pattern)
 
-static int count_alerts(struct req *r, const struct alert_query *q, int64_t *ret, struct err *err)
-{
-    struct db_rows rows;
-    int rc = db_query_one(r->db, DB_ALERT_PAGE_COUNT, DB_ARGS(QUERY_ARGS(r, q)), &rows, err);
-    if (rc != DB_ROW)
-        return rc < 0 ? rc : err_set(err, ERR_INTERNAL, "a count without a row");
-    *ret = db_rows_int(&rows, 0, 0);
-    db_rows_done(&rows);
-    return 0;
-}
-
 void ops_alert_list(struct req *r)
 {
     static const char *const sorts[] = {"open", "created", "kind", NULL}, *const states[] = {"open", "acknowledged",
@@ -65,7 +54,7 @@ void ops_alert_list(struct req *r)
         return;
     q.kind = list_filter(r, "kind", "");
     list_begin(&out, &q.ask, columns);
-    int rc = count_alerts(r, &q, &total, &err);
+    int rc = list_count(r->db, DB_ALERT_PAGE_COUNT, DB_ARGS(QUERY_ARGS(r, &q)), &total, &err);
     if (rc == 0) {
         rc = db_query(r->db, DB_ALERT_PAGE,
                       DB_ARGS(QUERY_ARGS(r, &q), DB_TEXT("sort", q.ask.sort), DB_INT("descending", q.ask.descending),

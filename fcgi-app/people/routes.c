@@ -61,19 +61,6 @@ struct list_query {
     const char *role, *state;
 };
 
-static int count_people(struct req *r, const struct list_query *q, int64_t *ret, struct err *err)
-{
-    struct db_rows rows;
-    int rc = db_query_one(r->db, DB_PEOPLE_COUNT,
-                          DB_ARGS(DB_TEXT("q", q->ask.pattern), DB_TEXT("role", q->role), DB_TEXT("state", q->state)),
-                          &rows, err);
-    if (rc != DB_ROW)
-        return rc < 0 ? rc : err_set(err, ERR_INTERNAL, "a count without a row");
-    *ret = db_rows_int(&rows, 0, 0);
-    db_rows_done(&rows);
-    return 0;
-}
-
 static int list_people(struct req *r, const struct list_query *q, struct list_out *out, struct err *err)
 {
     struct db_rows rows;
@@ -107,7 +94,10 @@ void people_list(struct req *r)
     list_begin(&out, &query.ask, columns);
     int rc = db_read_begin(r->db, &err);
     if (rc == 0) {
-        rc = count_people(r, &query, &total, &err);
+        rc = list_count(
+            r->db, DB_PEOPLE_COUNT,
+            DB_ARGS(DB_TEXT("q", query.ask.pattern), DB_TEXT("role", query.role), DB_TEXT("state", query.state)),
+            &total, &err);
         if (rc == 0)
             rc = list_people(r, &query, &out, &err);
         db_read_end(r->db);

@@ -90,17 +90,11 @@ int job_row_get(struct db *db, const char *id, const char *viewer, json_t **ret,
 
 int job_row_count(struct db *db, const struct job_filter *f, int64_t *ret, struct err *err)
 {
-    struct db_rows rows;
-    int rc = db_query_one(db, DB_JOB_COUNT,
-                          DB_ARGS(DB_TEXT("config_id", f->config_id), DB_TEXT("run_id", f->run_id),
-                                  DB_TEXT("status", f->status), DB_TEXT("kind", f->kind), DB_TEXT("q", f->ask.pattern),
-                                  DB_TEXT("viewer", f->viewer)),
-                          &rows, err);
-    if (rc != DB_ROW)
-        return rc == DB_DONE ? err_set(err, ERR_INTERNAL, "a count gave nothing") : rc;
-    *ret = db_rows_int(&rows, 0, 0);
-    db_rows_done(&rows);
-    return 0;
+    return list_count(db, DB_JOB_COUNT,
+                      DB_ARGS(DB_TEXT("config_id", f->config_id), DB_TEXT("run_id", f->run_id),
+                              DB_TEXT("status", f->status), DB_TEXT("kind", f->kind), DB_TEXT("q", f->ask.pattern),
+                              DB_TEXT("viewer", f->viewer)),
+                      ret, err);
 }
 
 int job_row_list(struct db *db, const struct job_filter *f, struct list_out *out, struct err *err)
