@@ -32,6 +32,10 @@ async function choose(list) {
   await page.getByRole('navigation', { name: 'Directory' }).getByRole('button', { name, exact: true }).waitFor();
   await page.getByLabel('Search the names').fill('.c');
   await page.keyboard.press('Enter');
+  await check(list);
+}
+
+async function check(list) {
   await list.locator('code').filter({ hasText: /[.]c$/ }).first().waitFor();
   await list.getByRole('checkbox').first().check();
 }
@@ -124,9 +128,11 @@ test('a person makes a backup, runs it, looks inside, restores a file and sees t
   const trial = await ended(`/api/jobs/${page.url().split('/').pop()}`, 'job');
   assert.equal(trial.status, 'completed', trial.detail);
 
-  await page.goBack();
+  await page.goBack(); // to where the search was
   await list.waitFor();
-  await choose(list);
+  assert.equal(await page.getByLabel('Search the names').inputValue(), '.c');
+  assert.ok(new URL(page.url()).searchParams.get('in'));
+  await check(list);
   await page.getByRole('button', { name: 'Restore', exact: true }).click();
   await heading(/^Restore of/).waitFor();
   const job = await ended(`/api/jobs/${page.url().split('/').pop()}`, 'job');

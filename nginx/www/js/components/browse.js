@@ -1,9 +1,9 @@
 // What is inside a backup, a directory at a time, and what of it is chosen.
-import { html, useState } from '/vendor/preact.js';
+import { html, useEffect, useState } from '/vendor/preact.js';
 import { api } from '../api.js';
 import { formatBytes } from '../format.js';
 import { usePoll } from '../poll.js';
-import { withQuery } from '../router.js';
+import { useQuery, withQuery } from '../router.js';
 import { Badge } from './badge.js';
 import { Button } from './button.js';
 import { Icon } from './icon.js';
@@ -25,25 +25,25 @@ const TYPES = { symlink: 'symbolic link', fifo: 'pipe', character: 'device', blo
 
 const isDirectory = (entry) => entry.type === 'directory';
 
-// chosen: a set of paths, with onChoose(path); without, nothing can be chosen.
+// chosen: a set of paths, with onChoose(path); without, nothing can be chosen. The address holds the directory and the
+// search, so that a place in a backup can be shared and gone back to.
 export function Browse({ runId, chosen, onChoose }) {
-  const [path, setPath] = useState('');
-  const [typed, setTyped] = useState('');
-  const [search, setSearch] = useState('');
-  const [after, setAfter] = useState([]); // the names that the pages before this one end with
-  const go = (to) => {
-    setPath(to);
-    setTyped('');
-    setSearch('');
-    setAfter([]);
-  };
+  const [query, change] = useQuery();
+  const path = query.in ?? '';
+  const search = query.find ?? '';
+  const view = JSON.stringify([path, search]);
+  const [pages, setPages] = useState({ view, ends: [] }); // the names that the pages before this one end with
+  const [typed, setTyped] = useState(search);
+  useEffect(() => setTyped(search), [search]);
+  const after = pages.view === view ? pages.ends : [];
+  const setAfter = (ends) => setPages({ view, ends });
+  const go = (to) => change({ in: to, find: '' });
   const find = (event) => {
     event.preventDefault(); // the return key must not send the form around it
-    setSearch(typed.trim());
-    setAfter([]);
+    change({ find: typed.trim() });
   };
-  const query = search ? { search } : { path };
-  const url = withQuery(`/api/runs/${encodeURIComponent(runId)}/files`, { ...query, after: after.at(-1), limit: PAGE });
+  const asked = search ? { search } : { path };
+  const url = withQuery(`/api/runs/${encodeURIComponent(runId)}/files`, { ...asked, after: after.at(-1), limit: PAGE });
   const poll = usePoll((signal) => api(url, { signal }), [url], 0);
   if (poll.error && ['encrypted', 'not-found'].includes(poll.error.slug)) return html`<${Unreadable} error=${poll.error} runId=${runId} />`;
   return html`<div class="browse">
