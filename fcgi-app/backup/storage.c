@@ -4,6 +4,7 @@
 
 #include "backup/backup.h"
 #include "backup/run.h"
+#include "common/blocking.h"
 #include "http/list.h"
 
 #define DAY_MS INT64_C(86400000)
@@ -114,10 +115,12 @@ void backup_storage(struct req *r)
     if (!list_ask_read(r, &(struct list_rules){.sorts = sorts, .descending = true, .name = "storage"}, &query.ask))
         return;
     list_begin(&out, &query.ask, columns);
+    blocking_begin(); /* sums over every run that is stored */
     int rc = read_usage(r, &query, &usage, &err);
     if (rc == 0 && !query.ask.csv)
         rc = read_more(r, &query, &usage, &more, &err);
     if (rc == 0)
         rc = list_backups(r, &query, &out, &err);
+    blocking_end();
     list_reply_more(r, &out, rc, usage.listed, more, &err);
 }
