@@ -4,17 +4,30 @@
 
 static const char *const method_names[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"};
 
-static const char *const scope_names[SCOPE_COUNT] = {"", "read", "fleet", "enrol", "backup", "restore", "rollout"};
+static const struct {
+    const char *name;
+    enum permission permission;
+} scopes[SCOPE_COUNT] = {
+    [SCOPE_NONE] = {"", PERMISSION_UNSTATED},           [SCOPE_READ] = {"read", PERMISSION_VIEWER},
+    [SCOPE_FLEET] = {"fleet", PERMISSION_OPERATOR},     [SCOPE_ENROL] = {"enrol", PERMISSION_OPERATOR},
+    [SCOPE_BACKUP] = {"backup", PERMISSION_OPERATOR},   [SCOPE_RESTORE] = {"restore", PERMISSION_OPERATOR},
+    [SCOPE_ROLLOUT] = {"rollout", PERMISSION_OPERATOR},
+};
 
 const char *scope_name(enum scope scope)
 {
-    return (unsigned)scope < SCOPE_COUNT ? scope_names[scope] : "";
+    return (unsigned)scope < SCOPE_COUNT ? scopes[scope].name : "";
+}
+
+enum permission scope_permission(enum scope scope)
+{
+    return (unsigned)scope < SCOPE_COUNT ? scopes[scope].permission : PERMISSION_UNSTATED;
 }
 
 enum scope scope_parse(const char *name)
 {
     for (unsigned i = SCOPE_READ; i < SCOPE_COUNT; i++)
-        if (strcmp(scope_names[i], name) == 0)
+        if (strcmp(scopes[i].name, name) == 0)
             return (enum scope)i;
     return SCOPE_NONE;
 }

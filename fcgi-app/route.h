@@ -32,6 +32,8 @@ enum scope {
 };
 const char *scope_name(enum scope scope); /* "read" …; "" for NONE */
 enum scope scope_parse(const char *name); /* NONE when it is none */
+/* The role that a token's owner needs to be given the scope. A route of it may ask for less, and for more. */
+enum permission scope_permission(enum scope scope);
 
 /* Whether a session has to show a factor again for this act on this target (auth/stepup.h). A token does not: its scope
  * was given by somebody who did. */

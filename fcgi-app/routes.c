@@ -27,7 +27,7 @@ const struct route routes[] = {
     {HTTP_GET,    "/metrics",                           HTTP_ADMIN, PERMISSION_PUBLIC,   CSRF_NONE,   0,         NULL,              SCOPE_NONE,    STEP_NONE,  ops_metrics},
     {HTTP_GET,    "/api/overview",                      HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              SCOPE_READ,    STEP_NONE,  ops_overview},
     {HTTP_GET,    "/api/alerts",                        HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              SCOPE_READ,    STEP_NONE,  ops_alert_list},
-    {HTTP_POST,   "/api/alerts/{id}/acknowledge",       HTTP_ADMIN, PERMISSION_OPERATOR, CSRF_TOKEN,  0,         NULL,              SCOPE_FLEET,   STEP_NONE,  ops_alert_acknowledge},
+    {HTTP_POST,   "/api/alerts/{id}/acknowledge",       HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_TOKEN,  0,         NULL,              SCOPE_FLEET,   STEP_NONE,  ops_alert_acknowledge},
 
     /* live: what changes, and one place to look for everything */
     {HTTP_GET,    "/api/live",                          HTTP_ADMIN, PERMISSION_VIEWER,   CSRF_NONE,   0,         NULL,              SCOPE_NONE,    STEP_NONE,  live_stream},

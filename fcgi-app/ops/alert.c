@@ -1,5 +1,7 @@
 #include "ops/alert.h"
 
+#include <string.h>
+
 #include "common/uuid.h"
 
 int alert_raise(struct db *db, const struct alert *alert, struct err *err)
@@ -24,4 +26,13 @@ int alert_raise(struct db *db, const struct alert *alert, struct err *err)
                          DB_INT("now", alert->time_ms)),
                  NULL, err);
     return rc == 0 ? db_changed(db, "alerts", err) : rc;
+}
+
+bool alert_about_account(const char *kind)
+{
+    static const char *const begins[] = {"account.", "mfa.", "passkey.", "token."};
+    for (size_t i = 0; i < sizeof begins / sizeof begins[0]; i++)
+        if (strncmp(kind, begins[i], strlen(begins[i])) == 0)
+            return true;
+    return false;
 }

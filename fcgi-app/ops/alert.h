@@ -17,4 +17,8 @@ struct alert {
  * says so. */
 int alert_raise(struct db *db, const struct alert *alert, struct err *err) MUSTER_NODISCARD;
 
+/* Whether alerts of this kind are about the account of whom they are told to: "account.…", "mfa.…", "passkey.…",
+ * "token.…". Those everybody acknowledges who gets them; for all others the role says who does. */
+bool alert_about_account(const char *kind);
+
 #endif

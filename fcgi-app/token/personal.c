@@ -63,16 +63,14 @@ static json_t *scopes_json(const char *text)
     return list;
 }
 
-/* Whether somebody of this role may use any route of the scope: what nobody could use is not handed out. */
+/* Whether somebody of this role is given the scope: what they could not use is not handed out. */
 static bool scope_within(enum scope scope, enum role role)
 {
     enum permission most = role == ROLE_ADMIN      ? PERMISSION_ADMIN
                            : role == ROLE_OPERATOR ? PERMISSION_OPERATOR
                                                    : PERMISSION_VIEWER;
-    for (const struct route *route = routes; route->path != NULL; route++)
-        if (route->scope == scope && route->permission >= PERMISSION_VIEWER && route->permission <= most)
-            return true;
-    return false;
+    enum permission needed = scope_permission(scope);
+    return needed >= PERMISSION_VIEWER && needed <= most;
 }
 
 /* --- every request --- */

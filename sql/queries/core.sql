@@ -51,10 +51,10 @@ ORDER BY CASE WHEN acknowledged_ms IS NULL THEN 0 ELSE 1 END, created_ms DESC, i
 LIMIT :limit;
 
 -- name: alert_page
--- As people search and sort them; "open" puts open ones first, then the newest. The last column: whose account it is
--- about, when it is about no agent.
+-- As people search and sort them; "open" puts open ones first, then the newest. The last but one: the address of whom
+-- it is told to, when it is about no agent.
 SELECT id, created_ms, kind, message, agent_id, acknowledged_ms,
-    CASE WHEN agent_id IS NULL THEN (SELECT u.email FROM users u WHERE u.id = alerts.user_id) END
+    CASE WHEN agent_id IS NULL THEN (SELECT u.email FROM users u WHERE u.id = alerts.user_id) END, user_id
 FROM alerts
 WHERE (:state = '' OR (:state = 'open' AND acknowledged_ms IS NULL)
        OR (:state = 'acknowledged' AND acknowledged_ms IS NOT NULL))
@@ -91,13 +91,19 @@ WHERE acknowledged_ms IS NULL
   AND (:viewer IS NULL OR user_id = :viewer
        OR agent_id IN (SELECT object_id FROM grants WHERE user_id = :viewer AND kind = 'agent'));
 
+-- name: alert_told_to
+-- What decides who acknowledges it. No row: it is not there for this viewer.
+SELECT kind, user_id
+FROM alerts
+WHERE id = :id
+  AND (:viewer IS NULL OR user_id = :viewer
+       OR agent_id IN (SELECT object_id FROM grants WHERE user_id = :viewer AND kind = 'agent'));
+
 -- name: alert_acknowledge
 -- Acknowledging twice keeps the first.
 UPDATE alerts
 SET acknowledged_ms = COALESCE(acknowledged_ms, :now), acknowledged_by = COALESCE(acknowledged_by, :by)
-WHERE id = :id
-  AND (:viewer IS NULL OR user_id = :viewer
-       OR agent_id IN (SELECT object_id FROM grants WHERE user_id = :viewer AND kind = 'agent'));
+WHERE id = :id;
 
 -- name: overview_agents
 -- Agents by the state people see; the first that applies counts.

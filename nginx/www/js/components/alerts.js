@@ -1,6 +1,6 @@
 // What needs a person, newest first. Acknowledged ones leave the page; the audit log keeps them.
 import { html } from '/vendor/preact.js';
-import { api, may, session } from '../api.js';
+import { api, session } from '../api.js';
 import { usePoll } from '../poll.js';
 import { Button } from './button.js';
 import { Icon } from './icon.js';
@@ -44,7 +44,7 @@ function Alert({ alert, onAcknowledge }) {
   const agent = alert.agentId && html` · <a href=${`/agents/${alert.agentId}`}>Show the agent</a>`;
   return html`<li>
     <div><p>${toldTo(alert)}${alert.message}</p><small class="muted"><${Time} ms=${alert.created_ms} />${agent}</small></div>
-    ${may('operator') && html`<${Button} onClick=${() => onAcknowledge(alert)}
+    ${alert.mayAcknowledge && html`<${Button} onClick=${() => onAcknowledge(alert)}
       aria-label=${`Acknowledge: ${alert.message}`}>Acknowledge</${Button}>`}
   </li>`;
 }

@@ -1,6 +1,5 @@
 // Every alert, open ones first.
 import { html } from '/vendor/preact.js';
-import { may } from '../api.js';
 import { Button } from '../components/button.js';
 import { Export, Filters } from '../components/filters.js';
 import { Empty } from '../components/notice.js';
@@ -25,7 +24,7 @@ const COLUMNS = [
 const act = (refresh) => ({
   name: 'act', head: 'Acknowledged',
   cell: (alert) => (alert.acknowledged_ms ? html`<${Time} ms=${alert.acknowledged_ms} />`
-    : may('operator') ? html`<${Button} onClick=${() => acknowledge(alert).then(refresh)}
+    : alert.mayAcknowledge ? html`<${Button} onClick=${() => acknowledge(alert).then(refresh)}
         aria-label=${`Acknowledge: ${alert.message}`}>Acknowledge</${Button}>` : html`<span class="muted">not yet</span>`),
 });
 
