@@ -2,7 +2,7 @@
 import { html, render, useEffect, useLayoutEffect, useRef, useState } from '/vendor/preact.js';
 import { ApiError, lacksFactor, loadSession, session } from './api.js';
 import { later } from './later.js';
-import { navigate, place, withQuery } from './router.js';
+import { navigate, place, safeNext, withQuery } from './router.js';
 import { asked, dropStepUps } from './stepup.js';
 import { useStore } from './store.js';
 import { Layout } from './components/layout.js';
@@ -10,9 +10,9 @@ import { LoadError, Loading } from './components/notice.js';
 import { Toasts } from './components/toast.js';
 import { LoginPage } from './pages/login.js';
 import { MissingPage } from './pages/missing.js';
-import { OverviewPage } from './pages/overview.js';
 
-// The larger pages, seldom the first one that is seen, are fetched when they are gone to.
+// Pages are fetched when they are gone to: whoever is to sign in waits for none of them.
+const OverviewPage = later(() => import('./pages/overview.js'), 'OverviewPage');
 const AgentsPage = later(() => import('./pages/agents.js'), 'AgentsPage');
 const AddPage = later(() => import('./pages/add.js'), 'AddPage');
 const BackupsPage = later(() => import('./pages/backups.js'), 'BackupsPage');
@@ -87,6 +87,11 @@ function find(path) {
   return { page: MissingPage, title: 'Not found' };
 }
 
+const fetchAhead = (url) => find(new URL(url, location.href).pathname).page.ahead?.();
+
+// This page came to somebody with a session (nginx/preload.mjs): what they want to see need not wait until it is known whose.
+if (document.documentElement.dataset.session) fetchAhead(location.href);
+
 function App() {
   const user = useStore(session);
   const { path, search } = useStore(place);
@@ -114,7 +119,10 @@ function App() {
       ${failure ? html`<${LoadError} error=${failure} onRetry=${load} />` : html`<${Loading} what="your session" />`}
     </main>`;
   }
-  if (user === null || path === '/login') return html`<${LoginPage} signedIn=${Boolean(user)} known=${email} />`;
+  if (user === null || path === '/login') {
+    const onBegin = () => fetchAhead(safeNext(new URLSearchParams(search).get('next')));
+    return html`<${LoginPage} signedIn=${Boolean(user)} known=${email} onBegin=${onBegin} />`;
+  }
   const { page: Page, title, id } = find(path);
   // A page whose parts come and go has one element around them: in a bare list of roots, this preact puts what stood
   // before a part that went behind everything else.

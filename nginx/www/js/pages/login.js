@@ -12,8 +12,8 @@ import { Icon } from '../components/icon.js';
 import { Notice } from '../components/notice.js';
 import { SignInFactor } from '../components/sign-in-factor.js';
 
-// known: the address of somebody who has just chosen a password, or ''.
-export function LoginPage({ signedIn, known }) {
+// known: the address of somebody who has just chosen a password, or ''. onBegin(): they are at it, once or more often.
+export function LoginPage({ signedIn, known, onBegin }) {
   const { search } = useStore(place);
   const [email, setEmail] = useState(known);
   const [factor, setFactor] = useState(null);
@@ -29,10 +29,11 @@ export function LoginPage({ signedIn, known }) {
     setFactor(null);
   };
   if (factor) return html`<${SignInFactor} reply=${factor} email=${email} onOver=${again} />`;
-  return html`<${ByPassword} email=${email} onEmail=${setEmail} over=${over} onFactor=${setFactor} />`;
+  return html`<${ByPassword} email=${email} onEmail=${setEmail} over=${over} onFactor=${setFactor}
+    onBegin=${onBegin} />`;
 }
 
-function ByPassword({ email, onEmail, over, onFactor }) {
+function ByPassword({ email, onEmail, over, onFactor, onBegin }) {
   const why = useStore(ended);
   const [password, setPassword] = useState('');
   const [act, { busy, error }] = useAct();
@@ -51,8 +52,11 @@ function ByPassword({ email, onEmail, over, onFactor }) {
       }
     });
   };
-  const byPasskey = () => act(signInPasskey);
-  return html`<${Gate} title="Sign in" onSubmit=${submit}>
+  const byPasskey = () => {
+    onBegin();
+    act(signInPasskey);
+  };
+  return html`<${Gate} title="Sign in" onSubmit=${submit} onInput=${onBegin}>
     ${why && !error && !over && html`<${Notice} tone="calm" icon="clock" role="status" text=${why} />`}
     <${ActError} error=${error ?? over} />
     <${Field} id="email" label="E-mail" type="email" value=${email} onValue=${onEmail} autocomplete="username" required />
