@@ -14,6 +14,7 @@ import pytest
 from client import Client, Person, Program, problem
 from clocked import Clocked
 from factor import Authenticator, Factor
+from passkeys import add, ask
 from stack import Stack
 from wait import wait_until
 
@@ -404,6 +405,24 @@ def test_disabling_with_one_of_the_two_is_a_missing_field(guarded):
 
 def test_disabling_works_with_a_backup_code(guarded):
     assert disable(guarded, guarded.factor.backup_codes[9]).status_code == 200
+
+
+def test_disabling_takes_the_password_and_a_passkey(guarded):
+    made, _ = add(guarded)
+
+    def off(passkey, **body):
+        return guarded.post("/api/auth/mfa/disable", {"passkey": passkey, **body})
+
+    right = {"password": guarded.password}
+    assert problem(off(made.answer(ask(guarded, "stepup"))), 422, "invalid-field")["pointer"] == "/password"
+    problem(off(made.answer(ask(guarded, "stepup")), password="wrong"), 403, "proof-wrong")
+    problem(off(made.answer(ask(guarded, "stepup"), flags=0), **right), 403, "proof-wrong")
+    problem(off(made.answer(ask(guarded, "signin")), **right), 403, "proof-wrong")
+    assert mine(guarded)["totp"]["enabled"]
+    answer = made.answer(ask(guarded, "stepup"))
+    assert off(answer, **right).json() == {"success": True}
+    state = mine(guarded)
+    assert (state["totp"]["enabled"], state["passkeys"], state["codesLeft"]) == (False, 1, 10)
 
 
 def test_a_wrong_password_uses_no_code_up(guarded):

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { URL_BASE, assertAccessible, call, close, fillSignIn, go, launch, open, screenshot, signIn, stepUp } from './browser.js';
-import { PHONE, addAuthenticator, addPerson, forgetProofs } from './people.js';
+import { PHONE, addAuthenticator, addPerson, enrol, forgetProofs, nextCode, stepUpCode } from './people.js';
 
 let browser;
 before(async () => { browser = await launch(); });
@@ -110,6 +110,40 @@ test('an act is confirmed by the passkey, a refusal of it can be repeated, and r
   await asks.getByRole('button', { name: 'Use my passkey' }).click();
   await page.getByText('No passkey yet.').waitFor();
   assert.deepEqual((await call(page, 'GET', '/api/auth/passkeys')).passkeys, []);
+  await close(page);
+});
+
+test('the app is turned off with the password and the passkey', async () => {
+  const person = await addPerson();
+  const page = await open(browser);
+  const authenticator = await addAuthenticator(page);
+  await signIn(page, person);
+  await enrol(page, person);
+  await go(page, '/account');
+  await page.getByRole('button', { name: 'Add a passkey' }).click();
+  await dialog(page).getByRole('button', { name: 'Add it' }).click();
+  await stepUpCode(page, await nextCode(person));
+  await passkeys(page).getByRole('button', { name: /^Remove / }).waitFor();
+  const app = page.getByRole('region', { name: 'Authenticator app' });
+  await app.getByRole('button', { name: 'Turn it off' }).click();
+  await dialog(page).getByText('Your passkeys stay').waitFor();
+  const off = dialog(page).getByRole('button', { name: 'Turn it off' });
+  await dialog(page).getByRole('button', { name: 'Use a passkey instead' }).click();
+  assert.ok(await off.isDisabled(), 'the passkey is not enough');
+  await dialog(page).getByLabel('Your password').fill('not my password at all');
+  await assertAccessible(page, 'turn off by passkey');
+  await off.click();
+  await dialog(page).getByRole('alert').getByText('not your password').waitFor();
+  await dialog(page).getByLabel('Your password').fill(person.password);
+  await authenticator.verifies(false);
+  await off.click();
+  await dialog(page).getByRole('alert').getByText('Nothing was chosen').waitFor();
+  assert.equal((await call(page, 'GET', '/api/auth/mfa')).totp.enabled, true);
+  await authenticator.verifies(true);
+  await off.click();
+  await app.getByText('Off', { exact: true }).waitFor();
+  const mfa = await call(page, 'GET', '/api/auth/mfa');
+  assert.deepEqual([mfa.totp.enabled, mfa.passkeys, mfa.codesLeft], [false, 1, 10]);
   await close(page);
 });
 

@@ -1,9 +1,10 @@
 // The authenticator app of one's own account: whether it is set up, and the ways to change that.
 import { html, useState } from '/vendor/preact.js';
-import { api, loadSession } from '../api.js';
+import { api, loadSession, session } from '../api.js';
+import { askPasskey } from '../sign-in.js';
 import { Button } from './button.js';
-import { BackupCodeField, CodeField } from './code-field.js';
-import { ActError, Dialog, DialogFooter, useAct } from './dialog.js';
+import { ActError, Dialog, DialogFooter } from './dialog.js';
+import { FactorField, OtherWays, factorText, methodsOf, useFactor } from './factor.js';
 import { Field } from './field.js';
 import { Icon } from './icon.js';
 import { Panel } from './panel.js';
@@ -17,7 +18,8 @@ export function Authenticator({ mfa, onChange }) {
     <${Icon} name=${enabled ? 'check' : 'ring'} />${enabled ? 'On' : 'Off'}</span>`;
   return html`<${Panel} id="authenticator" title="Authenticator app" aside=${badge}>
     ${enabled
-      ? html`<p>Signing in takes your password and a code of your app, since <${Time} ms=${sinceMs} as="day" />.</p>`
+      ? html`<p>Signing in takes your password and a code of your app${mfa.passkeys ? ', or a passkey' : ''}. Set up
+          ${' '}<${Time} ms=${sinceMs} as="day" />.</p>`
       : html`<p>${mfa.passkeys ? 'Your passkey is your second factor. An app is another one, for where it is not at hand.'
           : 'Your password alone signs you in. With an app on your phone, whoever learns it is still kept out.'}</p>`}
     ${!enabled && !mfa.enabled && html`<p class="muted">An administrator has switched the setting-up off.</p>`}
@@ -33,40 +35,30 @@ export function Authenticator({ mfa, onChange }) {
 // Takes the password and a factor at once, so no step-up is asked for besides.
 function TurnOff({ mfa, onClose, onDone }) {
   const [password, setPassword] = useState('');
-  const [code, setCode] = useState('');
-  const [backup, setBackup] = useState(false);
-  const [act, { busy, error }] = useAct();
-  const submit = (event) => {
-    event.preventDefault();
-    act(async () => {
-      try {
-        await api('/api/auth/mfa/disable', { method: 'POST', body: { password, code } });
-      } catch (cause) {
-        setCode('');
-        throw cause;
-      }
-      toast('The authenticator app is turned off.');
-      await loadSession();
-      onClose();
-      onDone();
-    });
+  const prove = async (proof) => {
+    await api('/api/auth/mfa/disable', { method: 'POST', body: { password, ...proof } });
+    toast('The authenticator app is turned off.');
+    await loadSession();
+    onClose();
+    onDone();
   };
-  const change = () => {
-    setCode('');
-    setBackup(!backup);
-  };
+  const factor = useFactor({
+    methods: methodsOf(session.get().mfa), prefix: 'off', prove, askPasskey: () => askPasskey('stepup'), alone: false,
+  });
   return html`<${Dialog} title="Turn the authenticator app off?" onClose=${onClose}>
-    <form onSubmit=${submit}>
+    <form onSubmit=${factor.submit}>
       <p>${mfa.passkeys ? 'Your passkeys stay, and go on being asked for.'
         : 'Your password alone signs you in then, and your backup codes stop working.'} Trusted browsers are forgotten.</p>
+      <input class="sr" type="text" autocomplete="username" value=${session.get().user.email} readonly tabindex="-1"
+        aria-hidden="true" />
       <${Field} id="off-password" label="Your password" type="password" value=${password} onValue=${setPassword}
         autocomplete="current-password" required autofocus />
-      ${backup ? html`<${BackupCodeField} key="backup" id="off-code" value=${code} onValue=${setCode} />`
-        : html`<${CodeField} key="code" id="off-code" value=${code} onValue=${setCode} onCode=${() => {}} />`}
-      <button type="button" class="link" onClick=${change}>${backup ? 'Use the app instead'
-        : 'Use a backup code instead'}</button>
-      <${ActError} error=${error} />
-      <${DialogFooter} action="Turn it off" danger ready=${password && code} busy=${busy} onClose=${onClose} />
+      <p>${factorText(factor)}</p>
+      <${FactorField} factor=${factor} />
+      <p class="gate-links"><${OtherWays} factor=${factor} /></p>
+      <${ActError} error=${factor.error} />
+      <${DialogFooter} action="Turn it off" danger ready=${password !== '' && factor.ready} busy=${factor.busy}
+        onClose=${onClose} />
     </form>
   </${Dialog}>`;
 }

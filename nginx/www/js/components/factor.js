@@ -1,5 +1,5 @@
 // Showing a second factor, at sign-in and before an act: one of the ways that a person has, and the others beside it.
-import { html, useLayoutEffect, useState } from '/vendor/preact.js';
+import { html, useLayoutEffect, useRef, useState } from '/vendor/preact.js';
 import { passkeysSupported } from '../passkey.js';
 import { BackupCodeField, CodeField } from './code-field.js';
 import { useAct } from './dialog.js';
@@ -13,16 +13,27 @@ const WAYS = {
   'backup-code': { other: 'Use a backup code', text: 'Your phone or key is gone? A backup code takes its place.' },
 };
 
+// The factors of somebody who is signed in, of the session's mfa; the page may have been loaded before the first was set up.
+export function methodsOf({ totp, passkeys, codesLeft }) {
+  const methods = [totp && 'totp', passkeys > 0 && 'passkey', codesLeft > 0 && 'backup-code'].filter(Boolean);
+  return methods.length ? methods : ['totp', 'backup-code'];
+}
+
 // methods: names of WAYS that the person has. prove(proof): gives {code} or {passkey} to the server; what it throws is
-// the error to show. askPasskey(): has them choose one.
-export function useFactor({ methods, prefix, prove, askPasskey }) {
+// the error to show. askPasskey(): has them choose one. alone: the form asks for nothing else; otherwise it begins with
+// what stands above, and the last digit does not send it.
+export function useFactor({ methods, prefix, prove, askPasskey, alone = true }) {
   const offered = Object.keys(WAYS).filter((way) => methods.includes(way) && (way !== 'passkey' || passkeysSupported()));
   const [way, setWay] = useState(offered[0] ?? 'totp');
   const [code, setCode] = useState('');
   const [act, { busy, error }] = useAct();
   const id = `${prefix}-${way}`;
+  const begun = useRef(alone);
   // With what it is on: a digit typed as soon as the field is seen counts. A dialog that opens heeds autofocus instead.
-  useLayoutEffect(() => document.getElementById(id)?.focus(), [id]);
+  useLayoutEffect(() => {
+    if (begun.current) document.getElementById(id)?.focus();
+    begun.current = true;
+  }, [id]);
 
   const send = (proof) => act(async () => {
     try {
@@ -42,17 +53,18 @@ export function useFactor({ methods, prefix, prove, askPasskey }) {
     event.preventDefault();
     send(way === 'passkey' ? null : { code });
   };
-  return { offered, way, id, code, setCode, send, change, submit, busy, error, ready: way === 'passkey' || code !== '' };
+  const onCode = (six) => alone && send({ code: six });
+  return { offered, way, id, code, setCode, onCode, alone, change, submit, busy, error, ready: way === 'passkey' || code !== '' };
 }
 
 export const factorText = ({ way }) => WAYS[way].text;
 
 // What is typed; a passkey has no field, and the form's button asks for it.
-export function FactorField({ factor: { way, id, code, setCode, send } }) {
+export function FactorField({ factor: { way, id, code, setCode, onCode, alone } }) {
   if (way === 'totp') {
-    return html`<${CodeField} key="totp" id=${id} value=${code} onValue=${setCode} onCode=${(six) => send({ code: six })} autofocus />`;
+    return html`<${CodeField} key="totp" id=${id} value=${code} onValue=${setCode} onCode=${onCode} autofocus=${alone} />`;
   }
-  return way === 'backup-code' && html`<${BackupCodeField} key="backup" id=${id} value=${code} onValue=${setCode} autofocus />`;
+  return way === 'backup-code' && html`<${BackupCodeField} key="backup" id=${id} value=${code} onValue=${setCode} autofocus=${alone} />`;
 }
 
 export const OtherWays = ({ factor: { offered, way, change } }) => offered.filter((each) => each !== way).map((each) => html`

@@ -8,7 +8,7 @@ import { askPasskey } from '../sign-in.js';
 import { asked, dropStepUps } from '../stepup.js';
 import { useStore } from '../store.js';
 import { ActError, Dialog, DialogFooter, useAct } from './dialog.js';
-import { FactorField, OtherWays, factorText, useFactor } from './factor.js';
+import { FactorField, OtherWays, factorText, methodsOf, useFactor } from './factor.js';
 import { Field } from './field.js';
 
 const cancelled = () => new ApiError('Nothing was done: you did not confirm that it is you.', { slug: 'step-up-cancelled' });
@@ -64,12 +64,6 @@ function ByPassword({ ask }) {
     <${ActError} error=${error} />
     <${DialogFooter} action="Confirm" ready=${password !== ''} busy=${busy} onClose=${() => ask.done(cancelled())} />
   </form>`;
-}
-
-// The factors that somebody has; this page may have been loaded before the first was set up.
-function methodsOf({ totp, passkeys, codesLeft }) {
-  const methods = [totp && 'totp', passkeys > 0 && 'passkey', codesLeft > 0 && 'backup-code'].filter(Boolean);
-  return methods.length ? methods : ['totp', 'backup-code'];
 }
 
 function ByFactor({ ask }) {
