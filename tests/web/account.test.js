@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
-import { URL_BASE, assertAccessible, call, close, go, launch, open, screenshot, sideScroll, signIn, stepUp } from './browser.js';
-import { PHONE, addPerson, enrol, forgetProofs, forgetTries, nextCode, readQr, stepUpCode, totp, untilRequired, withRule, wrongCode } from './people.js';
+import { URL_BASE, assertAccessible, call, close, go, launch, open, screenshot, sideScroll, signIn, sql, stepUp, unique } from './browser.js';
+import { PHONE, addPerson, enrol, forgetProofs, forgetTries, nextCode, readQr, stepUpCode, totp, untilRequired, userId, withRule, wrongCode } from './people.js';
 
 let browser;
 before(async () => { browser = await launch(); });
@@ -127,9 +127,16 @@ test('turning the app off takes the password and a code', async () => {
   await enrol(page, person);
   await go(page, '/account');
   await page.getByRole('button', { name: 'Turn it off' }).click();
-  await dialog(page).getByLabel('Your password').fill('not my password at all');
+  const off = dialog(page).getByRole('button', { name: 'Turn it off' });
+  await page.waitForFunction(() => document.activeElement.id === 'off-password');
+  assert.equal(await dialog(page).getByRole('button', { name: 'Use a passkey instead' }).count(), 0, 'there is none');
   await dialog(page).getByLabel('Code of six digits').fill(await nextCode(person));
-  await dialog(page).getByRole('button', { name: 'Turn it off' }).click();
+  assert.ok(await off.isDisabled(), 'a code is not enough');
+  await dialog(page).getByLabel('Code of six digits').fill('');
+  await dialog(page).getByLabel('Your password').fill('not my password at all');
+  assert.ok(await off.isDisabled(), 'a password is not enough');
+  await dialog(page).getByLabel('Code of six digits').fill(await nextCode(person));
+  await off.click();
   await dialog(page).getByRole('alert').getByText('not your password').waitFor();
   await assertAccessible(page, 'turn off');
   await dialog(page).getByLabel('Your password').fill(person.password);
@@ -202,6 +209,51 @@ test('a token is shown once, does what it was made for, and is revoked', async (
   await dialog(page).getByRole('button', { name: 'Revoke' }).click();
   await page.getByText('No token yet.').waitFor();
   assert.equal(await use(), 401);
+  await close(page);
+});
+
+test('what one is called is changed and removed', async () => {
+  const { page, person } = await enter('viewer');
+  await go(page, '/account/profile');
+  const name = page.getByLabel('Your name');
+  const save = page.getByRole('region', { name: 'You' }).getByRole('button', { name: 'Save' });
+  assert.ok(await save.isDisabled());
+  await name.fill('  Ada Lovelace ');
+  await save.click();
+  await page.getByText('You are called Ada Lovelace now.').waitFor();
+  assert.equal(await name.inputValue(), 'Ada Lovelace');
+  assert.equal((await call(page, 'GET', '/api/auth/session')).user.name, 'Ada Lovelace');
+  await name.fill('Ad\u00e4'.repeat(40)); // 120 letters, which are 160 bytes
+  await save.click();
+  await page.locator('#own-name[aria-invalid=true]').waitFor();
+  await page.waitForFunction(() => document.activeElement.id === 'own-name');
+  await assertAccessible(page, 'name refused');
+  await name.fill('');
+  await save.click();
+  await page.getByText('Your name is removed.').waitFor();
+  assert.equal((await call(page, 'GET', '/api/auth/session')).user.name, '');
+  assert.equal((await call(page, 'GET', '/api/auth/session')).user.email, person.email);
+  await close(page);
+});
+
+test('a viewer acknowledges what is about their own account, and nothing else', async () => {
+  const { page, person } = await enter('viewer');
+  const [own, other] = ['account.password', 'rollout.paused'].map((kind) => ({ kind, message: unique(kind) }));
+  const raise = ({ kind, message }) => sql(`INSERT INTO alerts (id, kind, message, user_id, created_ms)
+    VALUES ('${unique('alert')}', '${kind}', '${message}', ${userId(person.email)}, 1000)`);
+  await raise(own);
+  await raise(other);
+  for (const path of ['/', '/alerts']) {
+    await go(page, path);
+    await page.getByText(other.message).waitFor();
+    await page.getByRole('button', { name: `Acknowledge: ${own.message}` }).waitFor();
+    assert.equal(await page.getByRole('button', { name: /^Acknowledge: / }).count(), 1);
+  }
+  await page.getByRole('button', { name: `Acknowledge: ${own.message}` }).click();
+  await page.getByText('Alert acknowledged.').waitFor();
+  await page.getByRole('button', { name: `Acknowledge: ${own.message}` }).waitFor({ state: 'detached' });
+  const { items } = await call(page, 'GET', '/api/alerts?state=open');
+  assert.deepEqual(items.map(({ message }) => message), [other.message]);
   await close(page);
 });
 

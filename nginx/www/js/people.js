@@ -1,7 +1,7 @@
 // What accounts, sign-ins and tokens are called, without any page around it.
 
 export const ROLES = {
-  viewer: { label: 'Viewer', hint: 'looks at what is theirs or was granted to them, and changes nothing' },
+  viewer: { label: 'Viewer', hint: 'looks at what is theirs or was granted to them, and changes nothing but their own account' },
   operator: { label: 'Operator', hint: 'adds agents, backups and rollouts, and looks after those' },
   admin: { label: 'Administrator', hint: 'sees and does everything, and looks after people and settings' },
 };

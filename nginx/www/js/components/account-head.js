@@ -6,7 +6,7 @@ import { PageHead } from './title.js';
 
 const PAGES = [
   ['/account', 'Sign-in'], ['/account/sessions', 'Sessions'], ['/account/tokens', 'Access tokens'],
-  ['/account/profile', 'Password and data'],
+  ['/account/profile', 'Profile'],
 ];
 
 export function AccountHead({ title }) {

@@ -70,7 +70,7 @@ export function CodesShown({ codes, urged, onStored }) {
     onStored();
   };
   return html`<form onSubmit=${submit} class="codes-shown">
-    <p>This is the only time that they are shown. Each is good once, in place of a code of your app.</p>
+    <p>This is the only time that they are shown. Each is good once, in place of your app or passkey.</p>
     <ul class="codes" aria-label="Backup codes">${codes.map((code) => html`<li key=${code}><code>${code}</code></li>`)}</ul>
     <div class="actions">
       <${Button} icon="copy" onClick=${copy}>Copy</${Button}>

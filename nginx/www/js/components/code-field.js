@@ -20,5 +20,5 @@ export function CodeField({ id, label = 'Code of six digits', value, onValue, on
 }
 
 export const BackupCodeField = ({ label = 'Backup code', ...rest }) => html`<${Field} label=${label}
-  placeholder="07-ABCDE-FGHJK" hint="One of those that you stored when you set the app up. Each is good once."
+  placeholder="07-ABCDE-FGHJK" hint="One of those that you stored when you set up your app or passkey. Each is good once."
   autocomplete="off" autocapitalize="characters" spellcheck=${false} required ...${rest} />`;

@@ -11,7 +11,8 @@ import { toast } from './toast.js';
 
 const PATH = '/api/auth/devices';
 
-export function Devices({ days }) {
+// hasFactor: what trusting a browser spares them is there at all.
+export function Devices({ days, hasFactor }) {
   const poll = usePoll((signal) => api(PATH, { signal }), [], 0);
   const [open, setOpen] = useState(null);
   const forget = async () => {
@@ -26,8 +27,9 @@ export function Devices({ days }) {
       ? html`<ul class="rows">${devices.map((device) => html`<${Device} key=${device.id} device=${device}
           onForget=${() => setOpen(device)} />`)}</ul>`
       : html`<${Empty} icon="shield" title="No browser is trusted.">
-          ${days ? `Tick “Trust this browser” when you sign in, and it is not asked for a code for ${days} days.`
-            : 'An administrator has switched this off.'}
+          ${!days ? 'An administrator has switched this off.'
+            : hasFactor ? `Tick “Trust this browser” when you sign in, and it is not asked for your second factor for ${days} days.`
+              : `With a second factor, a browser that is yours alone need not be asked for it for ${days} days.`}
         </${Empty}>`)}
     </${Remote}>
     ${open && html`<${Confirm} title=${open === 'all' ? 'Trust no browser any more?' : `Stop trusting ${open.name}?`}

@@ -13,8 +13,8 @@ export const LABELS = {
   'logs.days': 'Days that agents’ events are kept',
   'logs.rows': 'Newest events of each agent that are kept',
   'audit.days': 'Days that the audit trail is kept',
-  'agents.rate': 'Requests a minute and agent',
-  'agents.burst': 'Requests at once of an agent',
+  'agents.rate': 'Requests of an agent a minute',
+  'agents.burst': 'Requests of an agent at once',
 };
 
 export const labelOf = (rule) => LABELS[rule.name] ?? rule.name;

@@ -1,6 +1,6 @@
-// One's password, and what is stored about oneself.
+// What one is called, one's password, and what is stored about oneself.
 import { html, useState } from '/vendor/preact.js';
-import { api, hasFactor, session, stepUp } from '../api.js';
+import { api, hasFactor, loadSession, session, stepUp } from '../api.js';
 import { AccountHead } from '../components/account-head.js';
 import { ActError, useAct } from '../components/dialog.js';
 import { Fact, Facts } from '../components/facts.js';
@@ -17,14 +17,38 @@ export function AccountProfilePage({ title }) {
   const { user } = useStore(session);
   return html`<div>
     <${AccountHead} title=${title} />
-    <${Panel} id="who" title="You"><${Facts}>
-      <${Fact} label="E-mail">${user.email}</${Fact}>
-      ${user.name && html`<${Fact} label="Name">${user.name}</${Fact}>`}
-      <${Fact} label="Role" wide>${ROLES[user.role].label}: ${ROLES[user.role].hint}</${Fact}>
-    </${Facts}></${Panel}>
+    <${You} key=${user.name} user=${user} />
     <${ChangePassword} email=${user.email} />
     <${Export} />
   </div>`;
+}
+
+function You({ user }) {
+  const [name, setName] = useState(user.name);
+  const [act, { busy, error }] = useAct();
+  const errors = fieldErrors(error);
+  const form = useFocusOnError(errors);
+  const submit = (event) => {
+    event.preventDefault();
+    act(async () => {
+      await api('/api/auth/account', { method: 'PATCH', body: { name: name.trim() } });
+      await loadSession();
+      toast(name.trim() ? `You are called ${name.trim()} now.` : 'Your name is removed.');
+    });
+  };
+  return html`<${Panel} id="who" title="You">
+    <${Facts}>
+      <${Fact} label="E-mail">${user.email}</${Fact}>
+      <${Fact} label="Role" wide>${ROLES[user.role].label}: ${ROLES[user.role].hint}</${Fact}>
+    </${Facts}>
+    <form onSubmit=${submit} class="narrow-form below" novalidate ref=${form}>
+      <${Field} id="own-name" label="Your name" optional value=${name} onValue=${setName} error=${errors.name}
+        hint="Stands beside your address where people are listed." autocomplete="name" maxlength="120" />
+      <${ActError} error=${errors.name ? null : error} />
+      <footer class="more"><button type="submit" class="small" disabled=${busy || name.trim() === user.name}
+        aria-busy=${busy}>Save</button></footer>
+    </form>
+  </${Panel}>`;
 }
 
 function ChangePassword({ email }) {

@@ -29,7 +29,7 @@ export function AccountPage({ title }) {
       <${Authenticator} mfa=${mfa} onChange=${changed} />
       <${Passkeys} onChange=${changed} />
       <${BackupCodes} mfa=${mfa} onChange=${changed} />
-      <${Devices} key=${changes} days=${mfa.trustedDeviceDays} />
+      <${Devices} key=${changes} days=${mfa.trustedDeviceDays} hasFactor=${mfa.totp.enabled || mfa.passkeys > 0} />
     </div>`}</${Remote}>
   </div>`;
 }

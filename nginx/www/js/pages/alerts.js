@@ -25,7 +25,7 @@ const act = (refresh) => ({
   name: 'act', head: 'Acknowledged',
   cell: (alert) => (alert.acknowledged_ms ? html`<${Time} ms=${alert.acknowledged_ms} />`
     : alert.mayAcknowledge ? html`<${Button} onClick=${() => acknowledge(alert).then(refresh)}
-        aria-label=${`Acknowledge: ${alert.message}`}>Acknowledge</${Button}>` : html`<span class="muted">not yet</span>`),
+        aria-label=${`Acknowledge: ${alert.message}`}>Acknowledge</${Button}>` : html`<span class="muted">not acknowledged yet</span>`),
 });
 
 export function AlertsPage({ title }) {

@@ -26,6 +26,7 @@ export function InvitationPage({ onAccepted }) {
   if (token) return html`<${WithToken} key=${token} token=${token} onAccepted=${onAccepted} />`;
   return html`<${Gate} title="Invitation">
     <p>The address is not whole: the part behind the # is missing. Copy all of the link that you were given.</p>
+    <p class="muted small-text">Have you accepted it before? <a href="/login">Sign in</a>.</p>
   </${Gate}>`;
 }
 

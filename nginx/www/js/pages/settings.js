@@ -113,7 +113,7 @@ function Server() {
   return html`<${Panel} id="server" title="This server">
     <${Facts}>
       <${Fact} label="Version">${user?.version}</${Fact}>
-      <${Fact} label="Address">${location.origin}</${Fact}>
+      <${Fact} label="Address" wide>${location.origin}</${Fact}>
       ${data && Object.entries(data.checks).map(([name, state]) => html`<${Fact} key=${name} label=${PARTS[name] ?? name}>
         <${Badge} states=${HEALTH} value=${state} /></${Fact}>`)}
       ${error && html`<${Fact} label="Health" wide><span class="text-bad">${error.message}</span></${Fact}>`}
