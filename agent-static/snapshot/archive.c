@@ -26,6 +26,7 @@ struct archive_out {
     bool links_full;    /* and said so */
     const char *path;   /* of the file being stored, for the report */
     bool trouble;       /* with it */
+    bool holes;         /* it has some */
     struct err failure; /* of the receiver, which libarchive cannot carry */
     struct sparse_map sparse;
     char data[READ_SIZE];
@@ -180,10 +181,11 @@ static void set_sparse(struct archive_out *a, const struct walk_entry *entry)
     int64_t size = entry->st.st_size;
     a->sparse.count = 0;
     a->sparse.least_gap = 0;
+    a->holes = false;
     if (size == 0)
         return;
-    bool holes = (int64_t)entry->st.st_blocks * 512 < size && sparse_read(entry->fd, size, &a->sparse);
-    if (!holes) {
+    a->holes = (int64_t)entry->st.st_blocks * 512 < size && sparse_read(entry->fd, size, &a->sparse);
+    if (!a->holes) {
         a->sparse.count = 1;
         a->sparse.segments[0] = (struct sparse_segment){.length = size};
         return;
@@ -201,13 +203,11 @@ static bool stopped(const struct archive_out *a)
     return a->options.stop != NULL && atomic_load_explicit(a->options.stop, memory_order_relaxed);
 }
 
-static int put(struct archive_out *a, size_t len, struct err *err)
+static int put(struct archive_out *a, const void *data, size_t len, struct err *err)
 {
     if (stopped(a))
         return err_set(err, ERR_CONFLICT, "stopped");
-    if (archive_write_data(a->archive, a->data, len) < 0)
-        return archive_failure(a, err);
-    return 0;
+    return archive_write_data(a->archive, data, len) < 0 ? archive_failure(a, err) : 0;
 }
 
 static int put_zeros(struct archive_out *a, int64_t len, struct err *err)
@@ -217,8 +217,17 @@ static int put_zeros(struct archive_out *a, int64_t len, struct err *err)
     memset(a->data, 0, len < READ_SIZE ? (size_t)len : READ_SIZE);
     int rc = 0;
     for (; rc == 0 && len > 0; len -= READ_SIZE)
-        rc = put(a, len < READ_SIZE ? (size_t)len : READ_SIZE, err);
+        rc = put(a, a->data, len < READ_SIZE ? (size_t)len : READ_SIZE, err);
     return rc;
+}
+
+/* Room to read a file into. Content passes libarchive as it is, so that it may lie where it is compressed from, unless
+ * the file has holes: libarchive writes the map of them when the first content comes, which is then in that place. */
+static int take_room(struct archive_out *a, void **ret, size_t *ret_len, struct err *err)
+{
+    *ret = a->data;
+    *ret_len = READ_SIZE;
+    return a->behind != NULL && !a->holes ? behind_room(a->behind, ret, ret_len, err) : 0;
 }
 
 /* A segment of the file; *ret_lost is set when the file no longer had all of it. */
@@ -227,15 +236,19 @@ static int put_segment(struct archive_out *a, int fd, struct sparse_segment segm
 {
     int64_t end = segment.offset + segment.length;
     for (int64_t at = segment.offset; at < end;) {
-        size_t want = end - at < READ_SIZE ? (size_t)(end - at) : READ_SIZE;
-        ssize_t n = pread(fd, a->data, want, at);
+        void *room;
+        size_t size;
+        int rc = take_room(a, &room, &size, err);
+        if (rc != 0)
+            return rc;
+        ssize_t n = pread(fd, room, end - at < (int64_t)size ? (size_t)(end - at) : size, at);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0) {
             *ret_lost = n == 0 ? "became shorter while it was read; the rest is zeros" : strerror(errno);
             return put_zeros(a, end - at, err);
         }
-        int rc = put(a, (size_t)n, err);
+        rc = put(a, room, (size_t)n, err);
         if (rc != 0)
             return rc;
         at += n;
@@ -401,7 +414,5 @@ int archive_out_begin(struct archive_out *a, const char *path, int64_t size, int
 
 int archive_out_data(struct archive_out *a, const void *data, size_t len, struct err *err)
 {
-    if (stopped(a))
-        return err_set(err, ERR_CONFLICT, "stopped");
-    return archive_write_data(a->archive, data, len) < 0 ? archive_failure(a, err) : 0;
+    return put(a, data, len, err);
 }

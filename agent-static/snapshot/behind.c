@@ -10,7 +10,6 @@
 
 enum {
     RING = 512 * 1024,
-    GATHER = 16 * 1024,      /* headers are small, and waking the other thread for each is not */
     STACK_SIZE = 256 * 1024, /* musl's 128 KiB is too little for zstd */
 };
 
@@ -21,8 +20,6 @@ struct behind {
     bool running;
     atomic_bool given_up;
     struct err failure; /* the thread's; read after its end */
-    size_t gathered;
-    char small[GATHER];
 };
 
 static void *compress_main(void *arg)
@@ -33,7 +30,7 @@ static void *compress_main(void *arg)
         const void *data;
         size_t len;
         stream_read(b->ring, &data, &len);
-        if (len == 0)
+        if (len == 0 || atomic_load(&b->given_up)) /* whose last bytes were handed over by the end alone */
             break;
         rc = compress_write(b->compress, data, len, &b->failure);
     }
@@ -86,38 +83,27 @@ void behind_free(struct behind *b)
 }
 
 /* A ring that nobody reads any more says nothing of the reason, which the thread has. */
-static int push(struct behind *b, const void *data, size_t len, struct err *err)
+static int failed(struct behind *b, struct err *err)
 {
-    int rc = b->running ? stream_write(b->ring, data, len, err) : ERR_CONFLICT;
-    if (rc == 0)
-        return 0;
     end_thread(b);
     *err = b->failure;
     return b->failure.code;
 }
 
-static int push_gathered(struct behind *b, struct err *err)
+int behind_room(struct behind *b, void **ret, size_t *ret_len, struct err *err)
 {
-    size_t len = b->gathered;
-    b->gathered = 0;
-    return len == 0 ? 0 : push(b, b->small, len, err);
+    int rc = b->running ? stream_room(b->ring, ret, ret_len, err) : ERR_CONFLICT;
+    return rc == 0 ? 0 : failed(b, err);
 }
 
 int behind_write(struct behind *b, const void *data, size_t len, struct err *err)
 {
-    int rc = len > GATHER - b->gathered ? push_gathered(b, err) : 0;
-    if (rc != 0 || len > GATHER)
-        return rc == 0 ? push(b, data, len, err) : rc;
-    memcpy(b->small + b->gathered, data, len);
-    b->gathered += len;
-    return 0;
+    int rc = b->running ? stream_write(b->ring, data, len, err) : ERR_CONFLICT;
+    return rc == 0 ? 0 : failed(b, err);
 }
 
 int behind_finish(struct behind *b, struct err *err)
 {
-    int rc = push_gathered(b, err);
-    if (rc != 0)
-        return rc;
     end_thread(b);
     if (b->failure.code != 0)
         *err = b->failure;

@@ -18,6 +18,10 @@ int behind_new(struct compress *compress, struct behind **ret, struct err *err) 
 /* Waits for the thread, which ends at the next chance when the stream was not finished. NULL does nothing. */
 void behind_free(struct behind *b);
 
+/* Where the next bytes go, for at least one; waits for room. What is put there and then given to behind_write, from the
+ * room's beginning on, is not copied. */
+int behind_room(struct behind *b, void **ret, size_t *ret_len, struct err *err) MUSTER_NODISCARD;
+
 int behind_write(struct behind *b, const void *data, size_t len, struct err *err) MUSTER_NODISCARD;
 
 /* Ends the compressed stream and waits until all of it has gone to the receiver. Nothing may be written after it. */

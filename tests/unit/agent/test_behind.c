@@ -78,6 +78,25 @@ static void pieces_small_and_large_arrive_in_order(void **state)
     assert_memory_equal(f->taken.bytes.data, f->text, LARGE);
 }
 
+static void what_is_put_into_the_room_arrives_between_what_is_copied(void **state)
+{
+    struct fixture *f = *state;
+    for (size_t at = 0; at < LARGE;) {
+        void *room;
+        size_t size, head = LARGE - at < 512 ? LARGE - at : 512;
+        assert_int_equal(behind_write(f->behind, f->text + at, head, NULL), 0);
+        at += head;
+        assert_int_equal(behind_room(f->behind, &room, &size, NULL), 0);
+        size_t n = LARGE - at < size ? LARGE - at : size;
+        memcpy(room, f->text + at, n);
+        assert_int_equal(behind_write(f->behind, room, n, NULL), 0);
+        at += n;
+    }
+    assert_int_equal(behind_finish(f->behind, NULL), 0);
+    assert_int_equal(f->taken.bytes.len, LARGE);
+    assert_memory_equal(f->taken.bytes.data, f->text, LARGE);
+}
+
 static void the_receivers_failure_is_that_of_the_writer(void **state)
 {
     struct fixture *f = *state;
@@ -89,6 +108,9 @@ static void the_receivers_failure_is_that_of_the_writer(void **state)
     assert_int_equal(rc, ERR_TIMEOUT);
     assert_string_equal(err.msg, "nobody takes it");
     assert_int_equal(behind_write(f->behind, f->text, LARGE, &err), ERR_TIMEOUT);
+    void *room;
+    size_t size;
+    assert_int_equal(behind_room(f->behind, &room, &size, &err), ERR_TIMEOUT);
 }
 
 static void a_failure_at_the_very_end_is_heard(void **state)
@@ -104,7 +126,7 @@ static void a_failure_at_the_very_end_is_heard(void **state)
 static void a_stream_that_is_given_up_is_not_ended_as_if_it_were_whole(void **state)
 {
     struct fixture *f = *state;
-    assert_int_equal(behind_write(f->behind, f->text, 100, NULL), 0); /* still gathered */
+    assert_int_equal(behind_write(f->behind, f->text, 100, NULL), 0); /* too little to be handed over yet */
     behind_free(f->behind);
     f->behind = NULL;
     assert_int_equal(f->taken.bytes.len, 0);
@@ -114,6 +136,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(pieces_small_and_large_arrive_in_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_put_into_the_room_arrives_between_what_is_copied, setup, teardown),
         cmocka_unit_test_setup_teardown(the_receivers_failure_is_that_of_the_writer, setup, teardown),
         cmocka_unit_test_setup_teardown(a_failure_at_the_very_end_is_heard, setup, teardown),
         cmocka_unit_test_setup_teardown(a_stream_that_is_given_up_is_not_ended_as_if_it_were_whole, setup, teardown),
