@@ -302,8 +302,7 @@ static int begin_upload(struct start *s, struct err *err)
     const char *hint = arena_printf(s->req->arena, "%s-1", s->run_id);
     if (hint == NULL)
         return err_set(err, ERR_NOMEM, "no memory for a run");
-    int rc = s->multipart ? store_upload_begin(app->store, s->path, hint, upload_id, err)
-                          : store_upload_begin_whole(app->store, s->path, hint, upload_id, err);
+    int rc = store_upload_begin(app->store, s->path, hint, upload_id, err);
     if (rc != 0)
         return rc;
     s->upload_id = arena_strdup(s->req->arena, upload_id);
@@ -365,6 +364,8 @@ static json_t *describe_upload(struct start *s, struct err *err)
     const struct store_url want = {.agent_id = r->principal.id,
                                    .method = "PUT",
                                    .path = s->path,
+                                   .upload_id = s->upload_id,
+                                   .number = 1,
                                    .size = s->size,
                                    .now_ms = r->now_ms,
                                    .expires_s = PUT_EXPIRES_S};

@@ -104,17 +104,6 @@ int store_upload_begin(struct store *s, const char *path, const char *id_hint, c
     return rc;
 }
 
-int store_upload_begin_whole(struct store *s, const char *path, const char *id_hint, char ret[STORE_UPLOAD_ID_SIZE],
-                             struct err *err)
-{
-    if (!store_path_valid(path))
-        return refuse_path(path, err);
-    blocking_begin();
-    int rc = s->driver->upload_begin_whole(s, path, id_hint, ret, err);
-    blocking_end();
-    return rc;
-}
-
 static bool parts_in_order(const struct store_part *parts, size_t count)
 {
     for (size_t i = 0; i < count; i++)

@@ -59,10 +59,10 @@ struct store_url {
     const char *agent_id;  /* on whose behalf: a URL of the local store dies with the agent's rights */
     const char *method;    /* "PUT", "GET" */
     const char *path;      /* of the object */
-    const char *upload_id; /* a part: with number, size and md5; NULL: the whole object */
-    int64_t number;
-    int64_t size;    /* PUT: signed content-length */
-    const char *md5; /* hex; PUT of a part: signed content-md5; NULL: not signed */
+    const char *upload_id; /* PUT */
+    int64_t number;        /* PUT: of the part; 1 when the body is the whole object */
+    int64_t size;          /* PUT: signed content-length */
+    const char *md5;       /* hex; PUT of a part: signed content-md5; NULL: the body is the whole object */
     int64_t now_ms;
     int expires_s;
 };
@@ -73,14 +73,10 @@ int store_presign(struct store *s, const struct store_url *want, struct arena *a
 
 /* --- uploads --- */
 
-/* Makes ready for the parts of an object. id_hint is the run's id, or "<run's id>-<object's number>"; the id of the
- * upload, which may be another one, goes into ret. */
+/* Makes ready for the parts of an object, or for its whole body in one PUT. id_hint is the run's id, or "<run's
+ * id>-<object's number>"; the id of the upload, which may be another one, goes into ret. */
 int store_upload_begin(struct store *s, const char *path, const char *id_hint, char ret[STORE_UPLOAD_ID_SIZE],
                        struct err *err) MUSTER_NODISCARD;
-
-/* The same for an object whose body comes in one PUT. */
-int store_upload_begin_whole(struct store *s, const char *path, const char *id_hint, char ret[STORE_UPLOAD_ID_SIZE],
-                             struct err *err) MUSTER_NODISCARD;
 
 struct store_part {
     int64_t number; /* 1, 2, … without a gap; the body of one PUT is part 1 */

@@ -13,8 +13,6 @@ struct store_driver {
                    int64_t *ret_expires_ms, struct err *err);
     int (*upload_begin)(struct store *s, const char *path, const char *id_hint, char ret[STORE_UPLOAD_ID_SIZE],
                         struct err *err);
-    int (*upload_begin_whole)(struct store *s, const char *path, const char *id_hint, char ret[STORE_UPLOAD_ID_SIZE],
-                              struct err *err);
     int (*upload_complete)(struct store *s, const char *path, const char *upload_id, const struct store_part *parts,
                            size_t count, struct store_made *ret, struct err *err);
     int (*upload_abort)(struct store *s, const char *path, const char *upload_id, struct err *err);

@@ -360,7 +360,6 @@ static const struct store_driver store_local_driver = {
     .room = store_local_room,
     .presign = store_local_presign,
     .upload_begin = store_local_upload_begin,
-    .upload_begin_whole = store_local_upload_begin,
     .upload_complete = store_local_upload_complete,
     .upload_abort = store_local_upload_abort,
     .upload_forget = store_local_upload_forget,

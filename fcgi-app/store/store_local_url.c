@@ -81,7 +81,7 @@ int store_local_presign(struct store *base, const struct store_url *want, struct
         .method = want->method,
         .path = path,
         .query = part,
-        .query_count = want->upload_id != NULL ? 2 : 0,
+        .query_count = md5 != NULL ? 2 : 0,
         .headers = headers,
         .header_count = signed_headers(s, length, md5, headers),
         .time_ms = want->now_ms,

@@ -39,11 +39,12 @@ static int sign_headers(const struct store_s3 *s, const struct store_url *want, 
     return 0;
 }
 
+/* A whole body is the only part of its upload: a URL of the object itself could replace the object as long as it is in
+ * force, and in some stores (Ceph) it copies whatever a header names that nobody has signed. */
 static int store_s3_presign(struct store *base, const struct store_url *want, struct arena *arena, const char **ret_url,
                             int64_t *ret_expires_ms, struct err *err)
 {
     const struct store_s3 *s = store_s3_self(base);
-    bool part = want->upload_id != NULL && strcmp(want->upload_id, STORE_S3_WHOLE) != 0;
     const struct sigv4_key key = {
         .id = s->settings->key_id, .secret = s->settings->secret, .region = s->settings->region, .service = "s3"};
     const struct sigv4_pair query[] = {{"partNumber", arena_printf(arena, "%lld", (long long)want->number)},
@@ -52,7 +53,7 @@ static int store_s3_presign(struct store *base, const struct store_url *want, st
     struct sigv4_request request = {.method = want->method,
                                     .path = arena_printf(arena, "%s/%s", s->prefix, want->path),
                                     .query = query,
-                                    .query_count = part ? 2 : 0,
+                                    .query_count = want->upload_id != NULL ? 2 : 0,
                                     .headers = headers,
                                     .time_ms = want->now_ms,
                                     .expires_s = want->expires_s};
@@ -148,7 +149,6 @@ static const struct store_driver store_s3_driver = {
     .room = store_s3_room,
     .presign = store_s3_presign,
     .upload_begin = store_s3_upload_begin,
-    .upload_begin_whole = store_s3_upload_begin_whole,
     .upload_complete = store_s3_upload_complete,
     .upload_abort = store_s3_upload_abort,
     .upload_forget = store_s3_upload_forget,

@@ -9,9 +9,6 @@
 #include "store/sigv4.h"
 #include "store/store_driver.h"
 
-/* The id of an upload that is one PUT: such a one the store does not know. No store gives an id like this. */
-#define STORE_S3_WHOLE "-"
-
 enum { S3_IDLE_MAX = 4 /* connections that are kept */ };
 
 struct store_s3 {
@@ -39,8 +36,6 @@ static inline struct store_s3 *store_s3_self(struct store *base)
 int store_s3_check(struct store *base, struct err *err) MUSTER_NODISCARD;
 int store_s3_upload_begin(struct store *base, const char *path, const char *id_hint, char ret[STORE_UPLOAD_ID_SIZE],
                           struct err *err) MUSTER_NODISCARD;
-int store_s3_upload_begin_whole(struct store *base, const char *path, const char *id_hint,
-                                char ret[STORE_UPLOAD_ID_SIZE], struct err *err) MUSTER_NODISCARD;
 int store_s3_upload_complete(struct store *base, const char *path, const char *upload_id,
                              const struct store_part *parts, size_t count, struct store_made *ret,
                              struct err *err) MUSTER_NODISCARD;

@@ -16,11 +16,6 @@ enum {
     NUMBER_SIZE = 24,
 };
 
-static bool is_whole(const char *upload_id)
-{
-    return strcmp(upload_id, STORE_S3_WHOLE) == 0;
-}
-
 int store_s3_upload_begin(struct store *base, const char *path, const char *id_hint, char ret[STORE_UPLOAD_ID_SIZE],
                           struct err *err)
 {
@@ -39,17 +34,6 @@ int store_s3_upload_begin(struct store *base, const char *path, const char *id_h
     s3_answer_done(&answer);
     free(reply);
     return rc;
-}
-
-int store_s3_upload_begin_whole(struct store *base, const char *path, const char *id_hint,
-                                char ret[STORE_UPLOAD_ID_SIZE], struct err *err)
-{
-    (void)base;
-    (void)path;
-    (void)id_hint;
-    (void)err;
-    (void)snprintf(ret, STORE_UPLOAD_ID_SIZE, "%s", STORE_S3_WHOLE);
-    return 0;
 }
 
 /* --- completing -----------------------------------------------------------------------------------------------------
@@ -245,7 +229,7 @@ int store_s3_upload_complete(struct store *base, const char *path, const char *u
     c.listed = calloc(count, sizeof *c.listed);
     if (c.listed == NULL)
         return err_set(err, ERR_NOMEM, "no memory for the parts of an upload");
-    int rc = is_whole(upload_id) ? ERR_NOT_FOUND : list_parts(&c, &why);
+    int rc = list_parts(&c, &why);
     if (rc == 0)
         rc = compare_md5s(&c, &why);
     if (rc == 0) {
@@ -272,7 +256,7 @@ int store_s3_upload_forget(struct store *base, const char *path, const char *upl
                                  .query_count = 1,
                                  .reply_max = S3_XML_MAX};
     struct s3_answer answer;
-    if (path == NULL || is_whole(upload_id))
+    if (path == NULL)
         return 0;
     int rc = s3_call(store_s3_self(base), &call, &answer, err);
     if (rc == 0 && answer.status != 204 && answer.status != 200 && answer.status != 404)

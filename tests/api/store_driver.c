@@ -29,20 +29,19 @@ static int check(struct call *c)
     return store_check(c->store, &c->err);
 }
 
-/* METHOD PATH SIZE EXPIRES [UPLOAD_ID NUMBER MD5] */
+/* METHOD PATH SIZE EXPIRES [UPLOAD_ID NUMBER [MD5]] */
 static int url(struct call *c)
 {
     const char *text = NULL;
     int64_t expires_ms = 0;
-    bool part = c->count > 4;
     const struct store_url want = {.agent_id = "0193a000-0000-7000-8000-000000000001",
                                    .method = c->args[0],
                                    .path = c->args[1],
                                    .size = number(c, 2),
                                    .expires_s = (int)number(c, 3),
-                                   .upload_id = part ? c->args[4] : NULL,
+                                   .upload_id = c->count > 4 ? c->args[4] : NULL,
                                    .number = number(c, 5),
-                                   .md5 = part ? c->args[6] : NULL,
+                                   .md5 = c->count > 6 ? c->args[6] : NULL,
                                    .now_ms = clock_now_ms(clock_system())};
     int rc = store_presign(c->store, &want, c->arena, &text, &expires_ms, &c->err);
     if (rc == 0)
@@ -55,15 +54,6 @@ static int begin(struct call *c)
 {
     char id[STORE_UPLOAD_ID_SIZE];
     int rc = store_upload_begin(c->store, c->args[0], c->args[1], id, &c->err);
-    if (rc == 0)
-        (void)puts(id);
-    return rc;
-}
-
-static int begin_whole(struct call *c)
-{
-    char id[STORE_UPLOAD_ID_SIZE];
-    int rc = store_upload_begin_whole(c->store, c->args[0], c->args[1], id, &c->err);
     if (rc == 0)
         (void)puts(id);
     return rc;
@@ -151,9 +141,9 @@ static const struct {
     int least; /* arguments */
     int (*run)(struct call *c);
 } commands[] = {
-    {"check", 0, check},       {"url", 4, url},       {"begin", 2, begin},      {"begin-whole", 2, begin_whole},
-    {"complete", 3, complete}, {"forget", 2, forget}, {"head", 1, head},        {"abort", 2, abort_upload},
-    {"uploads", 1, uploads},   {"thaw", 2, thaw},     {"read", 1, read_object}, {"delete", 1, delete_object},
+    {"check", 0, check},   {"url", 4, url},          {"begin", 2, begin},          {"complete", 3, complete},
+    {"forget", 2, forget}, {"head", 1, head},        {"abort", 2, abort_upload},   {"uploads", 1, uploads},
+    {"thaw", 2, thaw},     {"read", 1, read_object}, {"delete", 1, delete_object},
 };
 
 static int run(struct call *c, const char *name)

@@ -8,7 +8,7 @@ import pytest
 
 from oddstore import OddStore, error, made, parts_listed, there
 from storedriver import Refused, StoreDriver
-from swiftstore import Swift
+from swiftstore import MORE_STORES, Given, Swift
 from upload import PART, md5
 
 SMALL = secrets.token_bytes(100_000)
@@ -45,9 +45,11 @@ class Remote:
         assert reply.status_code == 200, reply.text
 
 
-@pytest.fixture(params=["local", "swift"])
+@pytest.fixture(params=["local", "swift", *MORE_STORES])
 def place(request, stack, tmp_path):
-    return Local(stack, tmp_path) if request.param == "local" else Remote(request.getfixturevalue("swift"))
+    if request.param == "local":
+        return Local(stack, tmp_path)
+    return Remote(request.getfixturevalue("swift") if request.param == "swift" else Given())
 
 
 @pytest.fixture

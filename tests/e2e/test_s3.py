@@ -11,7 +11,7 @@ from host import Host
 from spec import Spec
 from stack import Stack
 from storedriver import StoreDriver
-from swiftstore import Swift
+from swiftstore import MORE_STORES, Given, Swift
 from test_backups import back_up, restore
 from wait import wait_until
 
@@ -40,14 +40,25 @@ def host(elsewhere):
         yield host.enrol(STORE_CA_FILE=elsewhere.store.ca)
 
 
-def test_a_tree_goes_to_the_store_and_comes_back(elsewhere, host):
-    trees.nasty(host.source)
-    (host.source / "large").write_bytes(os.urandom(20 * MIB))
-    run = back_up(host)
+@pytest.fixture(params=["swift", *MORE_STORES])
+def anywhere(request):
+    """A host whose backups go to a real store."""
+    if request.param == "swift":
+        yield request.getfixturevalue("host")
+        return
+    store = Given()
+    with Stack("e2e-s3-other", store=store) as stack, Host(stack) as host:
+        yield host.enrol(STORE_CA_FILE=store.settings.get("MUSTER_S3_CA_FILE"))
+
+
+def test_a_tree_goes_to_the_store_and_comes_back(anywhere):
+    trees.nasty(anywhere.source)
+    (anywhere.source / "large").write_bytes(os.urandom(20 * MIB))
+    run = back_up(anywhere)
     assert run["status"] == "completed", run
-    assert StoreDriver(elsewhere.store.settings).head(run["s3_path"])[1] == "online"
-    trees.assert_same(host.source, restore(host))
-    assert not list((elsewhere.var / "store").rglob("users"))
+    assert StoreDriver(anywhere.stack.store.settings).head(run["s3_path"])[1] == "online"
+    trees.assert_same(anywhere.source, restore(anywhere))
+    assert not list((anywhere.stack.var / "store").rglob("users"))
 
 
 def test_a_chain_is_browsed_and_deleted_where_it_is(elsewhere, host):

@@ -149,11 +149,15 @@ class Swift:
         return [u["UploadId"] for u in self.boto().list_multipart_uploads(Bucket=self.bucket).get("Uploads", [])]
 
 
-class Given:
-    """A store that somebody runs, by its settings; with the face of Swift as far as the tests of stores need it."""
+MORE_STORES = ["other"] if os.environ.get("MUSTER_TEST_S3") else []
 
-    def __init__(self, settings):
-        self.settings = settings
+
+class Given:
+    """A store that somebody runs, with the face of Swift as far as the tests of stores need it. MUSTER_TEST_S3 names it:
+    a JSON file with the settings of a server (AWS_S3_ENDPOINT and so on)."""
+
+    def __init__(self):
+        self.settings = settings = json.loads(pathlib.Path(os.environ["MUSTER_TEST_S3"]).read_text())
         self.secret_key, self.ca = settings["AWS_SECRET_ACCESS_KEY"], settings.get("MUSTER_S3_CA_FILE") or True
 
     def __enter__(self):
