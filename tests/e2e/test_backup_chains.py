@@ -5,7 +5,10 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
+import sys
+import tempfile
 import time
 
 import pytest
@@ -300,17 +303,63 @@ def test_a_sparse_file_of_twenty_gib(host):
     assert (restored(host, host.restores / "at-0") / "sparse").stat().st_blocks < 100_000
 
 
+@pytest.fixture
+def roomy():
+    """A directory where files are made in no time: in memory, if there is room for as many."""
+    there = "/dev/shm" if os.statvfs("/dev/shm").f_favail > 2_000_000 else None
+    top = tempfile.mkdtemp(prefix="muster-many-", dir=there)
+    yield pathlib.Path(top)
+    subprocess.run(["rm", "-rf", "--", top], check=True)
+
+
+COUNTED = """import os, sys
+pid = os.spawnv(os.P_NOWAIT, sys.argv[1], sys.argv[1:])
+_, status, used = os.wait4(pid, 0)
+print(used.ru_maxrss)
+sys.exit(os.waitstatus_to_exitcode(status))"""
+
+
+def peak_kib(command):
+    """The most memory that it took. A small program starts it, since the system's count begins with whoever did."""
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", COUNTED, *command], capture_output=True, text=True, timeout=1800)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return int(done.stdout.split()[-1])
+
+
+def test_a_million_files_take_little_memory(host, roomy):
+    for d in range(1000):
+        (roomy / f"{d:03}").mkdir()
+        for n in range(1000):
+            os.mknod(roomy / f"{d:03}/file-{n}")
+    host.write_conf(BACKUP_ROOTS=roomy)
+    host.add_config("million", roomy, type="incremental")
+    command = host.command("backup", "--config-name", "million")
+    assert peak_kib(command) < 32 * 1024
+    (roomy / "007/file-7").write_bytes(b"changed")
+    (roomy / "008/file-8").unlink()
+    assert peak_kib(command) < 32 * 1024
+    runs = host.stack.query("SELECT type, status, listed_files FROM backup_runs WHERE config_name = 'million' ORDER BY chain_seq")
+    assert runs == [("full", "completed", 1_001_001), ("incremental", "completed", 1_001_000)]
+
+
 def test_two_configs_at_once_do_not_meet(host):
-    for name in ("left", "right"):
+    """One is stopped in the middle while the other begins and ends."""
+    for name, mib in (("left", 96), ("right", 20)):
         (host.source / name).mkdir()
-        (host.source / name / "data").write_bytes(os.urandom(20_000_000))
+        (host.source / name / "data").write_bytes(os.urandom(mib << 20))
         host.add_config(name, host.source / name)
-    both = [host.spawn("backup", "--config-name", name) for name in ("left", "right")]
-    assert [process.wait(120) for process in both] == [0, 0], host.log_text()
+    left = host.spawn("backup", "--config-name", "left")
+    stopped = host.wait_reading(left, host.source / "left/data")
+    host.ok("backup", "--config-name", "right")
+    assert [host.runs(name)[0]["status"] for name in ("left", "right")] == ["running", "completed"]
+    os.kill(stopped, signal.SIGCONT)
+    assert left.wait(300) == 0, host.log_text()
     for name in ("left", "right"):
         run = host.runs(name)[0]
         data = (host.stack.var / "store/objects" / run["s3_path"]).read_bytes()
         assert hashlib.sha256(data).hexdigest() == host.stack.query("SELECT sha256 FROM backup_runs WHERE id = ?", run["id"])[0][0]
+        host.ok("restore", "--config-name", name, "--target", host.restores / name)
+        trees.assert_same(host.source / name, restored(host, host.restores / name) / name)
 
 
 # --- restoring what is wanted, where it is wanted ---

@@ -182,6 +182,15 @@ def test_a_source_outside_the_hosts_roots_is_refused_and_told(polling):
     assert run["status"] == "failed" and "BACKUP_ROOTS" in str(run["errors"]), run
 
 
+def test_a_config_that_fails_holds_up_no_other(polling):
+    (polling.source / "file").write_text("x")
+    gone, there = config_of(polling, "gone", source=polling.source / "gone"), config_of(polling, "there")
+    runs = [run_now(polling, config) for config in (gone, there)]
+    first, second = (ended(polling, run_id) for run_id in runs)
+    assert (first["status"], second["status"]) == ("failed", "completed")
+    assert "no source could be read" in str(first["errors"])
+
+
 def test_a_proof_is_shown_with_its_age(polling):
     (polling.source / "file").write_text("x")
     config = config_of(polling)
