@@ -118,17 +118,22 @@ static int read_limit(struct session *s, int64_t fallback, int64_t *ret, struct 
 /* --- runs -----------------------------------------------------------------------------------------------------------
  */
 
+/* With what somebody needs who puts a chain back by hand: files, and the place of each in its chain. */
 static void print_runs(const json_t *list)
 {
     size_t i;
     json_t *run;
-    (void)printf("%-36s  %-24s  %-10s  %-11s  %14s  %s\n", "RUN", "BEGAN", "STATUS", "TYPE", "BYTES", "CONFIG");
+    (void)printf("%-36s  %-24s  %-10s  %-15s  %14s  %s\n", "RUN", "BEGAN", "STATUS", "TYPE", "BYTES", "CONFIG  FILE");
     json_array_foreach(list, i, run)
     {
-        char began[CLOCK_RFC3339_SIZE];
+        char began[CLOCK_RFC3339_SIZE], type[40];
         time_of(run, "started_ms", began);
-        (void)printf("%-36s  %-24s  %-10s  %-11s  %14lld  %s\n", text(run, "id"), began, text(run, "status"),
-                     text(run, "type"), number(run, "size"), text(run, "configName"));
+        if (number(run, "chainSeq") > 0)
+            (void)snprintf(type, sizeof type, "%s %lld", text(run, "type"), number(run, "chainSeq"));
+        else
+            (void)snprintf(type, sizeof type, "%s", text(run, "type"));
+        (void)printf("%-36s  %-24s  %-10s  %-15s  %14lld  %s  %s\n", text(run, "id"), began, text(run, "status"), type,
+                     number(run, "size"), text(run, "configName"), text(run, "filename"));
     }
 }
 

@@ -27,7 +27,10 @@ def test_runs_are_listed(stack, agent, config, run):
     listed = stack.app_json("backup", "runs", config["name"])
     assert {r["id"] for r in listed} == {run.id, other.id}
     assert len(stack.app_json("backup", "runs", config["id"], "--limit", "1")) == 1
-    assert run.id in stack.app("backup", "runs", config["id"]).stdout
+    later = StoredRun(stack, agent, config, base=StoredRun(stack, agent, config, base=run))
+    shown = {line.split()[0]: line for line in stack.app("backup", "runs", config["id"]).stdout.splitlines()}
+    assert " full " in shown[run.id] and shown[run.id].endswith(f"{config['name']}  {run.filename}")
+    assert " incremental 2 " in shown[later.id] and shown[later.id].endswith(later.filename)
     assert stack.app("backup", "runs", "none of that name", check=False).returncode == 1
     assert stack.app("backup", "runs", "--limit", "0", check=False).returncode == 2
 
