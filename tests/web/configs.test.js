@@ -153,6 +153,36 @@ test('a person makes a backup, runs it, looks inside, restores a file and sees t
   await screenshot(page, 'backups');
 });
 
+const ask = async (agent, sources) => {
+  const options = { type: 'full', compression: true, encryption: false };
+  const made = await call(page, 'POST', '/api/configs', { name: unique('asked'), agentId: agent.id, sources: sources.map((path) => ({ path })), options });
+  return (await call(page, 'POST', `/api/configs/${(made.config ?? made).id}/run`)).runId;
+};
+
+test('a run is watched to its end, and what it could not read is named', async () => {
+  const agent = await liveAgent(page);
+  const source = await liveSource(agent);
+  const gone = `${source.replace(/\/[^/]*$/, '')}/not there`;
+  await go(page, `/backups/${await ask(agent, [source, gone])}`);
+  await page.locator('.badge').getByText('Warning').first().waitFor({ timeout: 90000 });
+  const row = page.getByRole('table', { name: 'Errors' }).locator('tr', { hasText: gone });
+  await row.getByText('is not there').waitFor();
+  await page.getByText('1 unreadable').waitFor();
+  await assertAccessible(page, 'a run with trouble');
+});
+
+test('a run that waits for its host is cancelled', async () => {
+  const agent = await registerAgent(page, unique('away'));
+  const runId = await ask(agent, ['/home']);
+  await go(page, `/backups/${runId}`);
+  await page.locator('.badge').getByText('Queued').first().waitFor();
+  await page.getByRole('button', { name: 'Cancel', exact: true }).click();
+  await dialog().getByRole('button', { name: 'Cancel the run' }).click();
+  await page.locator('.badge').getByText('Cancelled').first().waitFor();
+  assert.equal((await call(page, 'GET', `/api/runs/${runId}`)).run.status, 'cancelled');
+  assert.equal(await page.getByRole('button', { name: 'Cancel', exact: true }).count(), 0);
+});
+
 test('the rules for keeping say what they would do before they do it', async () => {
   const agent = await liveAgent(page);
   const { items } = await call(page, 'GET', `/api/configs?agentId=${agent.id}`);
