@@ -343,11 +343,11 @@ def test_a_million_files_take_little_memory(host, roomy):
 
 
 def test_two_configs_at_once_do_not_meet(host):
-    """One is stopped in the middle while the other begins and ends."""
-    for name, mib in (("left", 96), ("right", 20)):
+    """One, whose sending is limited, is stopped in the middle while the other begins and ends."""
+    for name, mib, kib_per_s in (("left", 72, 8192), ("right", 20, 0)):
         (host.source / name).mkdir()
         (host.source / name / "data").write_bytes(os.urandom(mib << 20))
-        host.add_config(name, host.source / name)
+        host.add_config(name, host.source / name, **{"rate-limit": kib_per_s})
     left = host.spawn("backup", "--config-name", "left")
     stopped = host.wait_reading(left, host.source / "left/data")
     host.ok("backup", "--config-name", "right")

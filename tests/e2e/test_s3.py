@@ -15,7 +15,7 @@ from swiftstore import MORE_STORES, Given, Swift
 from test_backups import back_up, restore
 from wait import wait_until
 
-MIB = 1 << 20
+KIB, MIB = 1 << 10, 1 << 20
 
 
 @pytest.fixture(scope="module")
@@ -87,12 +87,18 @@ def test_an_agent_does_not_send_to_a_store_that_strangers_certify(elsewhere):
         assert run["s3_path"] not in elsewhere.store.keys()
 
 
-def test_a_store_that_is_killed_in_the_middle_loses_nothing(host, swift):
-    for name in "abc":
-        (host.source / name).write_bytes(os.urandom(20 * MIB))
-    host.add_config("everything")
+def stopped_in_the_middle(host):
+    """A backup that has read a file and stands in the next one: sending is limited, so that this one, of which more is left
+    than waits to be sent, is open for seconds."""
+    for name, mib in (("a", 1), ("b", 72), ("c", 1)):
+        (host.source / name).write_bytes(os.urandom(mib * MIB))
+    host.add_config("everything", **{"rate-limit": 8 * KIB})
     agent = host.spawn("backup", "--config-name", "everything")
-    stopped = host.wait_reading(agent, host.source / "b")
+    return agent, host.wait_reading(agent, host.source / "b")
+
+
+def test_a_store_that_is_killed_in_the_middle_loses_nothing(host, swift):
+    agent, stopped = stopped_in_the_middle(host)
     swift.kill()
     os.kill(stopped, signal.SIGCONT)
     wait_until(lambda: "Connection refused" in (swift.dir / "nginx.log").read_text(), 60, "the agent missed the store")
@@ -104,11 +110,7 @@ def test_a_store_that_is_killed_in_the_middle_loses_nothing(host, swift):
 
 def test_a_store_that_fills_up_fails_the_backup_and_the_next_one_works(host, swift):
     """The agent is patient, since somebody may make room; here somebody gives up instead."""
-    for name in "abc":
-        (host.source / name).write_bytes(os.urandom(20 * MIB))
-    host.add_config("everything")
-    agent = host.spawn("backup", "--config-name", "everything")
-    stopped = host.wait_reading(agent, host.source / "b")
+    agent, stopped = stopped_in_the_middle(host)
     swift.kill()
     swift.start(full=True)
     os.kill(stopped, signal.SIGCONT)
