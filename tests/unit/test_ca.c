@@ -1,41 +1,15 @@
 /* The certificate authority: what it makes, and which requests it takes. */
-#include "fixture_db.h"
+#include "fixture_ca.h"
 
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
-
-#include "common/file.h"
-#include "fleet/ca.h"
-
-#define NOW      INT64_C(1750000000000)
 #define DAY_MS   (INT64_C(24) * 3600 * 1000)
 #define AGENT_ID "01890000-0000-7000-8000-000000000001"
 
 static const char *const hosts[] = {"localhost", "127.0.0.1", "::1", "muster.example.org", NULL};
 
-static void init_at(const struct fixture *f, const char *const *names, int64_t now_ms)
-{
-    struct err err = {0};
-    expect_ok(ca_init(&(struct ca_init_options){f->dir, names, now_ms}, &err), &err);
-}
-
 static struct ca *make(const struct fixture *f)
 {
-    struct ca *ca = NULL;
-    struct err err = {0};
     init_at(f, hosts, NOW);
-    expect_ok(ca_load(f->dir, &ca, &err), &err);
-    return ca;
-}
-
-static char *text_of(const struct fixture *f, const char *name)
-{
-    char path[200];
-    char *text = NULL;
-    struct err err = {0};
-    (void)snprintf(path, sizeof path, "%s/%s", f->dir, name);
-    expect_ok(file_read(path, 65536, &text, NULL, &err), &err);
-    return text;
+    return load(f);
 }
 
 static void remove_file(const struct fixture *f, const char *name)
@@ -72,15 +46,6 @@ static char *honest_request(void)
     char *pem = request(key, key);
     EVP_PKEY_free(key);
     return pem;
-}
-
-static X509 *certificate_of(const char *pem)
-{
-    BIO *bio = BIO_new_mem_buf(pem, -1);
-    X509 *certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-    BIO_free(bio);
-    assert_non_null(certificate);
-    return certificate;
 }
 
 static void expect_refused(const char *pem)

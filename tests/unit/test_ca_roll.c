@@ -1,20 +1,11 @@
 /* From one root to the next: nobody who trusts the bundle of the step before is left behind. */
-#include "fixture_db.h"
-
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
-
-#include "common/file.h"
-#include "fleet/ca.h"
-
-#define NOW INT64_C(1750000000000)
+#include "fixture_ca.h"
 
 static const char *const hosts[] = {"localhost", "::1", NULL};
 
 static void start(const struct fixture *f)
 {
-    struct err err = {0};
-    expect_ok(ca_init(&(struct ca_init_options){f->dir, hosts, NOW}, &err), &err);
+    init_at(f, hosts, NOW);
 }
 
 static void step(const struct fixture *f, enum ca_step which)
@@ -23,29 +14,11 @@ static void step(const struct fixture *f, enum ca_step which)
     expect_ok(ca_roll(f->dir, which, NOW, &err), &err);
 }
 
-static char *text_of(const struct fixture *f, const char *name)
-{
-    char path[200];
-    char *text = NULL;
-    struct err err = {0};
-    (void)snprintf(path, sizeof path, "%s/%s", f->dir, name);
-    expect_ok(file_read(path, 65536, &text, NULL, &err), &err);
-    return text;
-}
-
-static struct ca *load(const struct fixture *f)
-{
-    struct ca *ca = NULL;
-    struct err err = {0};
-    expect_ok(ca_load(f->dir, &ca, &err), &err);
-    return ca;
-}
-
 /* Whether the first certificate of leaf_pem chains to one of the bundle's, for servers. */
 static bool trusted(const char *leaf_pem, const char *bundle_pem)
 {
-    BIO *leaf_bio = BIO_new_mem_buf(leaf_pem, -1), *bundle_bio = BIO_new_mem_buf(bundle_pem, -1);
-    X509 *leaf = PEM_read_bio_X509(leaf_bio, NULL, NULL, NULL);
+    BIO *bundle_bio = BIO_new_mem_buf(bundle_pem, -1);
+    X509 *leaf = certificate_of(leaf_pem);
     X509_STORE *store = X509_STORE_new();
     X509_STORE_CTX *ctx = X509_STORE_CTX_new();
     X509 *root = NULL;
@@ -60,7 +33,6 @@ static bool trusted(const char *leaf_pem, const char *bundle_pem)
     X509_STORE_CTX_free(ctx);
     X509_STORE_free(store);
     X509_free(leaf);
-    BIO_free(leaf_bio);
     BIO_free(bundle_bio);
     return ok;
 }
@@ -112,12 +84,10 @@ static void the_switch_changes_the_root_and_keeps_the_servers_names(void **state
     assert_string_equal(ca_fingerprint(before), ca_fingerprint(prepared));
     assert_string_not_equal(ca_fingerprint(before), ca_fingerprint(after));
     char *server = text_of(f, "server.pem");
-    BIO *bio = BIO_new_mem_buf(server, -1);
-    X509 *certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+    X509 *certificate = certificate_of(server);
     assert_int_equal(X509_check_host(certificate, "localhost", 0, 0, NULL), 1);
     assert_int_equal(X509_check_ip_asc(certificate, "::1", 0), 1);
     X509_free(certificate);
-    BIO_free(bio);
     free(server);
     ca_free(before);
     ca_free(prepared);
