@@ -115,7 +115,7 @@ void auth_session_list(struct req *r)
         !list_choice(r, "kind", kinds, "", &kind))
         return;
     list_begin(&out, &ask, columns);
-    int rc = list_count(r->db, DB_AUTH_SESSION_COUNT, DB_ARGS(QUERY_ARGS(r, kind, &ask)), &total, &err);
+    int rc = db_query_number(r->db, DB_AUTH_SESSION_COUNT, DB_ARGS(QUERY_ARGS(r, kind, &ask)), &total, &err);
     if (rc == 0)
         rc = list_sessions(r, kind, &ask, &out, &err);
     list_reply(r, &out, rc, total, &err);

@@ -131,10 +131,10 @@ void backup_config_list(struct req *r)
     if (!list_ask_read(r, &(struct list_rules){.sorts = sorts, .name = "backups"}, &ask))
         return;
     list_begin(&out, &ask, columns);
-    int rc = list_count(r->db, DB_BACKUP_CONFIG_COUNT,
-                        DB_ARGS(DB_TEXT("agent_id", req_query(r, "agentId")), DB_TEXT("q", ask.pattern),
-                                DB_TEXT("viewer", run_viewer(r))),
-                        &total, &err);
+    int rc = db_query_number(r->db, DB_BACKUP_CONFIG_COUNT,
+                             DB_ARGS(DB_TEXT("agent_id", req_query(r, "agentId")), DB_TEXT("q", ask.pattern),
+                                     DB_TEXT("viewer", run_viewer(r))),
+                             &total, &err);
     for (int64_t offset = ask.offset; rc == 0 && count == LIST_MAX && offset < ask.offset + ask.limit;
          offset += LIST_MAX)
         rc = add_page(r, &ask, offset, &out, &count, &err);

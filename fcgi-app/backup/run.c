@@ -98,11 +98,11 @@ static void reply_runs(struct req *r, struct page page)
         !list_choice(r, "status", states, NULL, &page.status))
         return;
     list_begin(&out, &page.ask, columns);
-    int rc = list_count(r->db, DB_BACKUP_RUN_COUNT,
-                        DB_ARGS(DB_TEXT("agent_id", page.agent_id), DB_TEXT("config_id", page.config_id),
-                                DB_TEXT("status", page.status), DB_INT("deleted", page.deleted),
-                                DB_TEXT("q", page.ask.pattern), DB_TEXT("viewer", run_viewer(r))),
-                        &total, &err);
+    int rc = db_query_number(r->db, DB_BACKUP_RUN_COUNT,
+                             DB_ARGS(DB_TEXT("agent_id", page.agent_id), DB_TEXT("config_id", page.config_id),
+                                     DB_TEXT("status", page.status), DB_INT("deleted", page.deleted),
+                                     DB_TEXT("q", page.ask.pattern), DB_TEXT("viewer", run_viewer(r))),
+                             &total, &err);
     if (rc == 0)
         rc = read_items(r, &page, &out, &err);
     list_reply(r, &out, rc, total, &err);

@@ -93,7 +93,7 @@ void fleet_agent_list(struct req *r)
     list_begin(&out, &ask, columns);
     int rc = db_read_begin(r->db, &err);
     if (rc == 0) {
-        rc = list_count(r->db, DB_AGENT_COUNT, DB_ARGS(FILTER_ARGS(r, &filter)), &total, &err);
+        rc = db_query_number(r->db, DB_AGENT_COUNT, DB_ARGS(FILTER_ARGS(r, &filter)), &total, &err);
         if (rc == 0)
             rc = list_agents(r, &filter, &ask, &out, &err);
         db_read_end(r->db);
@@ -107,7 +107,7 @@ int agent_filter_ids(struct req *r, const struct agent_filter *f, size_t max, co
     struct db_rows rows;
     size_t count = 0;
     const char **ids = arena_array(r->arena, max, sizeof *ids);
-    int rc = ids != NULL ? list_count(r->db, DB_AGENT_COUNT, DB_ARGS(FILTER_ARGS(r, f)), ret_count, err)
+    int rc = ids != NULL ? db_query_number(r->db, DB_AGENT_COUNT, DB_ARGS(FILTER_ARGS(r, f)), ret_count, err)
                          : err_set(err, ERR_NOMEM, "out of memory");
     if (rc != 0)
         return rc;

@@ -124,7 +124,7 @@ void fleet_otp_list(struct req *r)
         !list_choice(r, "state", states, "", &state))
         return;
     list_begin(&out, &ask, columns);
-    int rc = list_count(r->db, DB_OTP_COUNT, DB_ARGS(QUERY_ARGS(r, state, &ask)), &total, &err);
+    int rc = db_query_number(r->db, DB_OTP_COUNT, DB_ARGS(QUERY_ARGS(r, state, &ask)), &total, &err);
     if (rc == 0) {
         rc = db_query(r->db, DB_OTP_PAGE,
                       DB_ARGS(QUERY_ARGS(r, state, &ask), DB_TEXT("sort", ask.sort),

@@ -123,17 +123,6 @@ static void reply_file(struct req *r, struct list_out *out)
     reply_borrowed(r, 200, "text/csv; charset=utf-8", text, len);
 }
 
-int list_count(struct db *db, enum db_statement count, struct db_args args, int64_t *ret, struct err *err)
-{
-    struct db_rows rows;
-    int rc = db_query_one(db, count, args, &rows, err);
-    if (rc != DB_ROW)
-        return rc < 0 ? rc : err_set(err, ERR_INTERNAL, "a count without a row");
-    *ret = db_rows_int(&rows, 0, 0);
-    db_rows_done(&rows);
-    return 0;
-}
-
 /* The page, with what else belongs to it. NULL: out of memory. */
 static json_t *page_json(struct list_out *out, int64_t total, json_t *more)
 {

@@ -66,10 +66,6 @@ void list_reply(struct req *r, struct list_out *out, int rc, int64_t total, cons
 /* The same; a page has the members of more as well. more is taken, be it NULL. */
 void list_reply_more(struct req *r, struct list_out *out, int rc, int64_t total, json_t *more, const struct err *err);
 
-/* The number that a statement of one row and one column gives: how many there are in all. */
-int list_count(struct db *db, enum db_statement count, struct db_args args, int64_t *ret,
-               struct err *err) MUSTER_NODISCARD;
-
 /* Whether text has what was searched for in it, as a statement's LIKE does: for lists that are no table. */
 bool list_found(const struct list_ask *ask, const char *text);
 

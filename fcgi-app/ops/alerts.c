@@ -66,7 +66,7 @@ void ops_alert_list(struct req *r)
         return;
     q.kind = list_filter(r, "kind", "");
     list_begin(&out, &q.ask, columns);
-    int rc = list_count(r->db, DB_ALERT_PAGE_COUNT, DB_ARGS(QUERY_ARGS(r, &q)), &total, &err);
+    int rc = db_query_number(r->db, DB_ALERT_PAGE_COUNT, DB_ARGS(QUERY_ARGS(r, &q)), &total, &err);
     if (rc == 0) {
         rc = db_query(r->db, DB_ALERT_PAGE,
                       DB_ARGS(QUERY_ARGS(r, &q), DB_TEXT("sort", q.ask.sort), DB_INT("descending", q.ask.descending),

@@ -73,7 +73,7 @@ void people_invitation_list(struct req *r)
         !list_choice(r, "role", role_names, "", &query.role) || !list_choice(r, "state", states, "", &query.state))
         return;
     list_begin(&out, &query.ask, columns);
-    int rc = list_count(r->db, DB_INVITATION_COUNT, DB_ARGS(QUERY_ARGS(r, &query)), &total, &err);
+    int rc = db_query_number(r->db, DB_INVITATION_COUNT, DB_ARGS(QUERY_ARGS(r, &query)), &total, &err);
     if (rc == 0)
         rc = list_invitations(r, &query, &out, &err);
     list_reply(r, &out, rc, total, &err);

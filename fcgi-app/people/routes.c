@@ -94,7 +94,7 @@ void people_list(struct req *r)
     list_begin(&out, &query.ask, columns);
     int rc = db_read_begin(r->db, &err);
     if (rc == 0) {
-        rc = list_count(
+        rc = db_query_number(
             r->db, DB_PEOPLE_COUNT,
             DB_ARGS(DB_TEXT("q", query.ask.pattern), DB_TEXT("role", query.role), DB_TEXT("state", query.state)),
             &total, &err);

@@ -90,11 +90,11 @@ int job_row_get(struct db *db, const char *id, const char *viewer, json_t **ret,
 
 int job_row_count(struct db *db, const struct job_filter *f, int64_t *ret, struct err *err)
 {
-    return list_count(db, DB_JOB_COUNT,
-                      DB_ARGS(DB_TEXT("config_id", f->config_id), DB_TEXT("run_id", f->run_id),
-                              DB_TEXT("status", f->status), DB_TEXT("kind", f->kind), DB_TEXT("q", f->ask.pattern),
-                              DB_TEXT("viewer", f->viewer)),
-                      ret, err);
+    return db_query_number(db, DB_JOB_COUNT,
+                           DB_ARGS(DB_TEXT("config_id", f->config_id), DB_TEXT("run_id", f->run_id),
+                                   DB_TEXT("status", f->status), DB_TEXT("kind", f->kind), DB_TEXT("q", f->ask.pattern),
+                                   DB_TEXT("viewer", f->viewer)),
+                           ret, err);
 }
 
 int job_row_list(struct db *db, const struct job_filter *f, struct list_out *out, struct err *err)

@@ -72,9 +72,9 @@ static int list_history(struct req *r, const char *state, const struct list_ask 
                         int64_t *ret_total, struct err *err)
 {
     struct db_rows rows;
-    int rc = list_count(r->db, DB_UPDATE_HISTORY_COUNT,
-                        DB_ARGS(DB_TEXT("agent", r->params[0]), DB_TEXT("state", state), DB_TEXT("q", ask->pattern)),
-                        ret_total, err);
+    int rc = db_query_number(
+        r->db, DB_UPDATE_HISTORY_COUNT,
+        DB_ARGS(DB_TEXT("agent", r->params[0]), DB_TEXT("state", state), DB_TEXT("q", ask->pattern)), ret_total, err);
     if (rc != 0)
         return rc;
     rc = db_query(r->db, DB_UPDATE_HISTORY_PAGE,

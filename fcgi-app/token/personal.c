@@ -186,7 +186,7 @@ void token_list(struct req *r)
         !list_choice(r, "state", states, "", &state))
         return;
     list_begin(&out, &ask, columns);
-    int rc = list_count(r->db, DB_ACCESS_TOKEN_PAGE_COUNT, DB_ARGS(QUERY_ARGS(r, state, &ask)), &total, &err);
+    int rc = db_query_number(r->db, DB_ACCESS_TOKEN_PAGE_COUNT, DB_ARGS(QUERY_ARGS(r, state, &ask)), &total, &err);
     if (rc == 0)
         rc = list_tokens(r, state, &ask, &out, &err);
     list_reply(r, &out, rc, total, &err);
@@ -194,24 +194,12 @@ void token_list(struct req *r)
 
 /* --- POST /api/auth/tokens --- */
 
-static int count(struct db *db, const struct personal_new *w, int64_t *ret, struct err *err)
-{
-    struct db_rows rows;
-    int rc = db_query_one(db, DB_ACCESS_TOKEN_COUNT, DB_ARGS(DB_TEXT("user", w->user_id), DB_INT("now", w->now_ms)),
-                          &rows, err);
-    if (rc < 0)
-        return rc;
-    *ret = rc == DB_ROW ? db_rows_int(&rows, 0, 0) : 0;
-    if (rc == DB_ROW)
-        db_rows_done(&rows);
-    return 0;
-}
-
 int personal_create(struct db *db, void *ctx, struct err *err)
 {
     const struct personal_new *w = ctx;
     int64_t there = 0, changes = 0;
-    int rc = count(db, w, &there, err);
+    int rc = db_query_number(db, DB_ACCESS_TOKEN_COUNT, DB_ARGS(DB_TEXT("user", w->user_id), DB_INT("now", w->now_ms)),
+                             &there, err);
     if (rc == 0 && there >= PERSONAL_MAX)
         rc = err_set(err, ERR_CONFLICT, "you have %d access tokens; revoke one that is not needed any more",
                      PERSONAL_MAX);
