@@ -13,7 +13,6 @@
 #define MUSTER_HTTP_LIST_H
 
 #include "common/buf.h"
-#include "db/db.h"
 #include "http/csv.h"
 #include "http/request.h"
 
