@@ -72,12 +72,12 @@ void auth_login(struct req *r)
 {
     struct jsonread_error wrong = {0};
     struct jsonread body;
-    if (!line_passed(r, r->app->sign_ins) || !req_json(r, &wrong, &body))
+    if (!req_json(r, &wrong, &body))
         return;
     const char *email = jsonread_str(&body, "email", 1, USER_EMAIL_MAX);
     const char *password = jsonread_text(&body, "password", 1, PASSWORD_MAX);
     bool tokens = jsonread_bool_or(&body, "tokens", false);
-    if (!req_fields_ok(r, &wrong))
+    if (!req_fields_ok(r, &wrong) || !line_passed(r, r->app->sign_ins, password_at_home(r, email)))
         return;
     struct user user = {0};
     if (!password_proven(r, email, password, &user))

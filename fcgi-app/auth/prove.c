@@ -44,9 +44,8 @@ static void refuse(struct req *r, bool again, const char *user_id, int rc, const
     }
 }
 
-/* Whether this account has signed in from this address before. Asked for every address, known or not, and when it
- * cannot be told it is not. */
-static bool at_home(struct req *r, const char *email)
+/* Asked for every address, known or not. */
+bool password_at_home(struct req *r, const char *email)
 {
     char key[USER_EMAIL_MAX + 1] = "";
     struct db_rows rows;
@@ -64,7 +63,8 @@ static bool at_home(struct req *r, const char *email)
 static bool judge(struct req *r, bool again, const char *email, const char *password, struct user *ret)
 {
     struct err err = {0};
-    const struct login_source source = {.account = email, .address = r->remote_addr, .known = at_home(r, email)};
+    const struct login_source source = {
+        .account = email, .address = r->remote_addr, .known = password_at_home(r, email)};
     int wait_s = login_limits_wait_s(r->app->logins, &source, r->now_ms);
     if (wait_s > 0) {
         auth_failure_note(r->app, "auth.login", r->remote_addr);

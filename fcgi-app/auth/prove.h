@@ -14,6 +14,10 @@
  * an unknown address, a disabled account and a wrong password alike; 429; 503. Blocks for the hash. */
 bool password_proven(struct req *r, const char *email, const char *password, struct user *ret);
 
+/* Whether this account has signed in from this address within the last ninety days; when it cannot be told, it has not.
+ */
+bool password_at_home(struct req *r, const char *email);
+
 /* The one who is signed in types their own password. False after the reply was set: 403 proof-wrong, which leaves a row
  * in the audit trail; 429, also while another request of theirs is here; 503. Blocks for the hash. */
 bool own_password_proven(struct req *r, const char *password);

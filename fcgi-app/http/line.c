@@ -1,4 +1,5 @@
-/* The line itself is a list of exchanges; http/server.c carries them through it.
+/* The line itself is two lists of exchanges, of those who are known and of the others; http/server.c carries them
+ * through it.
  *
  * Whoever is at work has a place, of which there are `abreast`. Nobody waits unless all places are taken, so there is
  * always somebody at work who will call the next. */
@@ -14,12 +15,22 @@
 
 enum { RETRY_AFTER_S = 2 };
 
-struct line {
-    pthread_mutex_t lock; /* guards all below, and `next` of those in the list */
-    unsigned abreast, at_work;
-    size_t longest, waiting;
+struct list {
     struct http_exchange *first, *last;
+    size_t waiting;
 };
+
+struct line {
+    pthread_mutex_t lock; /* guards all below, and `next` of those in the lists */
+    unsigned abreast, at_work;
+    size_t longest;
+    struct list known, others;
+};
+
+static struct list *list_of(struct line *l, const struct http_exchange *x)
+{
+    return x->place.known ? &l->known : &l->others;
+}
 
 struct line *line_new(unsigned abreast, size_t longest)
 {
@@ -40,14 +51,15 @@ void line_free(struct line *l)
     free(l);
 }
 
-bool line_passed(struct req *r, struct line *l)
+bool line_passed(struct req *r, struct line *l, bool known)
 {
     struct line_place *own = &r->exchange->place;
     if (own->line != NULL)
         return true; /* its turn has come */
+    own->known = known;
     (void)pthread_mutex_lock(&l->lock);
     bool passes = l->at_work < l->abreast;
-    bool waits = !passes && l->waiting < l->longest;
+    bool waits = !passes && list_of(l, r->exchange)->waiting < l->longest;
     l->at_work += passes;
     (void)pthread_mutex_unlock(&l->lock);
     own->line = passes || waits ? l : NULL;
@@ -60,6 +72,7 @@ bool line_passed(struct req *r, struct line *l)
 bool line_commit(struct http_exchange *x)
 {
     struct line *l = x->place.line;
+    struct list *list = list_of(l, x);
     log_request_id(NULL);
     (void)pthread_mutex_lock(&l->lock);
     bool free_again = l->at_work < l->abreast;
@@ -68,12 +81,12 @@ bool line_commit(struct http_exchange *x)
     if (free_again) {
         l->at_work++;
     } else {
-        if (l->first == NULL)
-            l->first = x;
+        if (list->first == NULL)
+            list->first = x;
         else
-            l->last->place.next = x;
-        l->last = x;
-        l->waiting++;
+            list->last->place.next = x;
+        list->last = x;
+        list->waiting++;
     }
     (void)pthread_mutex_unlock(&l->lock);
     return !free_again;
@@ -85,14 +98,15 @@ static bool has_left(const struct http_exchange *x)
     return poll(&fd, 1, 0) > 0;
 }
 
-/* The first of the list, whose place the caller's becomes; NULL: nobody waits, and the place is free. */
+/* The first who waits, whose place the caller's becomes; NULL: nobody waits, and the place is free. */
 static struct http_exchange *take_first(struct line *l)
 {
     (void)pthread_mutex_lock(&l->lock);
-    struct http_exchange *x = l->first;
+    struct list *list = l->known.first != NULL ? &l->known : &l->others;
+    struct http_exchange *x = list->first;
     if (x != NULL) {
-        l->first = x->place.next;
-        l->waiting--;
+        list->first = x->place.next;
+        list->waiting--;
         x->place.waits = false;
     } else {
         l->at_work--;

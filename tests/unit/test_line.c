@@ -32,14 +32,19 @@ static void leave(struct guest *g)
 }
 
 /* Asks, and stands in line when it has to. */
-static bool passes(struct guest *g, struct line *l)
+static bool passes_known(struct guest *g, struct line *l, bool known)
 {
     arrive(g);
-    if (line_passed(&g->x->req, l))
+    if (line_passed(&g->x->req, l, known))
         return true;
     assert_true(g->x->place.waits);
     assert_true(line_commit(g->x));
     return false;
+}
+
+static bool passes(struct guest *g, struct line *l)
+{
+    return passes_known(g, l, false);
 }
 
 static void as_many_as_may_pass_and_the_others_follow_in_their_order(void **state)
@@ -51,7 +56,7 @@ static void as_many_as_may_pass_and_the_others_follow_in_their_order(void **stat
         assert_int_equal(passes(&g[i], l), i < 2);
     for (int i = 2; i < 5; i++) {
         assert_ptr_equal(line_next(l), g[i].x);
-        assert_true(line_passed(&g[i].x->req, l)); /* asked again, as its handler does */
+        assert_true(line_passed(&g[i].x->req, l, false)); /* asked again, as its handler does */
     }
     assert_null(line_next(l));
     assert_null(line_next(l));
@@ -80,11 +85,11 @@ static void whoever_goes_to_wait_while_a_place_comes_free_takes_it(void **state)
     struct guest a, b, c;
     assert_true(passes(&a, l));
     arrive(&b);
-    assert_false(line_passed(&b.x->req, l));
+    assert_false(line_passed(&b.x->req, l, false));
     assert_null(line_next(l)); /* a was answered, and nobody stood there yet */
     assert_false(line_commit(b.x));
     assert_false(b.x->place.waits);
-    assert_true(line_passed(&b.x->req, l));
+    assert_true(line_passed(&b.x->req, l, false));
     assert_false(passes(&c, l)); /* it is taken indeed */
     assert_ptr_equal(line_next(l), c.x);
     leave(&a);
@@ -101,7 +106,7 @@ static void a_line_that_is_full_refuses(void **state)
     assert_true(passes(&a, l));
     assert_false(passes(&b, l));
     arrive(&c);
-    assert_false(line_passed(&c.x->req, l));
+    assert_false(line_passed(&c.x->req, l, false));
     assert_false(c.x->place.waits);
     assert_null(c.x->place.line);
     assert_int_equal(c.x->reply.status, 503);
@@ -109,6 +114,33 @@ static void a_line_that_is_full_refuses(void **state)
     leave(&a);
     leave(&b);
     leave(&c);
+    line_free(l);
+}
+
+static void who_is_known_goes_first_and_finds_room_when_the_others_have_filled_theirs(void **state)
+{
+    (void)state;
+    struct line *l = line_new(1, 2);
+    struct guest at_work, others[2], known[2], more;
+    assert_true(passes(&at_work, l));
+    for (int i = 0; i < 2; i++)
+        assert_false(passes(&others[i], l));
+    for (int i = 0; i < 2; i++)
+        assert_false(passes_known(&known[i], l, true));
+    arrive(&more);
+    assert_false(line_passed(&more.x->req, l, true));
+    assert_int_equal(more.x->reply.status, 503); /* theirs is no longer either */
+    for (int i = 0; i < 2; i++)
+        assert_ptr_equal(line_next(l), known[i].x);
+    for (int i = 0; i < 2; i++)
+        assert_ptr_equal(line_next(l), others[i].x);
+    assert_null(line_next(l));
+    leave(&at_work);
+    leave(&more);
+    for (int i = 0; i < 2; i++) {
+        leave(&others[i]);
+        leave(&known[i]);
+    }
     line_free(l);
 }
 
@@ -135,6 +167,7 @@ int main(void)
         cmocka_unit_test(a_place_that_was_given_back_is_had_again),
         cmocka_unit_test(whoever_goes_to_wait_while_a_place_comes_free_takes_it),
         cmocka_unit_test(a_line_that_is_full_refuses),
+        cmocka_unit_test(who_is_known_goes_first_and_finds_room_when_the_others_have_filled_theirs),
         cmocka_unit_test(who_has_left_is_passed_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
