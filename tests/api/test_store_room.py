@@ -6,7 +6,7 @@ import ssl
 from upload import Upload, md5, path_of
 from wait import wait_until
 
-BODY = b"x" * 100_000
+BODY = b"x" * 400_000  # more than nginx keeps in memory
 
 
 def test_a_part_is_not_on_its_way_twice(stack, operator, agent):
