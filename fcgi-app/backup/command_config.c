@@ -55,10 +55,10 @@ const struct cli_option backup_config_add_options[] = {
     {"verify-agent", "AGENT", "who does that [the agent itself]"},
     {"retention-days", "DAYS", "keep backups for so long [30]"},
     {"keep-last", "N", "and the last N"},
-    {"keep-daily", "N", "and the last of each of N days"},
-    {"keep-weekly", "N", "and the last of each of N weeks"},
-    {"keep-monthly", "N", "and the last of each of N months"},
-    {"keep-yearly", "N", "and the last of each of N years"},
+    {"keep-daily", "N", "and one of each of N days, the oldest"},
+    {"keep-weekly", "N", "and one of each of N weeks"},
+    {"keep-monthly", "N", "and one of each of N months"},
+    {"keep-yearly", "N", "and one of each of N years"},
     {0},
 };
 
