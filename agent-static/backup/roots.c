@@ -10,6 +10,8 @@
 #include "common/cursor.h"
 #include "common/file.h"
 
+enum { SAID_MAX = 4096 };
+
 int roots_clean_path(const char *path, char ret[PATH_MAX], struct err *err)
 {
     if (path[0] != '/')
@@ -217,4 +219,34 @@ int roots_common(const struct agent *agent, const char *const *paths, size_t cou
         outside = paths[inside];
     }
     return refuse(agent, outside, "RESTORE_ROOTS", err);
+}
+
+/* --- for people -------------------------------------------------------------------------------------------------- */
+
+static bool say(json_t *list, const char *root, size_t *room)
+{
+    size_t size = strlen(root) + sizeof "\"\",";
+    if (size > *room)
+        return false;
+    *room -= size;
+    return json_array_append_new(list, json_string(root)) == 0;
+}
+
+json_t *roots_json(const struct agent *agent)
+{
+    char clean[PATH_MAX];
+    json_t *backup = json_array(), *restore = json_array();
+    size_t room = SAID_MAX;
+    const char *at = NULL;
+    bool is_default = false, said = true;
+    for (const char *root; said && (root = config_word(agent->config, "BACKUP_ROOTS", &at)) != NULL;)
+        said = roots_clean_path(root, clean, NULL) != 0 || say(backup, clean, &room);
+    at = NULL;
+    while (said && next_root(agent, &at, &is_default, clean))
+        said = say(restore, clean, &room);
+    if (said)
+        return json_pack("{s:o, s:o}", "backup", backup, "restore", restore);
+    json_decref(backup);
+    json_decref(restore);
+    return NULL;
 }

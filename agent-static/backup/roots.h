@@ -7,6 +7,7 @@
 #ifndef MUSTER_AGENT_BACKUP_ROOTS_H
 #define MUSTER_AGENT_BACKUP_ROOTS_H
 
+#include <jansson.h>
 #include <limits.h>
 #include <stdbool.h>
 
@@ -38,5 +39,9 @@ int roots_find_target(const struct agent *agent, const char *path, int *ret_dir_
 /* The root of RESTORE_ROOTS, clean, that all of these paths, clean, lie in or are. ERR_DENIED: there is none. */
 int roots_common(const struct agent *agent, const char *const *paths, size_t count, char ret[PATH_MAX],
                  struct err *err) MUSTER_NODISCARD;
+
+/* All roots, clean, for people to choose by: {"backup": […], "restore": […]}. NULL: they are too long for a heartbeat,
+ * or no text. */
+json_t *roots_json(const struct agent *agent);
 
 #endif

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backup/roots.h"
 #include "common/cursor.h"
 #include "common/encode.h"
 #include "common/file.h"
@@ -61,6 +62,10 @@ static json_t *make_body(struct poller *p, bool final)
                  set(body, "update", update_report(p));
     if (whole && p->status.audit_head[0] != '\0')
         whole = set(body, "auditHead", json_string(p->status.audit_head));
+    json_t *roots = roots_json(p->agent);
+    if (whole && roots != NULL)
+        whole = set(body, "roots", json_incref(roots));
+    json_decref(roots);
     if (whole && final)
         whole = set(body, "final", json_true());
     if (whole)

@@ -156,15 +156,19 @@ static void print_summary(struct restore *r)
     json_decref(value);
 }
 
-/* What the server's people see of one that went well. */
-static void summarize(const struct restore *r, char *ret, size_t size)
+/* What the server's people see of one that was made: above all, where they find it. problems: "", or what else there
+ * is. */
+static void summarize(const struct restore *r, const char *problems, char *ret, size_t size)
 {
     const struct overlay *m = &r->overlay;
-    if (r->options->dry_run || r->staging.merging)
-        (void)snprintf(ret, size, "%s%llu written, %llu replaced, %llu kept", r->options->dry_run ? "would be: " : "",
+    const struct staging *s = &r->staging;
+    char counts[96] = "";
+    if (r->options->dry_run || s->merging)
+        (void)snprintf(counts, sizeof counts, ": %llu written, %llu replaced, %llu kept",
                        (unsigned long long)m->written, (unsigned long long)m->replaced, (unsigned long long)m->kept);
-    else
-        (void)snprintf(ret, size, "restored into a new place");
+    (void)snprintf(ret, size, "%s %s%.200s%s%s%.200s", r->options->dry_run ? "would be restored" : "restored",
+                   s->original ? "to where it came from" : "into ", s->original ? "" : s->path, counts,
+                   problems[0] != '\0' ? "; " : "", problems);
 }
 
 /* A refusal is for the server's people to see, whoever asked. */
@@ -246,9 +250,10 @@ int restore_run(struct agent *agent, const struct restore_options *options, enum
     *ret = judge(&r, rc, placed, err);
     if (report_problems(&r.session.report) > 0)
         print_problems(&r.session.report);
-    char done[100];
-    summarize(&r, done, sizeof done);
-    *ret_told = session_tell(&r.session, *ret, *ret == RESTORE_COMPLETED ? done : err->msg);
+    char done[sizeof err->msg + 256];
+    bool made = *ret == RESTORE_COMPLETED || *ret == RESTORE_WARNING;
+    summarize(&r, *ret == RESTORE_WARNING ? err->msg : "", done, sizeof done);
+    *ret_told = session_tell(&r.session, *ret, made ? done : err->msg);
     links_free(r.links);
     staging_done(&r.staging);
     session_done(&r.session);

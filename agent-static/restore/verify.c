@@ -126,7 +126,8 @@ static enum restore_outcome judge(struct verify *v, int rc, struct err *err)
                       v->intact, v->session.chain.count);
         return RESTORE_WARNING;
     }
-    (void)snprintf(err->msg, sizeof err->msg, "%zu archives proven", v->proven);
+    (void)snprintf(err->msg, sizeof err->msg, "read back to the end, %zu archive%s: it can be restored", v->proven,
+                   v->proven == 1 ? "" : "s");
     return RESTORE_COMPLETED;
 }
 

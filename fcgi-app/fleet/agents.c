@@ -19,16 +19,24 @@ static json_t *object_or_empty(const struct db_rows *rows, int column)
     return object != NULL ? object : json_object();
 }
 
+/* What the host lets backups read and restores write, as it says; null when it has not said. */
+static json_t *roots_or_null(const struct db_rows *rows, int column)
+{
+    const char *text = db_rows_text(rows, column);
+    json_t *object = text != NULL ? json_loads(text, 0, NULL) : NULL;
+    return object != NULL ? object : json_null();
+}
+
 static json_t *facts_json(const struct db_rows *rows)
 {
-    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:o,s:o,s:I,s:o,s:o}", "id", db_rows_text(rows, 0),
-                     "name", db_rows_text(rows, 1), "status", db_rows_text(rows, 2), "platform", db_rows_text(rows, 3),
-                     "arch", db_rows_text(rows, 4), "version", db_rows_text(rows, 5), "deploymentMode",
-                     db_rows_text(rows, 6), "hostname", db_rows_text(rows, 7), "address", db_rows_text(rows, 8),
-                     "owner_id", db_rows_text(rows, 9), "created_ms", (json_int_t)db_rows_int(rows, 10, 0),
-                     "last_seen_ms", int_or_null(rows, 11), "uptimeS", int_or_null(rows, 12), "proto",
-                     (json_int_t)db_rows_int(rows, 13, 0), "certificateNotAfter_ms", int_or_null(rows, 14), "labels",
-                     object_or_empty(rows, 15));
+    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:o,s:o,s:I,s:o,s:o,s:o}", "id",
+                     db_rows_text(rows, 0), "name", db_rows_text(rows, 1), "status", db_rows_text(rows, 2), "platform",
+                     db_rows_text(rows, 3), "arch", db_rows_text(rows, 4), "version", db_rows_text(rows, 5),
+                     "deploymentMode", db_rows_text(rows, 6), "hostname", db_rows_text(rows, 7), "address",
+                     db_rows_text(rows, 8), "owner_id", db_rows_text(rows, 9), "created_ms",
+                     (json_int_t)db_rows_int(rows, 10, 0), "last_seen_ms", int_or_null(rows, 11), "uptimeS",
+                     int_or_null(rows, 12), "proto", (json_int_t)db_rows_int(rows, 13, 0), "certificateNotAfter_ms",
+                     int_or_null(rows, 14), "labels", object_or_empty(rows, 15), "roots", roots_or_null(rows, 16));
 }
 
 static int last_backup_json(struct db *db, const char *id, json_t **ret, struct err *err)

@@ -14,7 +14,7 @@
 #include "http/request.h"
 #include "ops/alert.h"
 
-enum { REPLY_MAX = 1024, OFFER_MAX = 320, CAPABILITIES_MAX = 64 };
+enum { REPLY_MAX = 1024, OFFER_MAX = 320, CAPABILITIES_MAX = 64, ROOTS_MAX = 256, ROOT_MAX = 4095 };
 
 static void copy(char *ret, size_t size, const char *text)
 {
@@ -40,28 +40,49 @@ static void read_beat(struct req *r, struct jsonread *body, struct presence_beat
 
 /* --- what rarely differs from the heartbeat before --- */
 
-struct capabilities_write {
+struct said {
+    enum db_statement statement;
     const char *agent_id;
     const char *text;
 };
 
-static int write_capabilities(struct db *db, void *ctx, struct err *err)
+static int write_said(struct db *db, void *ctx, struct err *err)
 {
-    const struct capabilities_write *w = ctx;
-    return db_exec(db, DB_AGENT_SET_CAPABILITIES, DB_ARGS(DB_TEXT("id", w->agent_id), DB_TEXT("capabilities", w->text)),
-                   NULL, err);
+    const struct said *w = ctx;
+    return db_exec(db, w->statement, DB_ARGS(DB_TEXT("id", w->agent_id), DB_TEXT("text", w->text)), NULL, err);
 }
 
-static void take_capabilities(struct req *r, const json_t *list)
+static void take_said(struct req *r, const json_t *value, bool (*is_new)(struct presence_entry *e, const char *text),
+                      enum db_statement statement)
 {
-    struct presence_entry *entry = r->principal.presence;
-    char *text = json_dumps(list, JSON_COMPACT);
+    char *text = json_dumps(value, JSON_COMPACT);
     struct err err = {0};
-    struct capabilities_write w = {r->principal.id, text};
-    if (text != NULL && presence_capabilities_new(entry, text) &&
-        db_write(r->app->writer, write_capabilities, &w, &err) != 0)
-        log_warning("capabilities of agent %s not written: %s", r->principal.id, err.msg);
+    struct said w = {statement, r->principal.id, text};
+    if (text != NULL && is_new(r->principal.presence, text) && db_write(r->app->writer, write_said, &w, &err) != 0)
+        log_warning("what agent %s said of itself was not written: %s", r->principal.id, err.msg);
     free(text);
+}
+
+/* A copy of what is as it should be; NULL: nothing. They are shown and not relied on, so those that cannot be shown
+ * cost the agent nothing but that. */
+static json_t *read_roots(struct jsonread *body)
+{
+    static const char *const names[] = {"backup", "restore"};
+    struct jsonread_error wrong = {0};
+    struct jsonread given, r;
+    const json_t *lists[2] = {NULL, NULL};
+    jsonread_object_or_none(body, "roots", &given);
+    if (given.object == NULL)
+        return NULL;
+    jsonread_init(&r, given.object, &wrong);
+    for (int k = 0; k < 2; k++) {
+        size_t count = jsonread_array(&r, names[k], 0, ROOTS_MAX, &lists[k]);
+        for (size_t i = 0; i < count; i++)
+            (void)jsonread_item_str(&r, names[k], lists[k], i, 1, ROOT_MAX);
+    }
+    return wrong.failed
+               ? NULL
+               : json_pack("{s:o,s:o}", names[0], json_deep_copy(lists[0]), names[1], json_deep_copy(lists[1]));
 }
 
 static int raise_cut_trail(struct db *db, void *ctx, struct err *err)
@@ -139,12 +160,18 @@ void fleet_heartbeat(struct req *r)
     size_t count = jsonread_array_or_none(&body, "capabilities", CAPABILITIES_MAX, &capabilities);
     for (size_t i = 0; i < count; i++)
         (void)jsonread_item_str(&body, "capabilities", capabilities, i, 1, 64);
-    if (!req_fields_ok(r, &wrong))
+    json_t *roots = read_roots(&body);
+    if (!req_fields_ok(r, &wrong)) {
+        json_decref(roots);
         return;
+    }
     presence_beat(r->principal.presence, &beat, r->app->settings->poll_interval_s, r->now_ms, &news);
     presence_report(r->principal.presence, &report);
     if (capabilities != NULL)
-        take_capabilities(r, capabilities);
+        take_said(r, capabilities, presence_capabilities_new, DB_AGENT_SET_CAPABILITIES);
+    if (roots != NULL)
+        take_said(r, roots, presence_roots_new, DB_AGENT_SET_ROOTS);
+    json_decref(roots);
     if (head[0] != '\0')
         judge_head(r, head);
     reply_news(r, &news);

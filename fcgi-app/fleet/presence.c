@@ -178,6 +178,13 @@ static void read_live(const struct db_rows *rows, struct live *ret)
     beat->proto = db_rows_int(rows, 18, 0);
 }
 
+static void hash_column(const struct db_rows *rows, int column, unsigned char ret[DIGEST_SIZE])
+{
+    const char *text = db_rows_text(rows, column);
+    if (text != NULL)
+        digest_sha256(text, strlen(text), ret);
+}
+
 /* A new entry, not yet in the table. */
 static int load(struct db *db, const unsigned char key[DIGEST_SIZE], struct presence_entry **ret, struct err *err)
 {
@@ -198,9 +205,8 @@ static int load(struct db *db, const unsigned char key[DIGEST_SIZE], struct pres
         read_facts(&rows, &e->facts);
         read_live(&rows, &e->live);
         presence_updates_load(e, &rows);
-        const char *capabilities = db_rows_text(&rows, 19);
-        if (capabilities != NULL)
-            digest_sha256(capabilities, strlen(capabilities), e->capabilities);
+        hash_column(&rows, 19, e->capabilities);
+        hash_column(&rows, 32, e->roots);
         memcpy(&e->jitter, key + 8, sizeof e->jitter);
     }
     db_rows_done(&rows);

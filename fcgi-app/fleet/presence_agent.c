@@ -151,15 +151,25 @@ void presence_beat(struct presence_entry *e, const struct presence_beat *beat, i
     presence_unlock(e);
 }
 
-bool presence_capabilities_new(struct presence_entry *e, const char *text)
+static bool hash_new(struct presence_entry *e, unsigned char known[DIGEST_SIZE], const char *text)
 {
     unsigned char hash[DIGEST_SIZE];
     digest_sha256(text, strlen(text), hash);
     presence_lock(e);
-    bool is_new = memcmp(hash, e->capabilities, sizeof hash) != 0;
-    memcpy(e->capabilities, hash, sizeof hash);
+    bool is_new = memcmp(hash, known, sizeof hash) != 0;
+    memcpy(known, hash, sizeof hash);
     presence_unlock(e);
     return is_new;
+}
+
+bool presence_capabilities_new(struct presence_entry *e, const char *text)
+{
+    return hash_new(e, e->capabilities, text);
+}
+
+bool presence_roots_new(struct presence_entry *e, const char *text)
+{
+    return hash_new(e, e->roots, text);
 }
 
 bool presence_head_new(struct presence_entry *e, const char *head)

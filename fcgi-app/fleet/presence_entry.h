@@ -96,8 +96,10 @@ bool presence_offer(struct presence_entry *e, struct update_offer *ret);
  * not a new reading of a hundred thousand. Reads what is new since the last call; for one thread. */
 int presence_offers_changed(struct presence *p, struct db *db, struct err *err) MUSTER_NODISCARD;
 
-/* True, once for each different text: these capabilities, or this audit head, were not seen from the agent before. */
+/* True, once for each different text: these capabilities, roots, or this audit head were not seen from the agent
+ * before. */
 bool presence_capabilities_new(struct presence_entry *e, const char *text);
+bool presence_roots_new(struct presence_entry *e, const char *text);
 bool presence_head_new(struct presence_entry *e, const char *head);
 
 /* The audit trail's head as of the last tick, for replies. */

@@ -68,7 +68,7 @@ struct presence_entry {
     struct ratelimit requests, parts, event_bytes, renewals;
     bool certificate_known;
     unsigned char certificate[DIGEST_SIZE];
-    unsigned char capabilities[DIGEST_SIZE];
+    unsigned char capabilities[DIGEST_SIZE], roots[DIGEST_SIZE];
     char head[AUDIT_HEAD_SIZE];
     uint32_t jitter;
 };

@@ -8,7 +8,7 @@ SELECT a.id, a.user_id, a.spki_sha256, a.deactivated_ms, a.quarantined_ms, d.spk
     a.version, a.platform, a.arch, a.deployment_mode, a.boot_id, a.uptime_s, a.address, a.status, a.last_seen_ms,
     a.offline_after_ms, a.proto, a.capabilities,
     u.offer_rollout_id, u.offer_version, u.offer_not_before_ms, u.offer_force, u.offer_downgrade, u.offer_rev,
-    u.state, u.version, u.percent, u.reason, u.rollout_id, u.workload
+    u.state, u.version, u.percent, u.reason, u.rollout_id, u.workload, a.roots
 FROM agents a LEFT JOIN denied_keys d ON d.spki_sha256 = a.spki_sha256 LEFT JOIN agent_updates u ON u.agent_id = a.id
 WHERE a.api_key_hash = :hash;
 
@@ -27,7 +27,10 @@ WHERE id = :id
     AND (last_seen_ms IS NULL OR last_seen_ms <= :last_seen OR last_seen_ms > :last_seen + 60000);
 
 -- name: agent_set_capabilities
-UPDATE agents SET capabilities = :capabilities WHERE id = :id;
+UPDATE agents SET capabilities = :text WHERE id = :id;
+
+-- name: agent_set_roots
+UPDATE agents SET roots = :text WHERE id = :id;
 
 -- name: agent_live
 SELECT a.deactivated_ms, a.quarantined_ms, d.spki_sha256
@@ -58,7 +61,7 @@ SELECT a.id, a.name,
          WHEN a.status = 'offline' OR a.offline_after_ms <= :now THEN 'offline'
          ELSE a.status END,
     a.platform, a.arch, a.version, a.deployment_mode, a.hostname, a.address, a.user_id, a.created_ms, a.last_seen_ms,
-    a.uptime_s, a.proto, a.certificate_not_after_ms, a.labels
+    a.uptime_s, a.proto, a.certificate_not_after_ms, a.labels, a.roots
 FROM agents a WHERE a.id = :id;
 
 -- name: agent_last_backup

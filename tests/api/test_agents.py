@@ -81,6 +81,29 @@ def test_a_heartbeat_brings_the_audit_head_both_ways(operator, agent):
     assert int(later.split(":")[0]) > int(head.split(":")[0])
 
 
+def test_what_a_host_lets_be_read_and_written_is_shown_as_it_says(operator, agent):
+    roots = lambda: operator.ok("GET", f"/api/agents/{agent.id}")["agent"]["roots"]
+    assert roots() is None
+    first = {"backup": ["/home", "/etc"], "restore": ["/var/lib/muster-agent/restore"]}
+    agent.beat(roots=first)
+    assert roots() == first
+    agent.beat()
+    assert roots() == first, "an agent that does not say has not changed it"
+    agent.beat(roots={"backup": [], "restore": ["/srv"], "more": 1})
+    assert roots() == {"backup": [], "restore": ["/srv"]}
+
+
+@pytest.mark.parametrize("odd", [None, {}, {"backup": ["/home"]}, {"backup": "/home", "restore": []},
+                                 {"backup": [""], "restore": []}, {"backup": ["/a\nb"], "restore": []},
+                                 {"backup": ["/" + "x" * 4095], "restore": []}, {"backup": ["/x"] * 257, "restore": []}])
+def test_roots_that_cannot_be_shown_cost_the_heartbeat_nothing(operator, agent, odd):
+    """The host goes by its own file; what it says of it is for people to look at."""
+    good = {"backup": ["/home"], "restore": ["/" + "x" * 4094]}
+    agent.beat(roots=good)
+    assert agent.beat(roots=odd)["success"] is True
+    assert operator.ok("GET", f"/api/agents/{agent.id}")["agent"]["roots"] == good
+
+
 def test_an_unknown_field_is_ignored(agent):
     assert agent.beat(fromTheFuture={"x": [1]})["success"] is True
 

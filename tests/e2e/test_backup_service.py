@@ -161,8 +161,12 @@ def test_files_come_back_by_the_page(polling):
     asked = {"target": str(polling.restores / "back"), "paths": [f"/{top}/wanted"], "patterns": [], "policy": "never", "dryRun": False}
     job = job_ended(polling, boss(polling).ok("POST", f"/api/runs/{run_id}/restore", asked)["job"])
     assert (job["status"], job["files"] >= 1) == ("completed", True), job
+    assert job["detail"] == f"restored into {polling.restores}/back"
     assert (polling.restores / "back" / top / "wanted").read_text() == "wanted"
     assert not (polling.restores / "back" / top / "other").exists()
+    asked["dryRun"] = True
+    job = job_ended(polling, boss(polling).ok("POST", f"/api/runs/{run_id}/restore", asked)["job"])
+    assert job["detail"] == f"would be restored into {polling.restores}/back: 0 written, 0 replaced, 1 kept"
 
 
 def test_a_restore_outside_the_hosts_roots_is_refused_and_told(polling, tmp_path):

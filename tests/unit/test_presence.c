@@ -297,6 +297,8 @@ static void news_about_capabilities_and_heads_are_news_once(void **state)
     assert_false(presence_capabilities_new(e, "[]"));
     assert_true(presence_capabilities_new(e, "[\"backup\"]"));
     assert_false(presence_capabilities_new(e, "[\"backup\"]"));
+    assert_true(presence_roots_new(e, "{}"));
+    assert_false(presence_roots_new(e, "{}"));
     assert_true(presence_head_new(e, "1:aa"));
     assert_false(presence_head_new(e, "1:aa"));
     assert_true(presence_head_new(e, "2:bb"));

@@ -199,8 +199,12 @@ test('who has lost the phone comes in with a backup code, sets a new one up, and
   person.secret = new URL(await readQr(page, page.getByRole('img', { name: /^QR code/ }))).searchParams.get('secret');
   await page.getByLabel('The code that the app shows now').fill(totp(person.secret));
   await page.getByText('8 of 10 left').waitFor();
+  await go(page, '/agents');
+  await heading(page, 'Agents');
+  assert.equal(await page.getByText('You signed in with a backup code').count(), 0, 'it has been done');
   await close(page);
   const again = await halfWay(person, PHONE, '/');
+  await again.getByText('muster-app user reset-mfa').waitFor();
   await codeField(again).fill(await nextCode(person));
   await heading(again, 'Overview');
   await close(again);

@@ -164,6 +164,49 @@ static void a_target_through_a_symlink_is_refused(void **state)
     assert_int_equal(stat(tempdir_path(&f->dir, "outside/a"), &st), -1);
 }
 
+/* What roots_json says of an agent.conf; "" when it says nothing. */
+static void assert_said(const struct fixture *f, const char *conf, const char *expected)
+{
+    struct agent agent = {.state_dir = f->dir.path};
+    assert_int_equal(config_parse("agent.conf", conf, strlen(conf), keys, 2, NULL, NULL, &agent.config, NULL), 0);
+    json_t *said = roots_json(&agent);
+    char *text = said != NULL ? json_dumps(said, JSON_COMPACT) : NULL;
+    assert_string_equal(text != NULL ? text : "", expected);
+    free(text);
+    json_decref(said);
+    config_free(agent.config);
+}
+
+static void the_roots_are_said_as_they_count(void **state)
+{
+    struct fixture *f = *state;
+    char usual[512];
+    (void)snprintf(usual, sizeof usual, "{\"backup\":[],\"restore\":[\"%s/restore\"]}", f->dir.path);
+    assert_said(f, "", usual);
+    assert_said(f, "BACKUP_ROOTS=\"/home//ann/ relative /etc\"\nRESTORE_ROOTS=\"/srv/./a /srv/b\"\n",
+                "{\"backup\":[\"/home/ann\",\"/etc\"],\"restore\":[\"/srv/a\",\"/srv/b\"]}");
+}
+
+static void roots_that_are_too_long_or_no_text_are_not_said(void **state)
+{
+    struct fixture *f = *state;
+    char conf[8192] = "RESTORE_ROOTS=/r\nBACKUP_ROOTS=\"";
+    /* Each takes its length and four bytes more of the 4,096; "/r" has taken 6. */
+    for (int i = 0; i < 409; i++)
+        strcat(conf, "/23456 ");
+    assert_said(f, "RESTORE_ROOTS=/r\nBACKUP_ROOTS=\"/\xff\"\n", "");
+    size_t len = strlen(conf);
+    strcpy(conf + len, "\"\n");
+    struct agent agent = {.state_dir = f->dir.path};
+    assert_int_equal(config_parse("agent.conf", conf, len + 2, keys, 2, NULL, NULL, &agent.config, NULL), 0);
+    json_t *said = roots_json(&agent);
+    assert_int_equal(json_array_size(json_object_get(said, "backup")), 409);
+    json_decref(said);
+    config_free(agent.config);
+    strcpy(conf + len, "/2\"\n");
+    assert_said(f, conf, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -179,6 +222,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_target_below_a_root_gets_its_parents, setup, teardown),
         cmocka_unit_test_setup_teardown(a_target_outside_is_refused_and_nothing_is_made, setup, teardown),
         cmocka_unit_test_setup_teardown(a_target_through_a_symlink_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_roots_are_said_as_they_count, setup, teardown),
+        cmocka_unit_test_setup_teardown(roots_that_are_too_long_or_no_text_are_not_said, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

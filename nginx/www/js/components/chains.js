@@ -6,6 +6,7 @@ import { formatBytes, formatCount } from '../format.js';
 import { useList } from '../list.js';
 import { RunState } from './badge.js';
 import { Button } from './button.js';
+import { isMoving } from './config-table.js';
 import { Confirm } from './dialog.js';
 import { Export, Filters } from './filters.js';
 import { Icon } from './icon.js';
@@ -68,6 +69,7 @@ const COLUMNS = [
 function Chain({ chain, open, onChange }) {
   const [asking, setAsking] = useState(false);
   const newest = chain.runs[chain.runs.length - 1];
+  const moving = isMoving(newest);
   const pin = async () => {
     await api(`/api/runs/${newest.id}/pin`, { method: chain.pinned ? 'DELETE' : 'PUT' }).catch((cause) => toast(cause.message, 'bad'));
     onChange();
@@ -81,7 +83,7 @@ function Chain({ chain, open, onChange }) {
     <summary><${Time} ms=${chain.runs[0].started_ms} as="stamp" /> <span class="muted">${describeChain(chain)}</span>
       ${chain.encrypted && html`<span class="badge calm"><${Icon} name="shield" />encrypted</span>`}
       ${chain.pinned && html`<span class="badge busy"><${Icon} name="tag" />kept by hand</span>`}
-      ${!chain.restorable && html`<span class="badge warn"><${Icon} name="warning" />not whole</span>`}</summary>
+      ${!chain.restorable && !moving && html`<span class="badge warn"><${Icon} name="warning" />not whole</span>`}</summary>
     <${Table} label="Restore points of this chain, newest first" columns=${COLUMNS} rows=${[...chain.runs].reverse()}
       rowKey=${(run) => run.id} />
     ${may('operator') && html`<p class="actions chain-acts">

@@ -33,7 +33,7 @@ export function LastRun({ config }) {
 
 export function NextRun({ config }) {
   if (!config.options.schedule) return html`<span class="muted">by hand</span>`;
-  return html`<${Time} ms=${config.nextRun_ms} none="–" /><small class="muted">${describeSchedule(config.options.schedule)}</small>`;
+  return html`<${Time} ms=${config.nextRun_ms} none="–" /> <small class="muted">${describeSchedule(config.options.schedule)}</small>`;
 }
 
 // "Proven" is a promise: it is said only of what was read back to its end, with the age of that.

@@ -1,6 +1,8 @@
 // What a backup covers, and how it is packed on its way.
 import { html } from '/vendor/preact.js';
-import { Field } from './field.js';
+import { listPaths, outsideOf } from '../roots.js';
+import { Field, lines } from './field.js';
+import { Notice } from './notice.js';
 
 export const select = (value, choices) => choices.map(([each, label]) => html`
   <option value=${each} key=${each} selected=${each === value}>${label}</option>`);
@@ -14,11 +16,25 @@ export function Tick({ id, label, hint, checked, onValue }) {
   </div>`;
 }
 
+function sourcesHint(host) {
+  if (!host?.roots) return 'Absolute paths on the host. The host’s own BACKUP_ROOTS decide which of them it lets go.';
+  const { backup } = host.roots;
+  return backup.length ? `Absolute paths. ${host.name} lets go what is below ${listPaths(backup)}.`
+    : `${host.name} lets nothing go yet: BACKUP_ROOTS of its own agent.conf names what it does.`;
+}
+
+function Refused({ host, sources }) {
+  const outside = outsideOf(host?.roots?.backup, lines(sources));
+  return outside.length > 0 && html`<${Notice} tone="warn" icon="shield" role="status" text=${`${host.name} will refuse ${
+    listPaths(outside)}, which lies outside BACKUP_ROOTS of its agent.conf. Add it there first; nobody can from here.`} />`;
+}
+
 // field(name, label, more) draws the field of that name.
 export function WhatFields({ form, set, field, agents, errors }) {
   const hosts = [
     ['', 'Choose a host'], ...agents.map((agent) => [agent.id, agent.name]), ['server', 'the server’s own host'],
   ];
+  const host = agents.find((agent) => agent.id === form.host);
   return html`<fieldset>
     <legend>What</legend>
     <div class="field-row">
@@ -28,9 +44,9 @@ export function WhatFields({ form, set, field, agents, errors }) {
       </${Field}>
     </div>
     ${field('sources', 'Directories and files, one a line', {
-      type: 'textarea', rows: 3, spellcheck: false,
-      hint: 'Absolute paths on the host. The host’s own BACKUP_ROOTS decide which of them it lets go.',
+      type: 'textarea', rows: 3, spellcheck: false, hint: sourcesHint(host),
     })}
+    <${Refused} host=${host} sources=${form.sources} />
     ${field('excludes', 'Leave out, one pattern a line', {
       type: 'textarea', rows: 3, optional: true, spellcheck: false,
       hint: 'As in a .gitignore: *.tmp, cache/, /var/lib/docker, and !important.tmp to take something back in.',

@@ -1,5 +1,6 @@
 // A labelled form field whose hint and error are tied to it for assistive technology.
 import { html, useLayoutEffect, useRef } from '/vendor/preact.js';
+import { sentence } from '../format.js';
 
 // error is the sentence to show beneath, or nothing. type may also be "textarea" or "select" (children are its options).
 export function Field({ id, label, hint, error, optional, type = 'text', value, onValue, children, ...rest }) {
@@ -16,7 +17,7 @@ export function Field({ id, label, hint, error, optional, type = 'text', value, 
   return html`<div class="field">
     <label for=${id}>${label}${optional && html` <span class="muted">(optional)</span>`}</label>
     ${control}
-    ${error && html`<small id=${`${id}-error`} class="field-error">${error}</small>`}
+    ${error && html`<small id=${`${id}-error`} class="field-error">${sentence(error)}</small>`}
     ${hint && html`<small id=${`${id}-hint`} class="hint">${hint}</small>`}
   </div>`;
 }

@@ -23,7 +23,7 @@ const tookMs = (run) => run.duration_ms ?? (run.status === 'running' ? now() - r
 
 // What is done and how fast; how far that is, when the host knows from the last time what its tree holds.
 export function RunProgress({ run }) {
-  if (run.status === 'queued') return html`<div class="progress"><small>Waits for its host.</small></div>`;
+  if (run.status === 'queued') return html`<div class="progress"><small>Waits for its host, which asks every half minute or so.</small></div>`;
   const elapsedS = Math.max(1, (now() - run.started_ms) / 1000);
   const known = run.percent !== null && run.percent !== undefined;
   const done = [

@@ -29,5 +29,7 @@ export function SignInFactor({ reply: { methods, trustedDeviceDays: days = 30 },
       ${way === 'passkey' ? 'Use my passkey' : 'Continue'}</button>
     <p class="gate-links"><${OtherWays} factor=${factor} />
       <button type="button" class="link" onClick=${() => onOver(null)}>Sign in as somebody else</button></p>
+    <p class="muted small-text">Neither at hand, nor a backup code? An administrator resets your second factor; on the
+      server, <code>muster-app user reset-mfa</code> does.</p>
   </${Gate}>`;
 }

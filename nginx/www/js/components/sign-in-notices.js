@@ -12,13 +12,22 @@ export const fewCodes = (left) => `${left ? `Only ${plural(left, 'backup code')}
   'make new ones, or a lost phone locks you out.'}`;
 
 const aside = createStore(''); // the session whose notice was put aside
+const ANEW = 'app-set-up-anew';
+const anew = createStore(sessionStorage.getItem(ANEW)); // the session in which that was done
+
+export function appSetUp() {
+  const { id } = session.get().session;
+  sessionStorage.setItem(ANEW, id);
+  anew.set(id);
+}
 
 export function SignInNotices({ path }) {
   const { session: now, mfa } = useStore(session);
   const put = useStore(aside);
+  const done = useStore(anew) === now.id;
   if (put === now.id || path.startsWith('/account')) return null;
   const close = html`<${IconButton} icon="cross" label="Dismiss" onClick=${() => aside.set(now.id)} />`;
-  if (now.method === 'backup-code') {
+  if (now.method === 'backup-code' && !done) {
     const text = html`You signed in with a backup code; ${plural(mfa.codesLeft, 'is', 'are')} left. Is your phone gone?
       ${' '}<a href="/account/mfa">Set the app up anew</a>.`;
     return html`<${Notice} tone="warn" icon="warning" text=${text}>${close}</${Notice}>`;

@@ -34,8 +34,8 @@ export function UserActions({ user, onChange }) {
       <p>They can sign in again with the password and the second factor that they had.</p></${Confirm}>`,
     reset: html`<${Confirm} title=${`Reset the second factor of ${user.email}?`} action="Reset" danger onClose=${close}
       onConfirm=${done(post('reset-mfa'), `The second factor of ${user.email} is reset.`)}>
-      <p>Their app (${describeFactors(user.mfa) || 'none'}), backup codes and trusted browsers are forgotten and their
-        sessions end: until they set one up anew, their password alone signs them in. Make sure that it is they who
+      <p>Their second factor (${describeFactors(user.mfa) || 'none'}), backup codes and trusted browsers are forgotten and
+        their sessions end: until they set one up anew, their password alone signs them in. Make sure that it is they who
         ask. They are told that it was you.</p></${Confirm}>`,
     restore: html`<${Confirm} title=${`Bring back ${user.email}?`} action="Bring back" onClose=${close}
       onConfirm=${done(post('restore'), `${user.email} is back.`)}>

@@ -7,6 +7,7 @@ import { CodeField } from '../components/code-field.js';
 import { CopyBlock } from '../components/copy.js';
 import { ActError, useAct } from '../components/dialog.js';
 import { Notice } from '../components/notice.js';
+import { appSetUp } from '../components/sign-in-notices.js';
 import { Crumbs, PageHead } from '../components/title.js';
 import { toast } from '../components/toast.js';
 import { navigate, safeNext, useQuery } from '../router.js';
@@ -28,6 +29,7 @@ export function AccountMfaPage({ title }) {
   };
   const onEnabled = async (made) => {
     toast('The authenticator app is set up.');
+    appSetUp();
     if (made.length) setCodes(made);
     else await leave();
   };

@@ -80,10 +80,16 @@ function AgentFacts({ agent }) {
       <${Fact} label="Certificate"><${Certificate} notAfterMs=${agent.certificateNotAfter_ms} /></${Fact}>
       <${Fact} label="Labels">${Object.keys(agent.labels).length ? html`<${Labels} labels=${agent.labels} />` : '–'}</${Fact}>
       <${Fact} label="Added"><${Time} ms=${agent.created_ms} as="day" /></${Fact}>
+      ${agent.roots && html`<${Fact} label="Lets backups read" wide><${Roots} paths=${agent.roots.backup} /></${Fact}>
+        <${Fact} label="Lets restores write" wide><${Roots} paths=${agent.roots.restore} /></${Fact}>`}
       <${Fact} label="Id" wide><code>${agent.id}</code></${Fact}>
     </${Facts}>
   </section>`;
 }
+
+// What its own agent.conf says.
+const Roots = ({ paths }) => (paths.length ? paths.map((path) => html`<code key=${path}>${path}</code> `)
+  : html`<span class="muted">nothing</span>`);
 
 function Certificate({ notAfterMs }) {
   if (!notAfterMs) return html`<span class="muted">none, by key alone</span>`;

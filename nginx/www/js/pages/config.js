@@ -14,7 +14,7 @@ import { RetentionPreview } from '../components/retention.js';
 import { RunProgress } from '../components/runs.js';
 import { Crumbs, NotThere, PageHead } from '../components/title.js';
 import { toast } from '../components/toast.js';
-import { formatBytes } from '../format.js';
+import { formatBytes, sentence } from '../format.js';
 import { usePoll } from '../poll.js';
 import { navigate } from '../router.js';
 
@@ -31,6 +31,7 @@ export function ConfigPage({ id, title }) {
     <${LoadError} error=${poll.error} stale onRetry=${poll.refresh} />
     ${config.late && html`<${Notice} tone="warn" icon="bell" text="No good run for longer than this backup allows. Its last
       runs below say why; an offline host catches up once it is back." />`}
+    <${WhyFailed} run=${config.lastRun} />
     <${About} config=${config} />
     <${Chains} config=${config} />
     <${JobList} configId=${config.id} />
@@ -60,6 +61,13 @@ function Actions({ config, onChange }) {
       <p>It runs no more. What is stored already is kept, and its restore points stay on the list of runs.</p>
     </${Confirm}>`}
   </div>`;
+}
+
+function WhyFailed({ run }) {
+  if (!['failed', 'lost'].includes(run?.status)) return null;
+  const why = run.errors?.[0]?.message;
+  return html`<${Notice} tone="bad" icon="cross" text=${html`The <a href=${`/backups/${run.id}`}>last run</a> stored
+    nothing. ${why && sentence(why)}`} />`;
 }
 
 function Host({ config }) {

@@ -13,6 +13,7 @@ import { Time } from '../components/time.js';
 import { Crumbs, NotThere, PageHead } from '../components/title.js';
 import { plural } from '../format.js';
 import { usePoll } from '../poll.js';
+import { listPaths, newPlace, outsideOf } from '../roots.js';
 import { navigate } from '../router.js';
 
 const POLICIES = [
@@ -51,6 +52,9 @@ function Wizard({ run }) {
   const [act, { busy, error }] = useAct();
   const agents = usePoll((signal) => api('/api/agents?limit=200&sort=name', { signal }), [], 0).data?.items ?? [];
   const set = (key) => (value) => setForm((old) => ({ ...old, [key]: value }));
+  const host = agents.find((agent) => agent.id === form.agentId);
+  const roots = host?.roots?.restore;
+  const target = form.target.trim() || newPlace(roots, run.id);
   const errors = fieldErrors(error);
   const said = HAS_FIELD.some((key) => errors[key]);
 
@@ -60,7 +64,7 @@ function Wizard({ run }) {
       body: {
         ...(form.agentId ? { agentId: form.agentId } : {}), paths: [...chosen], patterns: lines(form.patterns),
         policy: form.where === 'aside' ? 'never' : form.policy, dryRun,
-        ...(form.where === 'original' ? { original: true } : form.target.trim() ? { target: form.target.trim() } : {}),
+        ...(form.where === 'original' ? { original: true } : target ? { target } : {}),
       },
     });
     navigate(`/jobs/${job.id}`);
@@ -83,12 +87,16 @@ function Wizard({ run }) {
           </${Field}>
           ${form.where === 'aside' ? html`<${Field} id="restore-target" label="Directory" value=${form.target} optional
             onValue=${set('target')} error=${errors.target} spellcheck=${false}
-            hint="Under the host’s RESTORE_ROOTS. Empty: a new one under the agent’s own state." />`
+            hint=${roots?.length ? `Below ${listPaths(roots)}. Empty: ${target}`
+              : 'Under the host’s RESTORE_ROOTS. Empty: a new one under the agent’s own state.'} />`
             : html`<${Field} id="restore-policy" type="select" label="A file that is there" value=${form.policy}
             onValue=${set('policy')}>${select(form.policy, POLICIES)}</${Field}>`}
         </div>
-        ${form.where === 'original' && html`<${Notice} tone="warn" icon="warning" text="Files on the host are written. The
-          host’s RESTORE_ROOTS must allow it; try it first to see what would happen." />`}
+        ${form.where === 'original' ? html`<${Notice} tone="warn" icon="warning" text=${`Files on the host are written. ${
+          roots?.length ? `It lets restores write below ${listPaths(roots)}` : 'The host’s RESTORE_ROOTS must allow it'
+          }; try it first to see what would happen.`} />`
+          : outsideOf(roots, [target]).length > 0 && html`<${Notice} tone="warn" icon="shield" role="status"
+            text=${`${host.name} will refuse ${target}, which lies outside RESTORE_ROOTS of its agent.conf.`} />`}
         <${ActError} error=${said ? null : error} />
         <footer class="form-end">
           <button type="submit" disabled=${busy} aria-busy=${busy}>Restore</button>
