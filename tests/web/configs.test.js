@@ -1,7 +1,7 @@
 // Backups as a person meets them: made, run, looked into, restored from, proven, and cleaned up by their rules.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { PATIENCE, URL_BASE, assertAccessible, call, close, go, launch, liveAgent, open, registerAgent, screenshot, settled, sideScroll, signIn, stepUp, unique } from './browser.js';
+import { PATIENCE, URL_BASE, assertAccessible, call, close, go, launch, liveAgent, open, registerAgent, screenshot, settled, sideScroll, signIn, sql, stepUp, unique } from './browser.js';
 
 let browser;
 let page;
@@ -102,7 +102,14 @@ test('a person makes a backup, runs it, looks inside, restores a file and sees t
   const name = unique('whole');
   await go(page, `/configs/new?agent=${agent.id}`);
   await page.getByLabel('Name', { exact: true }).fill(name);
+  const { roots } = (await call(page, 'GET', `/api/agents/${agent.id}`)).agent;
+  await page.getByText(`${agent.name} lets go what is below ${roots.backup[0]}`).waitFor();
+  const refused = page.getByText('which lies outside BACKUP_ROOTS');
+  await page.getByLabel(/^Directories and files/).fill(`${roots.backup[0]}/\n/not-of-these\n${roots.backup[0]}-too`);
+  await page.getByText(`will refuse /not-of-these, ${roots.backup[0]}-too, which`).waitFor();
+  await assertAccessible(page, 'a source that the host will refuse');
   await page.getByLabel(/^Directories and files/).fill(await liveSource(agent));
+  await refused.waitFor({ state: 'detached' });
   await page.getByLabel('Runs').selectOption('manual');
   await page.getByRole('button', { name: 'Add the backup' }).click();
   await heading(name).waitFor();
@@ -120,6 +127,13 @@ test('a person makes a backup, runs it, looks inside, restores a file and sees t
   await list.waitFor();
   await choose(list);
   await page.getByText('1 thing chosen').waitFor();
+  const [root] = roots.restore;
+  const runId = page.url().split('/').at(-2);
+  await page.getByText(`Below ${root}. Empty: ${root}/${runId}`).waitFor();
+  await page.getByLabel('Directory (optional)').fill('/not-of-these');
+  await page.getByText('will refuse /not-of-these, which lies outside RESTORE_ROOTS').waitFor();
+  await page.getByLabel('Directory (optional)').fill('');
+  await page.getByText('which lies outside RESTORE_ROOTS').waitFor({ state: 'detached' });
   await assertAccessible(page, 'restoring');
   await screenshot(page, 'restore');
   await page.getByRole('button', { name: 'Try it first' }).click();
@@ -139,6 +153,7 @@ test('a person makes a backup, runs it, looks inside, restores a file and sees t
   assert.equal(job.status, 'completed', job.detail);
   assert.ok(job.files >= 1);
   await page.getByText('Completed').first().waitFor();
+  await page.getByText(`Restored into ${root}/${runId}`).waitFor();
 
   await go(page, `/backups/${job.runId}`);
   await page.getByRole('button', { name: 'Prove it now' }).click();
@@ -181,6 +196,21 @@ test('a run that waits for its host is cancelled', async () => {
   await page.locator('.badge').getByText('Cancelled').first().waitFor();
   assert.equal((await call(page, 'GET', `/api/runs/${runId}`)).run.status, 'cancelled');
   assert.equal(await page.getByRole('button', { name: 'Cancel', exact: true }).count(), 0);
+});
+
+test('a run that failed says why on the page of its backup', async () => {
+  const agent = await registerAgent(page, unique('refusing'));
+  const body = { name: unique('refused'), agentId: agent.id, sources: [{ path: '/etc' }], options: {} };
+  const config = await call(page, 'POST', '/api/configs', body);
+  const { runId } = await call(page, 'POST', `/api/configs/${config.id}/run`, {});
+  await sql(`UPDATE backup_runs SET status = 'failed', errors = '[{"message":"/etc lies outside BACKUP_ROOTS"}]',
+    error_count = 1, finished_ms = queued_ms WHERE id = '${runId}'`);
+  await go(page, `/configs/${config.id}`);
+  const notice = page.locator('.notice.bad');
+  await notice.getByText('/etc lies outside BACKUP_ROOTS.').waitFor();
+  await assertAccessible(page, 'a backup whose run failed');
+  await notice.getByRole('link', { name: 'last run' }).click();
+  await heading(`${body.name} on ${agent.name}`).waitFor();
 });
 
 test('the rules for keeping say what they would do before they do it', async () => {
