@@ -105,7 +105,8 @@ function LatestRuns() {
   return html`<${Panel} id="latest" title="Latest runs" aside=${html`<a href="/backups">All runs</a>`}>
     <${Remote} poll=${poll} what="the runs">${({ items }) => (items.length
       ? html`<${RunList} runs=${items} />`
-      : html`<${Empty} icon="archive" title="No backup has run yet.">Open an agent and add a backup to it.</${Empty}>`)}
+      : html`<${Empty} icon="archive" title="No backup has run yet.">
+        ${may('operator') ? 'Open an agent and add a backup to it.' : 'Ask an operator to add one.'}</${Empty}>`)}
     </${Remote}>
   </${Panel}>`;
 }

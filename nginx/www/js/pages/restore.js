@@ -54,7 +54,8 @@ function Wizard({ run }) {
   const set = (key) => (value) => setForm((old) => ({ ...old, [key]: value }));
   const host = agents.find((agent) => agent.id === form.agentId);
   const roots = host?.roots?.restore;
-  const target = form.target.trim() || newPlace(roots, run.id);
+  const usual = newPlace(roots, run.id);
+  const target = form.target.trim() || usual;
   const errors = fieldErrors(error);
   const said = HAS_FIELD.some((key) => errors[key]);
 
@@ -87,7 +88,7 @@ function Wizard({ run }) {
           </${Field}>
           ${form.where === 'aside' ? html`<${Field} id="restore-target" label="Directory" value=${form.target} optional
             onValue=${set('target')} error=${errors.target} spellcheck=${false}
-            hint=${roots?.length ? `Below ${listPaths(roots)}. Empty: ${target}`
+            hint=${roots?.length ? `Below ${listPaths(roots)}. Empty: ${usual}`
               : 'Under the host’s RESTORE_ROOTS. Empty: a new one under the agent’s own state.'} />`
             : html`<${Field} id="restore-policy" type="select" label="A file that is there" value=${form.policy}
             onValue=${set('policy')}>${select(form.policy, POLICIES)}</${Field}>`}
