@@ -16,15 +16,15 @@ const struct cli_option command_backup_options[] = {
 
 const char command_backup_details[] =
     "Reads only below BACKUP_ROOTS of the configuration. Exit codes: 0 completed, 3 completed but for files\n"
-    "that are named in the report, 1 failed or cancelled, 2 misuse or bad configuration.";
+    "that are named in the report, 1 failed, 5 cancelled, 2 misuse or bad configuration.";
 
 static int exit_code(enum backup_outcome outcome)
 {
     switch (outcome) {
     case BACKUP_COMPLETED: return JOB_EXIT_COMPLETED;
     case BACKUP_WARNING: return JOB_EXIT_WARNING;
-    case BACKUP_FAILED:
-    case BACKUP_CANCELLED: break;
+    case BACKUP_CANCELLED: return JOB_EXIT_CANCELLED;
+    case BACKUP_FAILED: break;
     }
     return JOB_EXIT_FAILED;
 }
@@ -45,7 +45,7 @@ static int run_backup(const struct cli_args *args, struct agent *agent, struct e
     int rc = backup_run(agent, &options, &outcome, err);
     if (rc == 0 && outcome != BACKUP_FAILED && outcome != BACKUP_CANCELLED)
         return exit_code(outcome);
-    return cli_fail(args, JOB_EXIT_FAILED, err);
+    return cli_fail(args, rc == 0 ? exit_code(outcome) : JOB_EXIT_FAILED, err);
 }
 
 int command_backup(const struct cli_args *args, void *ctx)

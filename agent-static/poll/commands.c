@@ -87,8 +87,8 @@ static struct ledger_entry outcome_of(const struct job *job, int status)
     entry.reported = true;
     if (code == JOB_EXIT_COMPLETED)
         return entry;
-    if (code == JOB_EXIT_WARNING) {
-        (void)snprintf(entry.detail, sizeof entry.detail, "warning");
+    if (code == JOB_EXIT_WARNING || code == JOB_EXIT_CANCELLED) { /* as asked: a host with a cancelled run is well */
+        (void)snprintf(entry.detail, sizeof entry.detail, "%s", code == JOB_EXIT_WARNING ? "warning" : "cancelled");
         return entry;
     }
     entry.status = LEDGER_FAILED;

@@ -23,10 +23,10 @@ enum job_kind {
 };
 
 /* Exit codes of `muster-agent backup` that say it has told the server and the event log itself how it ended. */
-enum { JOB_EXIT_COMPLETED = 0, JOB_EXIT_FAILED = 1, JOB_EXIT_WARNING = 3 };
+enum { JOB_EXIT_COMPLETED = 0, JOB_EXIT_FAILED = 1, JOB_EXIT_WARNING = 3, JOB_EXIT_CANCELLED = 5 };
 
 /* More of `restore --job` and `verify --job`, which tell the server, but not the event log. */
-enum { JOB_EXIT_REFUSED = 4, JOB_EXIT_CANCELLED = 5, JOB_EXIT_UNTOLD = 6 };
+enum { JOB_EXIT_REFUSED = 4, JOB_EXIT_UNTOLD = 6 };
 
 struct job {
     pid_t pid; /* 0: a free place */

@@ -40,7 +40,7 @@ struct park_wish {
 /* In a line (http/line.h): it is at work there, or waits. */
 struct line_place {
     struct line *line; /* NULL: in none */
-    bool known; /* goes before those who are not */
+    bool known;        /* goes before those who are not */
     bool waits;
     struct http_exchange *next; /* the line's own */
 };

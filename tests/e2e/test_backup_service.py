@@ -89,7 +89,8 @@ def test_a_missed_run_is_caught_up_once(host):
 
     first = wait_until(queued, 90, "a run is due")
     host.stack.change("UPDATE backup_configs SET due_ms = due_ms - 3600000 WHERE id = ?", config["id"])
-    time.sleep(12)
+    wait_until(lambda: host.stack.query("SELECT due_ms FROM backup_configs WHERE id = ?", config["id"])[0][0] > time.time() * 1000,
+               30, "the server has seen that another was due")
     assert host.stack.query("SELECT COUNT(*) FROM backup_runs WHERE config_id = ?", config["id"]) == [(1,)]
     host.start().wait_online()
     assert ended(host, first["id"])["status"] == "completed"
@@ -118,6 +119,15 @@ def test_a_running_backup_is_seen_and_cancelled(polling):
     assert ended(polling, run_id)["status"] == "cancelled"
     wait_until(lambda: not polling.stack.query("SELECT 1 FROM backup_objects WHERE run_id = ? AND completed_ms IS NOT NULL", run_id),
                30, "nothing of it is kept")
+    seen = set()
+
+    def beats():
+        status, last_seen = polling.stack.query("SELECT status, last_seen_ms FROM agents WHERE id = ?", polling.id)[0]
+        seen.add(last_seen)
+        assert status == "online", "what somebody has cancelled is no fault of the host's"
+        return len(seen) > 3
+
+    wait_until(beats, 60, "heartbeats after it")
     assert ended(polling, run_now(polling, config), 120)["status"] == "completed"
 
 

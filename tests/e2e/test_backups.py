@@ -290,7 +290,7 @@ def test_sigterm_ends_a_backup_as_cancelled(host, paused):
     process, pid, _ = paused
     os.kill(pid, signal.SIGTERM)
     os.kill(pid, signal.SIGCONT)
-    assert process.wait(60) == 1
+    assert process.wait(60) == 5
     assert host.runs("moving")[0]["status"] == "cancelled"
 
 

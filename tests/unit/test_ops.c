@@ -110,8 +110,7 @@ static int acknowledge_all(struct db *db, void *ctx, struct err *err)
         (void)snprintf(ids[count++], sizeof ids[0], "%s", db_rows_text(&rows, 0));
     db_rows_done(&rows);
     for (int i = 0; rc == 0 && i < count; i++)
-        rc = db_exec(db, DB_ALERT_ACKNOWLEDGE,
-                     DB_ARGS(DB_TEXT("id", ids[i]), DB_TEXT("viewer", NULL), DB_TEXT("by", "me"), DB_INT("now", 9)),
+        rc = db_exec(db, DB_ALERT_ACKNOWLEDGE, DB_ARGS(DB_TEXT("id", ids[i]), DB_TEXT("by", "me"), DB_INT("now", 9)),
                      NULL, err);
     return rc;
 }

@@ -1,7 +1,6 @@
 /* The presence table: fast because it remembers, right because it forgets. */
 #include "fixture_fleet.h"
 
-
 static const struct presence_beat beat = {
     .version = "1.2.3", .platform = "linux", .arch = "amd64", .address = "192.0.2.1", .uptime_s = 5, .proto = 1};
 static const struct ratelimit_rule no_limit = {0, 0};

@@ -179,7 +179,7 @@ test('a run is watched to its end, and what it could not read is named', async (
   const source = await liveSource(agent);
   const gone = `${source.replace(/\/[^/]*$/, '')}/not there`;
   await go(page, `/backups/${await ask(agent, [source, gone])}`);
-  await page.locator('.badge').getByText('Warning').first().waitFor({ timeout: 90000 });
+  await page.locator('.badge').getByText('Warning').first().waitFor({ timeout: 90000 * PATIENCE });
   const row = page.getByRole('table', { name: 'Errors' }).locator('tr', { hasText: gone });
   await row.getByText('is not there').waitFor();
   await page.getByText('1 unreadable').waitFor();

@@ -112,11 +112,13 @@ function Make({ onMade }) {
 }
 
 function Made({ made: { token, secret }, onAgain }) {
-  const example = `curl -H "Authorization: Bearer ${secret}" ${location.origin}/api/agents`;
+  // From standard input: what stands on a command line, every user of the machine can read.
+  const example = `curl --cacert ca.pem -H @- ${location.origin}/api/agents <<< "Authorization: Bearer ${secret}"`;
   return html`<${Panel} id="made-token" title=${`${token.name} is made`}>
     <${Notice} tone="warn" icon="warning" text="This token is shown only now. Copy it before you leave this page." />
     <${CopyBlock} id="token-secret" label="Token" text=${secret} />
     <${CopyBlock} id="token-example" label="For example" text=${example} />
+    <p class="muted">ca.pem is the server's own certificate authority; leave it out where a public one vouches for the server.</p>
     <footer class="more"><${Button} look="quiet" onClick=${onAgain}>I have it</${Button}></footer>
   </${Panel}>`;
 }
