@@ -21,7 +21,7 @@
 #include "policy/policy.h"
 #include "store/store.h"
 
-enum { FINISHERS = 2, DESCRIPTORS_KEPT = 64, SIGN_INS_WAITING = 256 };
+enum { FINISHERS = 2, DESCRIPTORS_KEPT = 64, SIGN_INS_WAITING = 256, SIGN_INS_REST_MS = 500 };
 
 static int open_database(struct app *app, const struct settings *s, struct err *err)
 {
@@ -70,7 +70,7 @@ static int open_server(struct app *app, const struct settings *s, struct err *er
     app->changes = changes_new();
     app->presence = presence_new();
     app->logins = login_limits_new();
-    app->sign_ins = line_new(sign_ins_abreast(s), SIGN_INS_WAITING);
+    app->sign_ins = line_new(&(struct line_options){sign_ins_abreast(s), SIGN_INS_WAITING, SIGN_INS_REST_MS});
     app->policy = policy_new();
     app->passkeys = passkey_limits_new();
     app->live = live_new();

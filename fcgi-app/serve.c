@@ -18,6 +18,7 @@
 #include "fleet/fleet.h"
 #include "fleet/presence.h"
 #include "housekeeping.h"
+#include "http/line.h"
 #include "http/park.h"
 #include "http/server.h"
 #include "live/live.h"
@@ -180,6 +181,7 @@ static bool stop(struct server *s)
     if (s->app == NULL)
         return true;
     park_drain(s->app->park);
+    line_hurry(s->app->sign_ins);
     bool ended = http_server_stop(s->http, DRAIN_REQUESTS_MS);
     if (!ended)
         log_warning("some requests did not end within %d s", DRAIN_REQUESTS_MS / 1000);

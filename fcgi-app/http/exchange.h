@@ -42,6 +42,7 @@ struct line_place {
     struct line *line; /* NULL: in none */
     bool known;        /* goes before those who are not */
     bool waits;
+    int64_t since_ms;           /* at work, on the monotonic clock */
     struct http_exchange *next; /* the line's own */
 };
 
@@ -85,8 +86,9 @@ void park_commit(struct park *p, struct http_exchange *x);
  * it by now, and it is its turn. */
 bool line_commit(struct http_exchange *x);
 
-/* When one that was at work has been answered: the next, which takes its place; NULL: nobody waits. */
-struct http_exchange *line_next(struct line *l);
+/* When the one who had this place has been answered: the next, who has it now; NULL: nobody waits. Blocks while
+ * strangers alone wait and it is not their time yet. */
+struct http_exchange *line_next(const struct line_place *place);
 
 /* Reads the body, at most max bytes of it, into the arena. False after a reply (400, 413) was set. exchange_conclude
  * reads what nobody asked for: a connection closed with bytes unread loses its reply. */

@@ -8,12 +8,14 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
 
+#include "common/blocking.h"
 #include "common/log.h"
 #include "http/exchange.h"
 #include "http/problem.h"
 
-enum { RETRY_AFTER_S = 2 };
+enum { RETRY_AFTER_S = 2, REST_TIMES = 9 };
 
 struct list {
     struct http_exchange *first, *last;
@@ -21,9 +23,11 @@ struct list {
 };
 
 struct line {
+    struct line_options options;
     pthread_mutex_t lock; /* guards all below, and `next` of those in the lists */
-    unsigned abreast, at_work;
-    size_t longest;
+    pthread_cond_t called;
+    unsigned at_work;
+    bool hurries;
     struct list known, others;
 };
 
@@ -32,14 +36,20 @@ static struct list *list_of(struct line *l, const struct http_exchange *x)
     return x->place.known ? &l->known : &l->others;
 }
 
-struct line *line_new(unsigned abreast, size_t longest)
+struct line *line_new(const struct line_options *options)
 {
     struct line *l = calloc(1, sizeof *l);
     if (l == NULL)
         return NULL;
+    pthread_condattr_t attr;
+    (void)pthread_condattr_init(&attr);
+    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&l->called, &attr);
+    (void)pthread_condattr_destroy(&attr);
     (void)pthread_mutex_init(&l->lock, NULL);
-    l->abreast = abreast > 0 ? abreast : 1;
-    l->longest = longest;
+    l->options = *options;
+    if (l->options.abreast == 0)
+        l->options.abreast = 1;
     return l;
 }
 
@@ -47,8 +57,16 @@ void line_free(struct line *l)
 {
     if (l == NULL)
         return;
+    (void)pthread_cond_destroy(&l->called);
     (void)pthread_mutex_destroy(&l->lock);
     free(l);
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000;
 }
 
 bool line_passed(struct req *r, struct line *l, bool known)
@@ -58,12 +76,13 @@ bool line_passed(struct req *r, struct line *l, bool known)
         return true; /* its turn has come */
     own->known = known;
     (void)pthread_mutex_lock(&l->lock);
-    bool passes = l->at_work < l->abreast;
-    bool waits = !passes && list_of(l, r->exchange)->waiting < l->longest;
+    bool passes = l->at_work < l->options.abreast;
+    bool waits = !passes && list_of(l, r->exchange)->waiting < l->options.longest;
     l->at_work += passes;
     (void)pthread_mutex_unlock(&l->lock);
     own->line = passes || waits ? l : NULL;
     own->waits = waits;
+    own->since_ms = now_ms();
     if (!passes && !waits)
         reply_retry_after(r, PROBLEM_UNAVAILABLE, RETRY_AFTER_S, "Too many people are signing in at once; try again.");
     return passes;
@@ -75,9 +94,10 @@ bool line_commit(struct http_exchange *x)
     struct list *list = list_of(l, x);
     log_request_id(NULL);
     (void)pthread_mutex_lock(&l->lock);
-    bool free_again = l->at_work < l->abreast;
+    bool free_again = l->at_work < l->options.abreast;
     x->place.waits = !free_again;
     x->place.next = NULL;
+    x->place.since_ms = now_ms();
     if (free_again) {
         l->at_work++;
     } else {
@@ -87,6 +107,8 @@ bool line_commit(struct http_exchange *x)
             list->last->place.next = x;
         list->last = x;
         list->waiting++;
+        if (x->place.known)
+            (void)pthread_cond_signal(&l->called);
     }
     (void)pthread_mutex_unlock(&l->lock);
     return !free_again;
@@ -108,6 +130,7 @@ static struct http_exchange *take_first(struct line *l)
         list->first = x->place.next;
         list->waiting--;
         x->place.waits = false;
+        x->place.since_ms = now_ms();
     } else {
         l->at_work--;
     }
@@ -115,8 +138,38 @@ static struct http_exchange *take_first(struct line *l)
     return x;
 }
 
-struct http_exchange *line_next(struct line *l)
+/* Until this place may have a stranger, or somebody who is known wants it. */
+static void rest(struct line *l, int64_t worked_ms)
 {
+    int64_t wait_ms = worked_ms * REST_TIMES < l->options.rest_max_ms ? worked_ms * REST_TIMES : l->options.rest_max_ms;
+    struct timespec until;
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    int64_t ns = until.tv_nsec + wait_ms % 1000 * 1000000;
+    until.tv_sec += (time_t)(wait_ms / 1000 + ns / 1000000000);
+    until.tv_nsec = (long)(ns % 1000000000);
+    blocking_begin();
+    (void)pthread_mutex_lock(&l->lock);
+    while (!l->hurries && l->known.first == NULL && l->others.first != NULL &&
+           pthread_cond_timedwait(&l->called, &l->lock, &until) == 0)
+        ;
+    (void)pthread_mutex_unlock(&l->lock);
+    blocking_end();
+}
+
+void line_hurry(struct line *l)
+{
+    if (l == NULL)
+        return;
+    (void)pthread_mutex_lock(&l->lock);
+    l->hurries = true;
+    (void)pthread_cond_broadcast(&l->called);
+    (void)pthread_mutex_unlock(&l->lock);
+}
+
+struct http_exchange *line_next(const struct line_place *place)
+{
+    struct line *l = place->line;
+    rest(l, now_ms() - place->since_ms);
     struct http_exchange *x = take_first(l);
     while (x != NULL && has_left(x)) {
         exchange_free(x);

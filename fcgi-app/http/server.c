@@ -129,12 +129,12 @@ static bool accept_next(struct http_server *s, struct http_exchange *x)
 static void serve_on(struct http_exchange **x, struct db *db)
 {
     for (;;) {
-        struct line *line = (*x)->place.line;
-        if (!(*x)->place.waits) {
+        const struct line_place place = (*x)->place;
+        if (!place.waits) {
             struct http_exchange *next;
             if (exchange_conclude(*x))
                 *x = NULL;
-            if (line == NULL || (next = line_next(line)) == NULL)
+            if (place.line == NULL || (next = line_next(&place)) == NULL)
                 return;
             exchange_free(*x);
             *x = next;

@@ -1,7 +1,9 @@
 /* The line in front of costly work, with exchanges that nobody answers. */
 #include "unit.h"
 
+#include <pthread.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "app.h"
@@ -14,6 +16,34 @@ struct guest {
 };
 
 static struct app app;
+
+enum { REST_MAX_MS = 60 * 1000 };
+
+static struct line *new_line(unsigned abreast, size_t longest)
+{
+    struct line *l = line_new(&(struct line_options){abreast, longest, REST_MAX_MS});
+    assert_non_null(l);
+    return l;
+}
+
+/* On the line's own clock. */
+static int64_t now_ms(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000;
+}
+
+/* As if somebody had been at work for so long. */
+static struct http_exchange *next_after(struct line *l, int64_t worked_ms)
+{
+    return line_next(&(struct line_place){.line = l, .since_ms = now_ms() - worked_ms});
+}
+
+static struct http_exchange *next(struct line *l)
+{
+    return next_after(l, 0);
+}
 
 static void arrive(struct guest *g)
 {
@@ -50,16 +80,16 @@ static bool passes(struct guest *g, struct line *l)
 static void as_many_as_may_pass_and_the_others_follow_in_their_order(void **state)
 {
     (void)state;
-    struct line *l = line_new(2, 10);
+    struct line *l = new_line(2, 10);
     struct guest g[5];
     for (int i = 0; i < 5; i++)
         assert_int_equal(passes(&g[i], l), i < 2);
     for (int i = 2; i < 5; i++) {
-        assert_ptr_equal(line_next(l), g[i].x);
+        assert_ptr_equal(next(l), g[i].x);
         assert_true(line_passed(&g[i].x->req, l, false)); /* asked again, as its handler does */
     }
-    assert_null(line_next(l));
-    assert_null(line_next(l));
+    assert_null(next(l));
+    assert_null(next(l));
     for (int i = 0; i < 5; i++)
         leave(&g[i]);
     line_free(l);
@@ -68,10 +98,10 @@ static void as_many_as_may_pass_and_the_others_follow_in_their_order(void **stat
 static void a_place_that_was_given_back_is_had_again(void **state)
 {
     (void)state;
-    struct line *l = line_new(1, 10);
+    struct line *l = new_line(1, 10);
     struct guest a, b;
     assert_true(passes(&a, l));
-    assert_null(line_next(l));
+    assert_null(next(l));
     assert_true(passes(&b, l));
     leave(&a);
     leave(&b);
@@ -81,17 +111,17 @@ static void a_place_that_was_given_back_is_had_again(void **state)
 static void whoever_goes_to_wait_while_a_place_comes_free_takes_it(void **state)
 {
     (void)state;
-    struct line *l = line_new(1, 10);
+    struct line *l = new_line(1, 10);
     struct guest a, b, c;
     assert_true(passes(&a, l));
     arrive(&b);
     assert_false(line_passed(&b.x->req, l, false));
-    assert_null(line_next(l)); /* a was answered, and nobody stood there yet */
+    assert_null(next(l)); /* a was answered, and nobody stood there yet */
     assert_false(line_commit(b.x));
     assert_false(b.x->place.waits);
     assert_true(line_passed(&b.x->req, l, false));
     assert_false(passes(&c, l)); /* it is taken indeed */
-    assert_ptr_equal(line_next(l), c.x);
+    assert_ptr_equal(next(l), c.x);
     leave(&a);
     leave(&b);
     leave(&c);
@@ -101,7 +131,7 @@ static void whoever_goes_to_wait_while_a_place_comes_free_takes_it(void **state)
 static void a_line_that_is_full_refuses(void **state)
 {
     (void)state;
-    struct line *l = line_new(1, 1);
+    struct line *l = new_line(1, 1);
     struct guest a, b, c;
     assert_true(passes(&a, l));
     assert_false(passes(&b, l));
@@ -110,7 +140,7 @@ static void a_line_that_is_full_refuses(void **state)
     assert_false(c.x->place.waits);
     assert_null(c.x->place.line);
     assert_int_equal(c.x->reply.status, 503);
-    assert_ptr_equal(line_next(l), b.x);
+    assert_ptr_equal(next(l), b.x);
     leave(&a);
     leave(&b);
     leave(&c);
@@ -120,7 +150,7 @@ static void a_line_that_is_full_refuses(void **state)
 static void who_is_known_goes_first_and_finds_room_when_the_others_have_filled_theirs(void **state)
 {
     (void)state;
-    struct line *l = line_new(1, 2);
+    struct line *l = new_line(1, 2);
     struct guest at_work, others[2], known[2], more;
     assert_true(passes(&at_work, l));
     for (int i = 0; i < 2; i++)
@@ -131,10 +161,10 @@ static void who_is_known_goes_first_and_finds_room_when_the_others_have_filled_t
     assert_false(line_passed(&more.x->req, l, true));
     assert_int_equal(more.x->reply.status, 503); /* theirs is no longer either */
     for (int i = 0; i < 2; i++)
-        assert_ptr_equal(line_next(l), known[i].x);
+        assert_ptr_equal(next(l), known[i].x);
     for (int i = 0; i < 2; i++)
-        assert_ptr_equal(line_next(l), others[i].x);
-    assert_null(line_next(l));
+        assert_ptr_equal(next(l), others[i].x);
+    assert_null(next(l));
     leave(&at_work);
     leave(&more);
     for (int i = 0; i < 2; i++) {
@@ -144,17 +174,84 @@ static void who_is_known_goes_first_and_finds_room_when_the_others_have_filled_t
     line_free(l);
 }
 
+static void strangers_who_wait_get_a_tenth_of_the_time(void **state)
+{
+    (void)state;
+    struct line *l = new_line(1, 10);
+    struct guest a, b;
+    assert_true(passes(&a, l));
+    int64_t then_ms = now_ms();
+    assert_null(next_after(l, 1000)); /* for nobody, nobody rests */
+    assert_true(now_ms() - then_ms < 9000);
+    assert_true(passes(&b, l));
+    struct guest c;
+    assert_false(passes(&c, l));
+    then_ms = now_ms();
+    assert_ptr_equal(next_after(l, 30), c.x);
+    assert_true(now_ms() - then_ms >= 9 * 30);
+    assert_null(next(l));
+    leave(&a);
+    leave(&b);
+    leave(&c);
+    line_free(l);
+}
+
+static void *come_known(void *arg)
+{
+    const struct guest *g = arg;
+    assert_true(line_commit(g->x));
+    return NULL;
+}
+
+static void who_is_known_ends_a_rest(void **state)
+{
+    (void)state;
+    struct line *l = new_line(1, 10);
+    struct guest at_work, stranger, known;
+    pthread_t thread;
+    assert_true(passes(&at_work, l));
+    assert_false(passes(&stranger, l));
+    arrive(&known);
+    assert_false(line_passed(&known.x->req, l, true));
+    assert_int_equal(pthread_create(&thread, NULL, come_known, &known), 0);
+    assert_ptr_equal(next_after(l, REST_MAX_MS), known.x); /* not after a minute: the stranger would have it then */
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_ptr_equal(next(l), stranger.x);
+    assert_null(next(l));
+    leave(&at_work);
+    leave(&stranger);
+    leave(&known);
+    line_free(l);
+}
+
+static void a_server_that_ends_rests_no_more(void **state)
+{
+    (void)state;
+    struct line *l = new_line(1, 10);
+    struct guest a, b;
+    assert_true(passes(&a, l));
+    assert_false(passes(&b, l));
+    line_hurry(l);
+    int64_t then_ms = now_ms();
+    assert_ptr_equal(next_after(l, REST_MAX_MS), b.x);
+    assert_true(now_ms() - then_ms < REST_MAX_MS);
+    assert_null(next(l));
+    leave(&a);
+    leave(&b);
+    line_free(l);
+}
+
 static void who_has_left_is_passed_over(void **state)
 {
     (void)state;
-    struct line *l = line_new(1, 10);
+    struct line *l = new_line(1, 10);
     struct guest a, b, c;
     assert_true(passes(&a, l));
     assert_false(passes(&b, l));
     assert_false(passes(&c, l));
     (void)close(b.client);
-    assert_ptr_equal(line_next(l), c.x); /* b is the line's to free */
-    assert_null(line_next(l));
+    assert_ptr_equal(next(l), c.x); /* b is the line's to free */
+    assert_null(next(l));
     leave(&a);
     leave(&c);
     line_free(l);
@@ -168,6 +265,9 @@ int main(void)
         cmocka_unit_test(whoever_goes_to_wait_while_a_place_comes_free_takes_it),
         cmocka_unit_test(a_line_that_is_full_refuses),
         cmocka_unit_test(who_is_known_goes_first_and_finds_room_when_the_others_have_filled_theirs),
+        cmocka_unit_test(strangers_who_wait_get_a_tenth_of_the_time),
+        cmocka_unit_test(who_is_known_ends_a_rest),
+        cmocka_unit_test(a_server_that_ends_rests_no_more),
         cmocka_unit_test(who_has_left_is_passed_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

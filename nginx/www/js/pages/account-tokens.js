@@ -118,7 +118,7 @@ function Made({ made: { token, secret }, onAgain }) {
     <${Notice} tone="warn" icon="warning" text="This token is shown only now. Copy it before you leave this page." />
     <${CopyBlock} id="token-secret" label="Token" text=${secret} />
     <${CopyBlock} id="token-example" label="For example" text=${example} />
-    <p class="muted">ca.pem is the server's own certificate authority; leave it out where a public one vouches for the server.</p>
+    <p class="muted">ca.pem is what muster-app ca show prints on the server; leave it out where a public authority vouches for it.</p>
     <footer class="more"><${Button} look="quiet" onClick=${onAgain}>I have it</${Button}></footer>
   </${Panel}>`;
 }
