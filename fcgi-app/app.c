@@ -21,7 +21,7 @@
 #include "policy/policy.h"
 #include "store/store.h"
 
-enum { FINISHERS = 2, DESCRIPTORS_KEPT = 64, SIGN_INS_WAITING = 256, SIGN_INS_REST_MS = 500 };
+enum { FINISHERS = 2, DESCRIPTORS_KEPT = 64, SIGN_INS_WAITING = 64, SIGN_INS_SHARE = 20, SIGN_INS_CROWD_MS = 1000 };
 
 static int open_database(struct app *app, const struct settings *s, struct err *err)
 {
@@ -66,11 +66,12 @@ static unsigned sign_ins_abreast(const struct settings *s)
 /* What only the server has. */
 static int open_server(struct app *app, const struct settings *s, struct err *err)
 {
+    const struct line_options sign_ins = {sign_ins_abreast(s), SIGN_INS_WAITING, SIGN_INS_SHARE, SIGN_INS_CROWD_MS};
     app->stats = http_stats_new();
     app->changes = changes_new();
     app->presence = presence_new();
     app->logins = login_limits_new();
-    app->sign_ins = line_new(&(struct line_options){sign_ins_abreast(s), SIGN_INS_WAITING, SIGN_INS_REST_MS});
+    app->sign_ins = line_new(&sign_ins);
     app->policy = policy_new();
     app->passkeys = passkey_limits_new();
     app->live = live_new();

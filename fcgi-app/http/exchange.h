@@ -42,7 +42,7 @@ struct line_place {
     struct line *line; /* NULL: in none */
     bool known;        /* goes before those who are not */
     bool waits;
-    int64_t since_ms;           /* at work, on the monotonic clock */
+    int64_t since_ms;           /* at work, by its thread's processor time */
     struct http_exchange *next; /* the line's own */
 };
 

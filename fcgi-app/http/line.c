@@ -15,7 +15,7 @@
 #include "http/exchange.h"
 #include "http/problem.h"
 
-enum { RETRY_AFTER_S = 2, REST_TIMES = 9 };
+enum { RETRY_AFTER_S = 2 };
 
 struct list {
     struct http_exchange *first, *last;
@@ -28,6 +28,7 @@ struct line {
     pthread_cond_t called;
     unsigned at_work;
     bool hurries;
+    int64_t even_ms; /* when what strangers have worked is made up for, on the monotonic clock */
     struct list known, others;
 };
 
@@ -62,10 +63,10 @@ void line_free(struct line *l)
     free(l);
 }
 
-static int64_t now_ms(void)
+static int64_t now_ms(clockid_t clock)
 {
     struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    (void)clock_gettime(clock, &t);
     return t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000;
 }
 
@@ -82,7 +83,7 @@ bool line_passed(struct req *r, struct line *l, bool known)
     (void)pthread_mutex_unlock(&l->lock);
     own->line = passes || waits ? l : NULL;
     own->waits = waits;
-    own->since_ms = now_ms();
+    own->since_ms = now_ms(CLOCK_THREAD_CPUTIME_ID);
     if (!passes && !waits)
         reply_retry_after(r, PROBLEM_UNAVAILABLE, RETRY_AFTER_S, "Too many people are signing in at once; try again.");
     return passes;
@@ -97,7 +98,7 @@ bool line_commit(struct http_exchange *x)
     bool free_again = l->at_work < l->options.abreast;
     x->place.waits = !free_again;
     x->place.next = NULL;
-    x->place.since_ms = now_ms();
+    x->place.since_ms = now_ms(CLOCK_THREAD_CPUTIME_ID);
     if (free_again) {
         l->at_work++;
     } else {
@@ -130,7 +131,7 @@ static struct http_exchange *take_first(struct line *l)
         list->first = x->place.next;
         list->waiting--;
         x->place.waits = false;
-        x->place.since_ms = now_ms();
+        x->place.since_ms = now_ms(CLOCK_THREAD_CPUTIME_ID);
     } else {
         l->at_work--;
     }
@@ -138,20 +139,30 @@ static struct http_exchange *take_first(struct line *l)
     return x;
 }
 
-/* Until this place may have a stranger, or somebody who is known wants it. */
-static void rest(struct line *l, int64_t worked_ms)
+/* When the next stranger may have this place, on the monotonic clock: what strangers have worked while others of them
+ * waited is made up for by so many times as long, but for the first moments of a crowd. Under the lock. */
+static int64_t strangers_from_ms(struct line *l, const struct line_place *place)
 {
-    int64_t wait_ms = worked_ms * REST_TIMES < l->options.rest_max_ms ? worked_ms * REST_TIMES : l->options.rest_max_ms;
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    int64_t ns = until.tv_nsec + wait_ms % 1000 * 1000000;
-    until.tv_sec += (time_t)(wait_ms / 1000 + ns / 1000000000);
-    until.tv_nsec = (long)(ns % 1000000000);
+    int64_t now = now_ms(CLOCK_MONOTONIC);
+    if (l->even_ms < now)
+        l->even_ms = now;
+    if (!place->known)
+        l->even_ms += (now_ms(CLOCK_THREAD_CPUTIME_ID) - place->since_ms) * l->options.share;
+    return l->even_ms - (int64_t)l->options.crowd_ms * l->options.share;
+}
+
+/* Until this place may have a stranger, or somebody who is known wants it. */
+static void rest(struct line *l, const struct line_place *place)
+{
     blocking_begin();
     (void)pthread_mutex_lock(&l->lock);
-    while (!l->hurries && l->known.first == NULL && l->others.first != NULL &&
-           pthread_cond_timedwait(&l->called, &l->lock, &until) == 0)
-        ;
+    if (l->others.first != NULL && l->known.first == NULL) {
+        int64_t from_ms = strangers_from_ms(l, place);
+        struct timespec until = {.tv_sec = (time_t)(from_ms / 1000), .tv_nsec = (long)(from_ms % 1000 * 1000000)};
+        while (!l->hurries && l->known.first == NULL && l->others.first != NULL &&
+               pthread_cond_timedwait(&l->called, &l->lock, &until) == 0)
+            ;
+    }
     (void)pthread_mutex_unlock(&l->lock);
     blocking_end();
 }
@@ -169,7 +180,7 @@ void line_hurry(struct line *l)
 struct http_exchange *line_next(const struct line_place *place)
 {
     struct line *l = place->line;
-    rest(l, now_ms() - place->since_ms);
+    rest(l, place);
     struct http_exchange *x = take_first(l);
     while (x != NULL && has_left(x)) {
         exchange_free(x);

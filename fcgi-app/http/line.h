@@ -3,9 +3,9 @@
  * A handler whose work is costly (a password's hash) asks line_passed first. While as many as may are at work, its
  * request is put at the end of the line, and the handler is called again, from its beginning, when it is its turn: the
  * worker that has answered one goes on with the next. So a flood holds as many workers as may be at work and no more,
- * those in it get their turn in the order they came. Who is known passes them by; strangers who have to wait get a
- * tenth of the time of each place, so that what a flood costs the others is a small part of what the work costs. Cost
- * of each that waits: as a parked request's (park.h). Thread-safe. */
+ * those in it get their turn in the order they came. Who is known passes them by. Strangers who come in crowds get a
+ * share of one processor's time and no more: a core that is busy for good is felt by all who need one for a moment.
+ * Cost of each that waits: as a parked request's (park.h). Thread-safe. */
 #ifndef MUSTER_HTTP_LINE_H
 #define MUSTER_HTTP_LINE_H
 
@@ -18,7 +18,8 @@ struct req;
 struct line_options {
     unsigned abreast; /* how many are at work at the same time, at least 1 */
     size_t longest;   /* how many may wait, of those who are known and of the others each */
-    int rest_max_ms;  /* how long a place is left empty at most before the next stranger has it */
+    int share;        /* strangers in a crowd get one part in so many of a processor's time … */
+    int crowd_ms;     /* … once they have used up so much of it */
 };
 
 /* NULL when memory is out. */

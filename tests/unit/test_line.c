@@ -17,27 +17,32 @@ struct guest {
 
 static struct app app;
 
-enum { REST_MAX_MS = 60 * 1000 };
+/* A second of work takes a stranger's place for an hour. */
+enum { LONG_WORK_MS = 1000, LONG_SHARE = 3600, SHARE = 10 };
 
-static struct line *new_line(unsigned abreast, size_t longest)
+static struct line *new_line_of(const struct line_options *options)
 {
-    struct line *l = line_new(&(struct line_options){abreast, longest, REST_MAX_MS});
+    struct line *l = line_new(options);
     assert_non_null(l);
     return l;
 }
 
-/* On the line's own clock. */
-static int64_t now_ms(void)
+static struct line *new_line(unsigned abreast, size_t longest)
+{
+    return new_line_of(&(struct line_options){abreast, longest, .share = SHARE});
+}
+
+static int64_t now_ms(clockid_t clock)
 {
     struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    (void)clock_gettime(clock, &t);
     return t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000;
 }
 
-/* As if somebody had been at work for so long. */
+/* As if a stranger had been at work for so long. */
 static struct http_exchange *next_after(struct line *l, int64_t worked_ms)
 {
-    return line_next(&(struct line_place){.line = l, .since_ms = now_ms() - worked_ms});
+    return line_next(&(struct line_place){.line = l, .since_ms = now_ms(CLOCK_THREAD_CPUTIME_ID) - worked_ms});
 }
 
 static struct http_exchange *next(struct line *l)
@@ -174,25 +179,25 @@ static void who_is_known_goes_first_and_finds_room_when_the_others_have_filled_t
     line_free(l);
 }
 
-static void strangers_who_wait_get_a_tenth_of_the_time(void **state)
+static void strangers_in_a_crowd_get_their_share_of_the_time(void **state)
 {
     (void)state;
-    struct line *l = new_line(1, 10);
-    struct guest a, b;
+    struct line *l = new_line_of(&(struct line_options){1, 10, .share = SHARE, .crowd_ms = 100});
+    struct guest a, b, c, d;
     assert_true(passes(&a, l));
-    int64_t then_ms = now_ms();
-    assert_null(next_after(l, 1000)); /* for nobody, nobody rests */
-    assert_true(now_ms() - then_ms < 9000);
+    assert_null(next_after(l, 1000000)); /* while nobody waits, nothing is counted */
     assert_true(passes(&b, l));
-    struct guest c;
     assert_false(passes(&c, l));
-    then_ms = now_ms();
-    assert_ptr_equal(next_after(l, 30), c.x);
-    assert_true(now_ms() - then_ms >= 9 * 30);
-    assert_null(next(l));
+    assert_false(passes(&d, l));
+    int64_t then_ms = now_ms(CLOCK_MONOTONIC);
+    assert_ptr_equal(next_after(l, 100), c.x); /* the crowd's first moments */
+    assert_ptr_equal(next_after(l, 30), d.x);
+    assert_true(now_ms(CLOCK_MONOTONIC) - then_ms >= SHARE * 30);
+    assert_null(next_after(l, 1000000));
     leave(&a);
     leave(&b);
     leave(&c);
+    leave(&d);
     line_free(l);
 }
 
@@ -206,7 +211,7 @@ static void *come_known(void *arg)
 static void who_is_known_ends_a_rest(void **state)
 {
     (void)state;
-    struct line *l = new_line(1, 10);
+    struct line *l = new_line_of(&(struct line_options){1, 10, .share = LONG_SHARE});
     struct guest at_work, stranger, known;
     pthread_t thread;
     assert_true(passes(&at_work, l));
@@ -214,8 +219,9 @@ static void who_is_known_ends_a_rest(void **state)
     arrive(&known);
     assert_false(line_passed(&known.x->req, l, true));
     assert_int_equal(pthread_create(&thread, NULL, come_known, &known), 0);
-    assert_ptr_equal(next_after(l, REST_MAX_MS), known.x); /* not after a minute: the stranger would have it then */
+    assert_ptr_equal(next_after(l, LONG_WORK_MS), known.x); /* not in an hour: the stranger would have it then */
     assert_int_equal(pthread_join(thread, NULL), 0);
+    line_hurry(l);
     assert_ptr_equal(next(l), stranger.x);
     assert_null(next(l));
     leave(&at_work);
@@ -227,14 +233,12 @@ static void who_is_known_ends_a_rest(void **state)
 static void a_server_that_ends_rests_no_more(void **state)
 {
     (void)state;
-    struct line *l = new_line(1, 10);
+    struct line *l = new_line_of(&(struct line_options){1, 10, .share = LONG_SHARE});
     struct guest a, b;
     assert_true(passes(&a, l));
     assert_false(passes(&b, l));
     line_hurry(l);
-    int64_t then_ms = now_ms();
-    assert_ptr_equal(next_after(l, REST_MAX_MS), b.x);
-    assert_true(now_ms() - then_ms < REST_MAX_MS);
+    assert_ptr_equal(next_after(l, LONG_WORK_MS), b.x); /* not in an hour */
     assert_null(next(l));
     leave(&a);
     leave(&b);
@@ -265,7 +269,7 @@ int main(void)
         cmocka_unit_test(whoever_goes_to_wait_while_a_place_comes_free_takes_it),
         cmocka_unit_test(a_line_that_is_full_refuses),
         cmocka_unit_test(who_is_known_goes_first_and_finds_room_when_the_others_have_filled_theirs),
-        cmocka_unit_test(strangers_who_wait_get_a_tenth_of_the_time),
+        cmocka_unit_test(strangers_in_a_crowd_get_their_share_of_the_time),
         cmocka_unit_test(who_is_known_ends_a_rest),
         cmocka_unit_test(a_server_that_ends_rests_no_more),
         cmocka_unit_test(who_has_left_is_passed_over),
