@@ -72,8 +72,11 @@ test('what is typed as soon as a field is seen stays', async () => {
     await held;
     await route.continue();
   });
-  const asked = page.waitForRequest('**/js/pages/audit.js');
-  await go(page, '/audit');
+  await go(page, '/agents');
+  await page.getByRole('row').nth(1).waitFor();
+  await page.locator('details.account summary').click();
+  const asked = page.waitForRequest('**/js/pages/audit.js'); // by the place where it will stand, and not ahead
+  await page.getByRole('link', { name: 'Audit' }).click();
   await asked;
   await freeze(page);
   letGo();
