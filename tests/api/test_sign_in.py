@@ -49,15 +49,13 @@ def test_the_cookie_is_for_this_host_alone(page, person):
 
 
 def test_an_unknown_address_and_a_wrong_password_are_told_apart_by_nobody(page, person):
+    """That both cost one password hash is test_sign_in_limits'; how long they take is the bench's."""
     replies = []
     for email in (person.email, f"{secrets.token_hex(4)}@example.org"):
-        started = time.monotonic()
         told = problem(login(page, email, "wrong"), 401, "unauthenticated")
-        replies.append(({k: v for k, v in told.items() if k != "requestId"}, time.monotonic() - started))
-    assert replies[0][0] == replies[1][0]
+        replies.append({name: value for name, value in told.items() if name != "requestId"})
+    assert replies[0] == replies[1]
     assert COOKIE not in page.session.cookies
-    slow, fast = sorted((r[1] for r in replies), reverse=True)
-    assert fast > slow / 4, f"{replies[0][1]:.3f} s for a known address, {replies[1][1]:.3f} s for an unknown one"
 
 
 def test_a_hash_with_other_parameters_gets_ours_at_the_first_sign_in(stack, page, person):
