@@ -15,8 +15,8 @@ struct app;
 struct audit_key;
 struct req;
 
-/* Fills r->principal from the session cookie. 0, or a negative code with the reply (401, 503) set. The caller compares
- * the role with the route's permission and checks the CSRF token. */
+/* Fills r->principal from the session cookie or the token. 0, or a negative code with the reply (401, 503) set. The
+ * caller compares the role with the route's permission and checks the CSRF token. */
 int auth_authenticate(struct req *r) MUSTER_NODISCARD;
 
 /* Every second, on a thread of its own: writes counted failures, deletes sessions that are over. */
