@@ -18,6 +18,7 @@ enum { CHUNK_ROWS = 500, CHUNK_BYTES = 256 * 1024 };
 
 struct sending {
     struct trail_filter left;
+    struct trail_place *place;
     bool csv;
     bool begun;
 };
@@ -129,7 +130,10 @@ static int next_chunk(struct req *r, void *ctx, struct buf *out, struct err *err
     if (rc != 0)
         return rc;
     trail_go_on(&e->left, out->len >= CHUNK_BYTES ? last : trail_end(&stretch));
-    return trail_left(&e->left);
+    if (trail_left(&e->left))
+        return 1;
+    trail_reader_end(e->place);
+    return 0;
 }
 
 static int write_entry(struct db *db, void *ctx, struct err *err)
@@ -171,7 +175,7 @@ void trail_export(struct req *r)
     if (!list_choice(r, "format", formats, "jsonl", &format))
         return;
     *e = (struct sending){.csv = strcmp(format, "csv") == 0};
-    if (!req_query_int(r, "after", 0, INT64_MAX, 0, &after) || !trail_reader_begin(r) ||
+    if (!req_query_int(r, "after", 0, INT64_MAX, 0, &after) || (e->place = trail_reader_begin(r)) == NULL ||
         !trail_filter_read(r, &e->left))
         return;
     if (record(r, &err) != 0) {

@@ -228,23 +228,35 @@ json_t *trail_row_json(const struct db_rows *rows)
 
 /* --- bounding --- */
 
-static void reader_end(void *count)
+struct trail_place {
+    atomic_int *readers; /* NULL: given back */
+};
+
+void trail_reader_end(struct trail_place *place)
 {
-    atomic_int *readers = count;
-    (void)atomic_fetch_sub(readers, 1);
+    if (place->readers != NULL)
+        (void)atomic_fetch_sub(place->readers, 1);
+    place->readers = NULL;
 }
 
-bool trail_reader_begin(struct req *r)
+static void end_with_request(void *place)
+{
+    trail_reader_end(place);
+}
+
+struct trail_place *trail_reader_begin(struct req *r)
 {
     atomic_int *readers = &r->app->trail_readers;
+    struct trail_place *place = arena_alloc(r->arena, sizeof *place);
+    if (place == NULL || arena_cleanup(r->arena, end_with_request, place) != 0) {
+        reply_problem(r, PROBLEM_INTERNAL, NULL);
+        return NULL;
+    }
     if (atomic_fetch_add(readers, 1) >= READERS_MAX) {
         (void)atomic_fetch_sub(readers, 1);
         reply_retry_after(r, PROBLEM_UNAVAILABLE, BUSY_S, "The audit trail is being read by others; try again.");
-        return false;
+        return NULL;
     }
-    if (arena_cleanup(r->arena, reader_end, readers) == 0)
-        return true;
-    reader_end(readers);
-    reply_problem(r, PROBLEM_INTERNAL, NULL);
-    return false;
+    place->readers = readers;
+    return place;
 }

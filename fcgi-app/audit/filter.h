@@ -47,8 +47,10 @@ int trail_query(struct db *db, const struct trail_filter *f, int64_t limit, stru
 /* A row of it. */
 json_t *trail_row_json(const struct db_rows *rows);
 
-/* Takes one of the few places for requests that read the whole trail, until the request has ended. False after a reply
- * (503) was set. */
-bool trail_reader_begin(struct req *r);
+/* Takes one of the few places for requests that read the whole trail; NULL after a reply (503) was set. Whoever has it
+ * gives it back before the last of the reply goes out, lest a client who asks at once again finds it still taken; else
+ * it is given back when the request ends. */
+struct trail_place *trail_reader_begin(struct req *r);
+void trail_reader_end(struct trail_place *place); /* a second time does nothing */
 
 #endif

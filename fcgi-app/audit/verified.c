@@ -96,11 +96,13 @@ void trail_verify(struct req *r)
 {
     struct trail_pass pass = {.full = true};
     struct err err = {0}, why;
-    if (!trail_reader_begin(r))
+    struct trail_place *place = trail_reader_begin(r);
+    if (place == NULL)
         return;
     blocking_begin();
     int rc = go_over(r, &pass, &err);
     blocking_end();
+    trail_reader_end(place);
     if (rc == ERR_TIMEOUT) {
         reply_retry_after(r, PROBLEM_UNAVAILABLE, LATER_S,
                           "The trail is too long to be verified while you wait. The server does so once a day; "
