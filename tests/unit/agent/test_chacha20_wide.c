@@ -84,10 +84,16 @@ static void every_way_of_this_processor_makes_the_blocks_of_the_rfc(void **state
     crypt_some(start, in, in); /* in place */
     assert_memory_equal(in, want, sizeof in);
 #if defined(__x86_64__)
-    assert_int_equal(has_avx2(), __builtin_cpu_supports("avx2") != 0);
-    if (has_avx2()) {
-        fill(in, sizeof in);
+    bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl");
+    assert_int_equal(best(), avx512 ? AVX512 : __builtin_cpu_supports("avx2") ? AVX2 : PLAIN);
+    fill(in, sizeof in);
+    if (best() >= AVX2) {
         crypt_avx2(start, in, out);
+        assert_memory_equal(out, want, sizeof out);
+    }
+    if (best() >= AVX512) {
+        memset(out, 0, sizeof out);
+        crypt_avx512(start, in, out);
         assert_memory_equal(out, want, sizeof out);
     }
 #endif
