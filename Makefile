@@ -37,7 +37,7 @@ GEN_SRC := $(GEN)/statements.c $(GEN)/migrations.c $(GEN)/common_words.c
 SQL := $(wildcard sql/migrations/*.sql) $(wildcard sql/queries/*.sql)
 
 APP_CPPFLAGS := $(CPPFLAGS_COMMON) -Ifcgi-app -I$(GEN)
-APP_LIBS := -lfcgi -lssl -lcrypto -lsqlite3 -ljansson -largon2 -lzstd -lglib-2.0 -lcurl -lexpat -loath -lqrencode -lfido2 \
+APP_LIBS := -lfcgi -lssl -lcrypto -lsqlite3 -ljansson -largon2 -lzstd -lxxhash -lglib-2.0 -lcurl -lexpat -loath -lqrencode -lfido2 \
             -ljwt -lpthread
 
 app_FLAGS := -O2 $(HARDEN) -fPIE
@@ -362,7 +362,7 @@ $(BUILD)/fuzz/fuzz_trial: $(FUZZ_TRIAL)
 	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^ -ljansson
 
 # Debian packages that the tests take beside those of running.
-TEST_PACKAGES = age libcmocka-dev python3-pytest python3-cryptography python3-yaml python3-jsonschema python3-requests \
+TEST_PACKAGES = age xxhash libcmocka-dev python3-pytest python3-cryptography python3-yaml python3-jsonschema python3-requests \
                 chromium qemu-user-static attr acl zstd libzstd-dev clang libclang-rt-14-dev libarchive-dev clang-format \
                 clang-tidy cppcheck shellcheck sqlite3 openssl faketime python3-securesystemslib systemd-container \
                 python3-swift python3-boto3
@@ -452,7 +452,7 @@ $(BUILD)/www: $(NPM)/.done $(WWW_SRC) docs/openapi.yaml nginx/preload.mjs
 
 # Debian packages that building and running take; the agent's libraries add theirs. On arm64 the cross compiler goes the
 # other way.
-RUN_PACKAGES := nginx curl lld libfcgi-dev libssl-dev libsqlite3-dev libjansson-dev libargon2-dev libzstd-dev \
+RUN_PACKAGES := nginx curl lld libfcgi-dev libssl-dev libsqlite3-dev libjansson-dev libargon2-dev libzstd-dev libxxhash-dev \
                 libglib2.0-dev tzdata libcurl4-openssl-dev libexpat1-dev liboath-dev \
                 libqrencode-dev libfido2-dev libjwt-dev $(if $(shell command -v npm),,npm) \
                 $(shell sed -e 's/\#.*//' $(if $(filter arm64,$(NATIVE)),\

@@ -173,6 +173,7 @@ static int store(struct run *r, struct pipeline_result *ret, struct err *err)
         .api = r->api,
         .log_id = r->content.log_id,
         .part_size = r->remote.part_size,
+        .digest = r->remote.digest,
         .archive = {.write = write_archive, .ctx = r},
         .index = {.write = r->remote.chained ? write_index : NULL, .ctx = r},
         .recipients = r->consent.recipients,

@@ -12,15 +12,16 @@
 #include "snapshot/tempfile.h"
 
 enum {
-    PARTS = 5, /* one is filled, one is hashed and announced, the others are on their way */
-    BLOCK = 128 * 1024,
-    MORE_MEMORY = 1024 * 1024, /* than two parts take */
+    PARTS = 5,           /* one is filled, one is hashed and announced, the others are on their way */
+    BLOCK = 1024 * 1024, /* zstd writes where it has room for a whole block of its own; else there is a copy more */
+    MORE_MEMORY = BLOCK, /* beside two parts */
 };
 
 struct parts {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     size_t part_size, block_size;
+    struct part_digest digest; /* of the part that is filled */
     bool stopped;
     bool ended;                   /* last is final */
     unsigned object;              /* that is filled */
@@ -53,7 +54,7 @@ static int open_file(const char *dir)
     return fd;
 }
 
-int parts_new(size_t part_size, const char *dir, struct parts **ret, struct err *err)
+int parts_new(size_t part_size, enum part_digest_kind digest, const char *dir, struct parts **ret, struct err *err)
 {
     struct parts *p = calloc(1, sizeof *p);
     if (p == NULL)
@@ -62,6 +63,7 @@ int parts_new(size_t part_size, const char *dir, struct parts **ret, struct err 
     p->block_size = part_size < BLOCK ? part_size : BLOCK;
     p->blocks_max = 2 * blocks_of(p, part_size) + MORE_MEMORY / BLOCK;
     p->fd = open_file(dir);
+    p->digest.kind = digest;
     pthread_condattr_t attr;
     (void)pthread_condattr_init(&attr);
     (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -179,6 +181,7 @@ static struct part *filling(struct parts *p)
     part->object = p->object;
     part->number = ++p->last_number;
     part->size = 0;
+    part_digest_init(&p->digest, p->digest.kind);
     return part;
 }
 
@@ -252,15 +255,26 @@ static void put_away(struct parts *p, struct part *part)
     }
 }
 
+/* Under the lock: what was filled is all of it. */
+static void close_part(struct parts *p, struct part *part)
+{
+    part_digest_finish(&p->digest, part->digest);
+    move(p, part, PART_FULL);
+}
+
 void parts_filled(struct parts *p, size_t len)
 {
     (void)pthread_mutex_lock(&p->lock);
     struct part *part = find(p, PART_FILLING);
+    (void)pthread_mutex_unlock(&p->lock); /* nobody else looks at it, nor at its digest */
+    if (len > 0)
+        part_digest_update(&p->digest, part->blocks[part->size / p->block_size] + part->size % p->block_size, len);
+    (void)pthread_mutex_lock(&p->lock);
     part->size += len;
     if (len > 0 && (part->size == p->part_size || part->size % p->block_size == 0))
         put_away(p, part);
     if (part->size == p->part_size)
-        move(p, part, PART_FULL);
+        close_part(p, part);
     (void)pthread_mutex_unlock(&p->lock);
 }
 
@@ -269,7 +283,7 @@ void parts_end_object(struct parts *p)
     (void)pthread_mutex_lock(&p->lock);
     struct part *part = find(p, PART_FILLING);
     if (part != NULL && (part->size > 0 || part->number == 1)) {
-        move(p, part, PART_FULL);
+        close_part(p, part);
     } else if (part != NULL) {
         release_blocks(p, part);
         part->state = PART_FREE;

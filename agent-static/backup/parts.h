@@ -1,6 +1,6 @@
 /* parts.h: the buffers between the threads of a backup, and nothing else of it.
  *
- * A part goes round: filled by the walk, looked after by the controller (hashes, a URL), sent by an uploader, free
+ * A part goes round: filled, and digested meanwhile, looked after by the controller (a URL), sent by an uploader, free
  * again. A run stores objects, one after the other, and the parts of each are numbered from 1; the last of an object
  * may be short. They pass the stations in order, but for the last, where several are under way.
  *
@@ -15,18 +15,19 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "backup/part_digest.h"
 #include "common/err.h"
 
 enum part_state { PART_FREE, PART_FILLING, PART_FULL, PART_READY, PART_SENDING, PART_STATES };
 
 struct part {
     enum part_state state;
-    uint64_t sequence;     /* of all parts of the run */
-    unsigned object;       /* of the run: 0, 1, … */
-    uint64_t number;       /* within its object */
-    size_t size;           /* filled */
-    unsigned char md5[16]; /* from PART_READY on */
-    char *url;             /* from PART_READY on; freed when the part becomes free */
+    uint64_t sequence;                     /* of all parts of the run */
+    unsigned object;                       /* of the run: 0, 1, … */
+    uint64_t number;                       /* within its object */
+    size_t size;                           /* filled */
+    unsigned char digest[PART_DIGEST_MAX]; /* from PART_FULL on, of what was filled, whatever the file gives back */
+    char *url;                             /* from PART_READY on; freed when the part becomes free */
     size_t block_size;
     char **blocks; /* of block_size bytes each; NULL: it is in the file */
     int fd;        /* of the file, in which the part begins at start */
@@ -38,7 +39,8 @@ enum { PART_PIECE = 64 * 1024 };
 struct parts;
 
 /* dir: where the file is made; NULL: there is none. Having none is no error. */
-int parts_new(size_t part_size, const char *dir, struct parts **ret, struct err *err) MUSTER_NODISCARD;
+int parts_new(size_t part_size, enum part_digest_kind digest, const char *dir, struct parts **ret,
+              struct err *err) MUSTER_NODISCARD;
 void parts_free(struct parts *p); /* no thread may be in a call; NULL does nothing */
 
 /* Room in the part being filled; waits for some. ERR_CONFLICT after parts_stop. Never 0 bytes. */

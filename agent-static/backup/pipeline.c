@@ -16,7 +16,6 @@
 #include <mbedtls/sha256.h>
 
 #include "age/age.h"
-#include "backup/md5.h"
 #include "backup/parts.h"
 #include "backup/progress.h"
 #include "backup/retry.h"
@@ -42,9 +41,9 @@ struct pipeline {
     struct err failure; /* the first one, of any thread */
     struct progress progress;
     int64_t next_report_ms;
-    mbedtls_sha256_context sha256;
-    struct pipeline_result result; /* the caller's thread alone */
-    char piece[PART_PIECE];        /* likewise */
+    mbedtls_sha256_context sha256; /* the caller's thread alone, and so what follows */
+    struct pipeline_result result;
+    char piece[PART_PIECE];
 };
 
 /* --- stopping ---------------------------------------------------------------------------------------------------- */
@@ -180,7 +179,7 @@ static int ask_url(struct pipeline *p, struct part *part, struct err *err)
     struct retry retry;
     retry_init(&retry, p->options.agent->clock, PIPELINE_RETRY_MS);
     for (;;) {
-        const struct remote_part asked = upload_part_of(part, p->options.report);
+        const struct remote_part asked = upload_part_of(part, p->options.digest, p->options.report);
         struct api_result result = {.retry_after_s = -1};
         int rc = remote_part_url(p->options.api, p->options.log_id, &asked, &part->url, &result, err);
         if (rc == 0)
@@ -200,40 +199,23 @@ static int ask_url(struct pipeline *p, struct part *part, struct err *err)
     }
 }
 
-/* Block by block in turn: neither sum keeps the processor busy by itself, so that both together take hardly longer than
- * the slower one. */
-static int hash_piece(struct pipeline *p, bool archive, struct md5 *md5, const unsigned char *data, size_t len)
+static int add_to_sha256(struct pipeline *p, const struct part *part, struct err *err)
 {
-    int rc = 0;
-    for (size_t n; len > 0; data += n, len -= n) {
-        n = len < MD5_BLOCK ? len : MD5_BLOCK;
-        md5_update(md5, data, n);
-        if (archive)
-            rc |= mbedtls_sha256_update(&p->sha256, data, n);
-    }
-    return rc;
-}
-
-static int hash(struct pipeline *p, struct part *part, struct err *err)
-{
-    struct md5 md5;
     const void *piece;
     size_t len;
-    md5_init(&md5);
     for (size_t at = 0; at < part->size; at += len) {
         int rc = part_read(part, at, p->piece, &piece, &len, err);
         if (rc != 0)
             return rc;
-        if (hash_piece(p, part->object == 0, &md5, piece, len) != 0)
+        if (mbedtls_sha256_update(&p->sha256, piece, len) != 0)
             return err_set(err, ERR_INTERNAL, "hashing failed");
     }
-    md5_finish(&md5, part->md5);
     return 0;
 }
 
 static int make_ready(struct pipeline *p, struct part *part, struct err *err)
 {
-    int rc = hash(p, part, err);
+    int rc = part->object == 0 ? add_to_sha256(p, part, err) : 0;
     if (rc != 0)
         return rc;
     struct pipeline_object *object = part->object == 0 ? &p->result.archive : &p->result.index;
@@ -319,7 +301,7 @@ static int pipeline_new(const struct pipeline_options *options, const sigset_t *
     p->progress.total_bytes = options->total_bytes;
     p->signal_fd = signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
     p->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    int rc = parts_new(options->part_size, options->agent->state_dir, &p->parts, err);
+    int rc = parts_new(options->part_size, options->digest, options->agent->state_dir, &p->parts, err);
     if (rc == 0 && (p->signal_fd < 0 || p->cancel_fd < 0))
         rc = err_sys(err, ERR_IO, "signalfd, eventfd");
     if (rc == 0 && mbedtls_sha256_starts(&p->sha256, 0) != 0)
@@ -332,6 +314,7 @@ static int pipeline_new(const struct pipeline_options *options, const sigset_t *
                                 .log_id = options->log_id,
                                 .parts = p->parts,
                                 .report = options->report,
+                                .digest = options->digest,
                                 .cancel_fd = p->cancel_fd,
                                 .rate = options->rate,
                                 .lock = PTHREAD_MUTEX_INITIALIZER};

@@ -15,6 +15,7 @@
 #include <stdatomic.h>
 
 #include "agent.h"
+#include "backup/part_digest.h"
 #include "backup/remote.h"
 #include "backup/report.h"
 
@@ -36,6 +37,7 @@ struct pipeline_options {
     struct api *api;
     const char *log_id;
     size_t part_size;
+    enum part_digest_kind digest; /* what its parts are announced with */
     struct pipeline_content archive;
     struct pipeline_content index;     /* write NULL: none */
     const char *const *recipients;     /* age's; both objects are encrypted to them */

@@ -58,6 +58,8 @@ int remote_start_parse(const json_t *reply, struct remote_run *ret, struct err *
     jsonread_init(&r, reply, &wrong);
     const char *log_id = remote_read_id(&r, "logId");
     jsonread_object(&r, "upload", &upload);
+    const char *digest = jsonread_str_or(&upload, "digest", 0, NAME_BYTES, "");
+    run.digest = strcmp(digest, "xxh64") == 0 ? PART_XXH64 : PART_MD5; /* which every server takes */
     int64_t size = jsonread_int_or(&upload, "partSize", REMOTE_PART_MIN, INT64_MAX, REMOTE_PART_DEFAULT);
     read_chain(&r, &run);
     if (wrong.failed)
@@ -85,13 +87,14 @@ int remote_start(struct api *api, const struct remote_start *start, struct remot
 int remote_part_url(struct api *api, const char *log_id, const struct remote_part *part, char **ret_url,
                     struct api_result *ret_result, struct err *err)
 {
-    char md5[HEX_SIZE(16)];
-    hex_encode(part->md5, 16, md5);
+    char digest[HEX_SIZE(PART_DIGEST_MAX)];
+    hex_encode(part->digest, part_digest_size(part->kind), digest);
     json_t *reply = NULL;
-    json_t *body = json_pack("{s:s, s:s*, s:I, s:I, s:s, s:I, s:I, s:I}", "logId", log_id, "object",
-                             part->index ? "index" : NULL, "number", (json_int_t)part->number, "size",
-                             (json_int_t)part->size, "md5", md5, "filesProcessed", (json_int_t)part->files, "bytesRead",
-                             (json_int_t)part->bytes, "bytesTransferred", (json_int_t)part->sent);
+    json_t *body =
+        json_pack("{s:s, s:s*, s:I, s:I, s:s, s:I, s:I, s:I}", "logId", log_id, "object", part->index ? "index" : NULL,
+                  "number", (json_int_t)part->number, "size", (json_int_t)part->size,
+                  part->kind == PART_XXH64 ? "xxh64" : "md5", digest, "filesProcessed", (json_int_t)part->files,
+                  "bytesRead", (json_int_t)part->bytes, "bytesTransferred", (json_int_t)part->sent);
     int rc = api_call(api, "POST", "/api/agent/backup/parts", body, 0, &reply, ret_result, err);
     if (rc != 0)
         return rc;

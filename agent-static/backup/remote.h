@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "backup/part_digest.h"
 #include "common/arena.h"
 #include "net/api.h"
 #include "snapshot/compress.h"
@@ -63,7 +64,8 @@ struct remote_start {
 struct remote_run {
     char log_id[REMOTE_ID_SIZE];
     size_t part_size;
-    bool chained; /* the server knows of chains and indexes; false with an older one */
+    enum part_digest_kind digest; /* what parts are to be announced with; MD5 with an older server */
+    bool chained;                 /* the server knows of chains and indexes; false with an older one */
     bool incremental;
     char base[REMOTE_ID_SIZE]; /* "": a full run */
     unsigned chain_seq;
@@ -80,7 +82,8 @@ struct remote_part {
     bool index; /* of the index; else of the archive */
     uint64_t number;
     size_t size;
-    const unsigned char *md5;    /* 16 bytes */
+    enum part_digest_kind kind;
+    const unsigned char *digest;
     uint64_t files, bytes, sent; /* how far the run is */
 };
 

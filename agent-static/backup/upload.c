@@ -88,15 +88,15 @@ static int time_for(const struct upload *u, size_t size)
 static int put_once(struct upload *u, struct api *api, const struct part *part, char *buffer,
                     struct api_result *ret_result, struct err *err)
 {
-    char md5[BASE64_SIZE(16)];
-    base64_encode(part->md5, sizeof part->md5, md5);
+    char md5[BASE64_SIZE(MD5_SIZE)];
+    base64_encode(part->digest, MD5_SIZE, md5);
     struct sending sending = {.upload = u, .part = part, .buffer = buffer};
     const struct http_header headers[] = {{"Content-MD5", md5}};
     const struct http_request request = {
         .method = "PUT",
         .url = part->url,
         .headers = headers,
-        .header_count = 1,
+        .header_count = u->digest == PART_MD5, /* the other is in the URL */
         .source = give_piece,
         .source_ctx = &sending,
         .body_len = part->size,
@@ -118,13 +118,14 @@ static int put_once(struct upload *u, struct api *api, const struct part *part, 
 
 /* --- tries ------------------------------------------------------------------------------------------------------- */
 
-struct remote_part upload_part_of(const struct part *part, struct report *report)
+struct remote_part upload_part_of(const struct part *part, enum part_digest_kind kind, struct report *report)
 {
     return (struct remote_part){
         .index = part->object > 0,
         .number = part->number,
         .size = part->size,
-        .md5 = part->md5,
+        .digest = part->digest,
+        .kind = kind,
         .files = atomic_load(&report->files),
         .bytes = atomic_load(&report->bytes),
         .sent = atomic_load(&report->sent),
@@ -134,7 +135,7 @@ struct remote_part upload_part_of(const struct part *part, struct report *report
 static int renew_url(struct upload *u, struct api *api, struct part *part, struct api_result *ret_result,
                      struct err *err)
 {
-    const struct remote_part asked = upload_part_of(part, u->report);
+    const struct remote_part asked = upload_part_of(part, u->digest, u->report);
     char *url = NULL;
     int rc = remote_part_url(api, u->log_id, &asked, &url, ret_result, err);
     if (rc == 0) {

@@ -15,6 +15,7 @@ struct upload {
     const char *log_id;
     struct parts *parts;
     struct report *report;
+    enum part_digest_kind digest;
     int cancel_fd;        /* readable: give up at once */
     int64_t rate;         /* bytes a second of all uploaders together; 0: as fast as it goes */
     pthread_mutex_t lock; /* of what follows */
@@ -31,6 +32,6 @@ int upload_parts(struct upload *u, struct err *err) MUSTER_NODISCARD;
 int upload_judge_status(int status);
 
 /* What is asked of the server for a part. */
-struct remote_part upload_part_of(const struct part *part, struct report *report);
+struct remote_part upload_part_of(const struct part *part, enum part_digest_kind kind, struct report *report);
 
 #endif

@@ -105,7 +105,7 @@ build_zstd() {
 		"$(flags -Isrc -Isrc/compress -DXXH_NAMESPACE=ZSTD_ -DZSTD_LEGACY_SUPPORT=0 -DDEBUGLEVEL=0 -DDYNAMIC_BMI2=0 \
 			-DHUF_FORCE_DECOMPRESS_X1 -DZSTD_FORCE_DECOMPRESS_SEQUENCES_SHORT "$without")" \
 		zstd_fast.c zstd_double_fast.c zstd_without.c src/common/*.c "${compress[@]}" src/decompress/*.c src/decompress/*.S
-	install_headers . src/zstd.h src/zstd_errors.h
+	install_headers . src/zstd.h src/zstd_errors.h src/common/xxhash.h # the last with XXH_NAMESPACE=ZSTD_
 	install_licence zstd
 }
 

@@ -9,7 +9,7 @@
 #include "snapshot/stream.h"
 
 enum {
-    RING = 512 * 1024,
+    RING = 2 * 1024 * 1024,  /* the reader is woken for half of it: each time it may take the compressor's core */
     STACK_SIZE = 256 * 1024, /* musl's 128 KiB is too little for zstd */
 };
 

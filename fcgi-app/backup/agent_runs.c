@@ -14,7 +14,7 @@
 #include "http/request.h"
 #include "store/store.h"
 
-enum { PART_EXPIRES_S = 15 * 60, MD5_BYTES = 16 };
+enum { PART_EXPIRES_S = 15 * 60, MD5_BYTES = 16, XXH64_BYTES = 8 };
 
 /* How many parts of one run may be announced and not stored: every announcement of every agent counts them. An agent
  * has a few under way. A store elsewhere does not tell of each; there, those of volumes that are not made yet count. */
@@ -108,20 +108,20 @@ static int write_part(struct db *db, void *ctx, struct err *err)
         rc = db_exec(db, DB_BACKUP_PART_DECLARE,
                      DB_ARGS(DB_TEXT("run_id", d->touch.run_id), DB_INT("object", d->place.object),
                              DB_INT("number", d->place.number), DB_INT("size_bytes", d->part.size),
-                             DB_TEXT("md5", d->part.md5)),
+                             DB_TEXT("digest", d->part.digest)),
                      &added, err);
     if (rc == 0 && added > 0)
         return write_announced(db, d, err);
     if (rc == 0)
         rc = upload_part_find(db, d->touch.run_id, d->place.object, d->place.number, &there, err);
-    if (rc == 0 && (there.size != d->part.size || strcmp(there.md5, d->part.md5) != 0))
+    if (rc == 0 && (there.size != d->part.size || strcmp(there.digest, d->part.digest) != 0))
         rc = err_set(err, ERR_CONFLICT, "Part %lld was announced with another length or digest.",
                      (long long)d->part.number);
     return rc;
 }
 
 /* MD5 as 32 hex digits, or in base64 as in Content-MD5. */
-static void read_md5(struct jsonread *body, char ret[STORE_MD5_SIZE])
+static void read_md5(struct jsonread *body, char ret[PART_DIGEST_SIZE])
 {
     unsigned char bytes[MD5_BYTES];
     size_t len = 0;
@@ -136,6 +136,25 @@ static void read_md5(struct jsonread *body, char ret[STORE_MD5_SIZE])
         jsonread_fail(body, "md5", "must be an MD5 in hex or base64");
 }
 
+/* Which of the two: what the start of the run asked for, or MD5, which older agents send. */
+static void read_digest(struct jsonread *body, const struct store *store, char ret[PART_DIGEST_SIZE])
+{
+    unsigned char bytes[XXH64_BYTES];
+    if (!jsonread_has(body, "xxh64")) {
+        read_md5(body, ret);
+        return;
+    }
+    const char *hex = jsonread_str(body, "xxh64", 2 * XXH64_BYTES, 2 * XXH64_BYTES);
+    if (jsonread_has(body, "md5"))
+        jsonread_fail(body, "md5", "must not be there beside xxh64");
+    else if (store_digest(store) != PART_XXH64)
+        jsonread_fail(body, "xxh64", "is not what this store compares; send md5");
+    else if (hex != NULL && !hex_decode(hex, bytes, sizeof bytes))
+        jsonread_fail(body, "xxh64", "must be 16 hex digits in lower case");
+    else if (hex != NULL)
+        hex_encode(bytes, sizeof bytes, ret);
+}
+
 static bool read_part(struct req *r, struct declare *d)
 {
     static const char *const streams[] = {"archive", "index", NULL};
@@ -148,7 +167,7 @@ static bool read_part(struct req *r, struct declare *d)
     bool index = jsonread_enum_or(&body, "object", streams, 0) == 1;
     d->part.number = jsonread_int(&body, "number", 1, index ? UPLOAD_PARTS_PER_OBJECT : UPLOAD_PARTS_MAX);
     d->part.size = jsonread_int(&body, "size", 1, STORE_PART_SIZE);
-    read_md5(&body, d->part.md5);
+    read_digest(&body, r->app->store, d->part.digest);
     d->place = index ? (struct upload_place){.object = UPLOAD_INDEX, .number = d->part.number}
                      : upload_place_of(d->part.number);
     return req_fields_ok(r, &wrong);
@@ -192,7 +211,7 @@ void backup_part(struct req *r)
                                    .upload_id = declare.object.upload_id,
                                    .number = declare.place.number,
                                    .size = declare.part.size,
-                                   .md5 = declare.part.md5,
+                                   .digest = declare.part.digest,
                                    .now_ms = r->now_ms,
                                    .expires_s = PART_EXPIRES_S};
     const char *url = NULL;

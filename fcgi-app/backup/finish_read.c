@@ -104,16 +104,19 @@ static void read_counts(struct jsonread *body, struct finish *f)
     f->skipped = read_count(body, "skipped");
 }
 
-static void read_etag(struct jsonread *item, char ret[STORE_MD5_SIZE])
+/* The digest of a part, which our own store gives for an ETag. */
+static void read_etag(struct jsonread *item, char ret[PART_DIGEST_SIZE])
 {
-    unsigned char md5[(STORE_MD5_SIZE - 1) / 2];
-    const char *etag = jsonread_str(item, "etag", STORE_MD5_SIZE - 1, STORE_MD5_SIZE + 1);
+    enum { MD5_HEX = 32, XXH64_HEX = 16 };
+    unsigned char bytes[MD5_HEX / 2];
+    const char *etag = jsonread_str(item, "etag", XXH64_HEX, MD5_HEX + 2);
     if (etag == NULL)
         return;
     if (etag[0] == '"')
         etag++;
-    (void)snprintf(ret, STORE_MD5_SIZE, "%.32s", etag);
-    if (!hex_decode(ret, md5, sizeof md5))
+    size_t len = strspn(etag, "0123456789abcdef");
+    (void)snprintf(ret, PART_DIGEST_SIZE, "%.*s", len < PART_DIGEST_SIZE ? (int)len : 0, etag);
+    if (!hex_decode(ret, bytes, MD5_HEX / 2) && !hex_decode(ret, bytes, XXH64_HEX / 2))
         jsonread_fail(item, "etag", "must be the ETag that the store gave");
 }
 
@@ -133,7 +136,7 @@ static bool read_claim(struct jsonread *body, struct arena *arena, struct upload
         jsonread_item(body, "parts", list, i, &item);
         parts[i].number = jsonread_int(&item, "number", 1, PARTS_SENT_MAX);
         parts[i].size = jsonread_int(&item, "size", 1, INT64_MAX);
-        read_etag(&item, parts[i].md5);
+        read_etag(&item, parts[i].digest);
     }
     claim->parts = parts;
     return true;

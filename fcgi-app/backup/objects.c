@@ -113,7 +113,7 @@ static bool check_announced(struct req *r, struct object *o, struct refusal *why
             return refuse(why, PROBLEM_CONFLICT, "The part has not been announced.");
         return refuse_error(why, PROBLEM_FORBIDDEN);
     }
-    if (part.size != g->size || strcmp(part.md5, g->md5) != 0)
+    if (part.size != g->size || strcmp(part.digest, g->digest) != 0)
         return refuse(why, PROBLEM_CONFLICT, "The part was announced with another length or digest.");
     o->stored = part.stored;
     return true;
@@ -220,7 +220,7 @@ void backup_object_get(struct req *r)
 
 struct stored {
     const struct object *object;
-    const char *md5;
+    const char *digest;
     int64_t now_ms;
 };
 
@@ -235,12 +235,12 @@ static int write_stored(struct db *db, void *ctx, struct err *err)
     if (upload_multipart(u))
         rc = db_exec(db, DB_BACKUP_PART_STORED,
                      DB_ARGS(DB_TEXT("run_id", u->run_id), DB_INT("object", s->object->which.number),
-                             DB_INT("number", g->number), DB_TEXT("md5", s->md5), DB_INT("size_bytes", g->size),
+                             DB_INT("number", g->number), DB_TEXT("digest", s->digest), DB_INT("size_bytes", g->size),
                              DB_INT("now", s->now_ms)),
                      &changed, err);
     else
         rc = db_exec(db, DB_BACKUP_WHOLE_STORED,
-                     DB_ARGS(DB_TEXT("run_id", u->run_id), DB_TEXT("md5", s->md5), DB_INT("size_bytes", g->size),
+                     DB_ARGS(DB_TEXT("run_id", u->run_id), DB_TEXT("digest", s->digest), DB_INT("size_bytes", g->size),
                              DB_INT("now", s->now_ms)),
                      &changed, err);
     if (rc == 0 && changed == 0)
@@ -252,7 +252,7 @@ static int write_stored(struct db *db, void *ctx, struct err *err)
 }
 
 /* With the range locked: stores the body unless the same one is there already. */
-static int store_locked(struct req *r, const struct object *o, int stage_fd, int body_fd, const char *md5,
+static int store_locked(struct req *r, const struct object *o, int stage_fd, int body_fd, const char *digest,
                         struct err *err)
 {
     bool multipart = upload_multipart(&o->upload);
@@ -262,26 +262,28 @@ static int store_locked(struct req *r, const struct object *o, int stage_fd, int
     if (rc != 0 && (rc != ERR_NOT_FOUND || multipart))
         return rc;
     if (part.stored)
-        return strcmp(part.md5, md5) == 0 ? 0 : err_set(err, ERR_CONFLICT, "another body has been stored already");
-    struct stored stored = {.object = o, .md5 = md5, .now_ms = r->now_ms};
+        return strcmp(part.digest, digest) == 0 ? 0
+                                                : err_set(err, ERR_CONFLICT, "another body has been stored already");
+    struct stored stored = {.object = o, .digest = digest, .now_ms = r->now_ms};
     rc = store_local_copy(stage_fd, (number - 1) * STORE_PART_SIZE, body_fd, o->grant.size, err);
     return rc == 0 ? db_write(r->app->writer, write_stored, &stored, err) : rc;
 }
 
-static int store_body(struct req *r, const struct object *o, const char *file, char ret_md5[STORE_MD5_SIZE],
+static int store_body(struct req *r, const struct object *o, const char *file, char ret_digest[PART_DIGEST_SIZE],
                       struct err *err)
 {
     int body_fd = -1;
     int stage_fd = -1;
     int64_t offset = upload_multipart(&o->upload) ? (o->grant.number - 1) * STORE_PART_SIZE : 0;
     blocking_begin(); /* the body is read twice and synced */
-    int rc = store_local_body_open(o->store, file, o->grant.size, &body_fd, ret_md5, err);
-    if (rc == 0 && o->grant.md5 != NULL && strcmp(ret_md5, o->grant.md5) != 0)
-        rc = err_set(err, ERR_INVALID, "the body does not fit its Content-MD5");
+    enum part_digest kind = o->grant.digest != NULL ? part_digest_of(o->grant.digest) : PART_MD5;
+    int rc = store_local_body_open(o->store, file, o->grant.size, kind, &body_fd, ret_digest, err);
+    if (rc == 0 && o->grant.digest != NULL && strcmp(ret_digest, o->grant.digest) != 0)
+        rc = err_set(err, ERR_INVALID, "the body does not fit its %s", kind == PART_MD5 ? "Content-MD5" : "XXH64");
     if (rc == 0)
         rc = store_local_stage(o->store, o->which.upload_id, offset, o->grant.size, &stage_fd, err);
     if (rc == 0)
-        rc = store_locked(r, o, stage_fd, body_fd, ret_md5, err);
+        rc = store_locked(r, o, stage_fd, body_fd, ret_digest, err);
     blocking_end();
     if (stage_fd >= 0)
         close(stage_fd);
@@ -294,14 +296,14 @@ void backup_object_put(struct req *r)
 {
     struct object o = {0};
     struct refusal why = {0};
-    char md5[STORE_MD5_SIZE];
+    char digest[PART_DIGEST_SIZE];
     const char *file = req_param(r, "MUSTER_BODY_FILE");
     if (!answer_auth(r, true))
         return;
     bool ok = authorize(r, true, &o, &why);
     if (ok && (file == NULL || file[0] == '\0'))
         ok = refuse(&why, PROBLEM_BAD_REQUEST, "The request had no body.");
-    if (ok && store_body(r, &o, file, md5, &why.err) != 0)
+    if (ok && store_body(r, &o, file, digest, &why.err) != 0)
         ok = refuse_error(&why, PROBLEM_BAD_REQUEST);
     if (file != NULL && o.store != NULL)
         store_local_body_remove(o.store, file);
@@ -310,5 +312,5 @@ void backup_object_put(struct req *r)
         return;
     }
     reply_status(r, 200);
-    reply_header(r, "ETag", arena_printf(r->arena, "\"%s\"", md5));
+    reply_header(r, "ETag", arena_printf(r->arena, "\"%s\"", digest));
 }

@@ -253,7 +253,7 @@ static int declare_whole(struct db *db, const struct start *s, struct err *err)
 {
     return db_exec(db, DB_BACKUP_PART_DECLARE,
                    DB_ARGS(DB_TEXT("run_id", s->run_id), DB_INT("object", 1), DB_INT("number", 1),
-                           DB_INT("size_bytes", s->size), DB_TEXT("md5", "")),
+                           DB_INT("size_bytes", s->size), DB_TEXT("digest", "")),
                    NULL, err);
 }
 
@@ -359,8 +359,9 @@ static json_t *describe_upload(struct start *s, struct err *err)
 {
     struct req *r = s->req;
     if (s->multipart)
-        return json_pack("{s:s, s:s, s:s, s:i}", "method", "PUT", "s3Path", s->path, "uploadId", s->upload_id,
-                         "partSize", STORE_PART_SIZE);
+        return json_pack("{s:s, s:s, s:s, s:i, s:s}", "method", "PUT", "s3Path", s->path, "uploadId", s->upload_id,
+                         "partSize", STORE_PART_SIZE, "digest",
+                         store_digest(r->app->store) == PART_XXH64 ? "xxh64" : "md5");
     const struct store_url want = {.agent_id = r->principal.id,
                                    .method = "PUT",
                                    .path = s->path,

@@ -134,7 +134,7 @@ int upload_part_find(struct db *db, const char *run_id, int64_t object, int64_t 
         return rc;
     ret->number = number;
     ret->size = db_rows_int(&rows, 0, 0);
-    (void)snprintf(ret->md5, sizeof ret->md5, "%s", db_rows_text(&rows, 1));
+    (void)snprintf(ret->digest, sizeof ret->digest, "%s", db_rows_text(&rows, 1));
     ret->stored = !db_rows_null(&rows, 2);
     db_rows_done(&rows);
     return 0;
@@ -182,8 +182,9 @@ static int check_claimed(const struct check *c, int64_t number, const struct upl
     if (c->claim->part_count == 0)
         return 0;
     const struct upload_part *claim = (uint64_t)number <= c->claim->part_count ? &c->claim->parts[number - 1] : NULL;
-    bool same = claim != NULL && claim->number == number && claim->size == part->size &&
-                (part->md5[0] == '\0' || strcmp(claim->md5, part->md5) == 0); /* of one PUT none is known before */
+    bool same =
+        claim != NULL && claim->number == number && claim->size == part->size &&
+        (part->digest[0] == '\0' || strcmp(claim->digest, part->digest) == 0); /* of one PUT none is known before */
     return same ? 0 : missing(&c->archive, number, "is not the one that was stored", err);
 }
 
@@ -208,7 +209,7 @@ static int check_row(struct check *c, const struct db_rows *rows, struct err *er
     if (db_rows_null(rows, 2))
         return 0; /* begun, and nothing came: found by the next one, or by the totals */
     struct upload_part part = {.size = db_rows_int(rows, 3, 0), .stored = !db_rows_null(rows, 5)};
-    (void)snprintf(part.md5, sizeof part.md5, "%s", db_rows_text(rows, 4));
+    (void)snprintf(part.digest, sizeof part.digest, "%s", db_rows_text(rows, 4));
     int64_t before = object == UPLOAD_INDEX ? 0 : (object - 1) * UPLOAD_PARTS_PER_OBJECT;
     return check_part(c, s, before + db_rows_int(rows, 2, 0), &part, err);
 }

@@ -13,6 +13,7 @@
 
 #include "common/arena.h"
 #include "db/db.h"
+#include "store/part_digest.h"
 
 struct app;
 struct req;
@@ -75,7 +76,7 @@ const char *upload_object_path(struct arena *arena, const char *path, int64_t ob
 struct upload_part {
     int64_t number; /* in its object */
     int64_t size;
-    char md5[33];
+    char digest[PART_DIGEST_SIZE];
     bool stored;
 };
 

@@ -84,7 +84,7 @@ struct parts {
     size_t count;
     int64_t size;
     struct store_part list[UPLOAD_PARTS_PER_OBJECT];
-    char md5[UPLOAD_PARTS_PER_OBJECT][STORE_MD5_SIZE];
+    char digest[UPLOAD_PARTS_PER_OBJECT][PART_DIGEST_SIZE];
 };
 
 static int add_part(struct parts *p, const struct db_rows *rows, bool tracked, struct err *err)
@@ -94,9 +94,9 @@ static int add_part(struct parts *p, const struct db_rows *rows, bool tracked, s
         return err_set(err, ERR_INTERNAL, "an object has too many parts");
     if (tracked && db_rows_null(rows, 3))
         return err_set(err, ERR_CONFLICT, "part %lld has not been stored", (long long)db_rows_int(rows, 0, 0));
-    (void)snprintf(p->md5[i], sizeof p->md5[i], "%s", db_rows_text(rows, 2));
+    (void)snprintf(p->digest[i], sizeof p->digest[i], "%s", db_rows_text(rows, 2));
     p->list[i] =
-        (struct store_part){.number = db_rows_int(rows, 0, 0), .size = db_rows_int(rows, 1, 0), .md5 = p->md5[i]};
+        (struct store_part){.number = db_rows_int(rows, 0, 0), .size = db_rows_int(rows, 1, 0), .digest = p->digest[i]};
     p->size += p->list[i].size;
     p->count++;
     return 0;

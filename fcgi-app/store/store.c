@@ -143,6 +143,11 @@ int store_upload_forget(struct store *s, const char *path, const char *upload_id
     return rc;
 }
 
+enum part_digest store_digest(const struct store *s)
+{
+    return s->driver->digest;
+}
+
 bool store_tracks_parts(const struct store *s)
 {
     return s->driver->tracks_parts;

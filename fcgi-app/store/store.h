@@ -19,6 +19,7 @@
 #include "common/arena.h"
 #include "common/clock.h"
 #include "common/err.h"
+#include "store/part_digest.h"
 
 struct settings;
 struct secrets;
@@ -30,7 +31,6 @@ enum {
     STORE_PATH_MAX = 512,
     STORE_FILENAME_MAX = 160,    /* of an object: of a run's name and what tells its objects apart */
     STORE_UPLOAD_ID_SIZE = 1024, /* S3 stores may give ids of hundreds of characters */
-    STORE_MD5_SIZE = 33,         /* hex, as stored; base64 on the wire */
     STORE_ETAG_SIZE = 80,
 };
 
@@ -62,10 +62,13 @@ struct store_url {
     const char *upload_id; /* PUT */
     int64_t number;        /* PUT: of the part; 1 when the body is the whole object */
     int64_t size;          /* PUT: signed content-length */
-    const char *md5;       /* hex; PUT of a part: signed content-md5; NULL: the body is the whole object */
+    const char *digest;    /* PUT of a part: signed; NULL: the body is the whole object */
     int64_t now_ms;
     int expires_s;
 };
+
+/* What it is best told of a part. MD5 is taken by every store, anything else only by one that says so here. */
+enum part_digest store_digest(const struct store *s);
 
 /* The URL, from the arena, and when it expires. */
 int store_presign(struct store *s, const struct store_url *want, struct arena *arena, const char **ret_url,
@@ -81,7 +84,7 @@ int store_upload_begin(struct store *s, const char *path, const char *id_hint, c
 struct store_part {
     int64_t number; /* 1, 2, … without a gap; the body of one PUT is part 1 */
     int64_t size;
-    const char *md5; /* hex; NULL: not known */
+    const char *digest; /* NULL: not known */
 };
 
 struct store_made {

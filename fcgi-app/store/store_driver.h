@@ -6,6 +6,7 @@
 
 struct store_driver {
     bool tracks_parts;
+    enum part_digest digest;
     void (*close)(struct store *s);
     int (*check)(struct store *s, struct err *err);
     int (*room)(struct store *s, int64_t *ret, struct err *err);

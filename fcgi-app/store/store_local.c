@@ -355,6 +355,7 @@ static int store_local_sweep(struct store *base, int64_t max_age_s, struct err *
 
 static const struct store_driver store_local_driver = {
     .tracks_parts = true,
+    .digest = PART_XXH64,
     .close = store_local_close,
     .check = store_local_check,
     .room = store_local_room,

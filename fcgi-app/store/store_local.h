@@ -30,7 +30,7 @@ struct store_grant {
     const char *upload_id; /* NULL: the whole object */
     int64_t number;        /* of the part */
     int64_t size;          /* PUT: of the body, as signed and as sent */
-    const char *md5;       /* PUT of a part: hex, as signed and as sent; NULL otherwise */
+    const char *digest;    /* PUT of a part: as signed; NULL otherwise */
 };
 
 /* A request as it arrived. Header values are NULL when absent. */
@@ -49,10 +49,10 @@ int store_local_verify(const struct store_local *s, const struct store_request *
 
 /* --- bodies --- */
 
-/* Opens a body that nginx has handed over, by the name it gave. ERR_INVALID unless that is a plain file in incoming/
- * with exactly size bytes. *ret_fd is the caller's. Computes its MD5 in hex. */
-int store_local_body_open(const struct store_local *s, const char *file, int64_t size, int *ret_fd,
-                          char ret_md5[STORE_MD5_SIZE], struct err *err) MUSTER_NODISCARD;
+/* Opens a body that nginx has handed over, by the name it gave, and digests it. ERR_INVALID unless that is a plain file
+ * in incoming/ with exactly size bytes. *ret_fd is the caller's. */
+int store_local_body_open(const struct store_local *s, const char *file, int64_t size, enum part_digest kind,
+                          int *ret_fd, char ret_digest[PART_DIGEST_SIZE], struct err *err) MUSTER_NODISCARD;
 
 /* Removes a body; also done by nginx. */
 void store_local_body_remove(const struct store_local *s, const char *file);
@@ -62,7 +62,8 @@ void store_local_body_remove(const struct store_local *s, const char *file);
 int store_local_stage(const struct store_local *s, const char *upload_id, int64_t offset, int64_t size, int *ret_fd,
                       struct err *err) MUSTER_NODISCARD;
 
-/* Copies the body into the locked range and has it on disk when it returns 0. */
+/* Copies the body into the locked range and has it on disk when it returns 0. Memory stays free of it where the file
+ * system can write directly. */
 int store_local_copy(int stage_fd, int64_t offset, int body_fd, int64_t size, struct err *err) MUSTER_NODISCARD;
 
 #endif

@@ -1,18 +1,15 @@
 /* Bodies that nginx has handed over: looked at without trust, digested, copied into the staging file. */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <openssl/evp.h>
-
-#include "common/encode.h"
 #include "store/store_local.h"
 #include "store/store_local_private.h"
 
-enum { COPY_CHUNK = 256 * 1024, MD5_BYTES = 16 };
+enum { DIRECT_BLOCK = 4096 };
 
 /* --- bodies ---------------------------------------------------------------------------------------------------------
  */
@@ -28,36 +25,8 @@ static const char *incoming_name(const struct store_local *s, const char *file)
     return digits >= 1 && digits <= 20 && name[digits] == '\0' ? name : NULL;
 }
 
-static int md5_of(int fd, int64_t size, char ret[STORE_MD5_SIZE], struct err *err)
-{
-    unsigned char *chunk = malloc(COPY_CHUNK);
-    EVP_MD_CTX *md = EVP_MD_CTX_new();
-    unsigned char sum[MD5_BYTES];
-    int rc = 0;
-    if (chunk == NULL || md == NULL || EVP_DigestInit_ex(md, EVP_md5(), NULL) != 1)
-        rc = err_set(err, ERR_NOMEM, "no memory for a digest");
-    for (int64_t at = 0; rc == 0 && at < size;) {
-        ssize_t got = pread(fd, chunk, COPY_CHUNK, at);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            rc = err_sys(err, ERR_IO, "read a body");
-        else if (EVP_DigestUpdate(md, chunk, (size_t)got) != 1)
-            rc = err_set(err, ERR_INTERNAL, "MD5 failed");
-        else
-            at += got;
-    }
-    if (rc == 0 && EVP_DigestFinal_ex(md, sum, NULL) != 1)
-        rc = err_set(err, ERR_INTERNAL, "MD5 failed");
-    if (rc == 0)
-        hex_encode(sum, sizeof sum, ret);
-    EVP_MD_CTX_free(md);
-    free(chunk);
-    return rc;
-}
-
-int store_local_body_open(const struct store_local *s, const char *file, int64_t size, int *ret_fd,
-                          char ret_md5[STORE_MD5_SIZE], struct err *err)
+int store_local_body_open(const struct store_local *s, const char *file, int64_t size, enum part_digest kind,
+                          int *ret_fd, char ret_digest[PART_DIGEST_SIZE], struct err *err)
 {
     const char *name = incoming_name(s, file);
     struct stat st;
@@ -78,7 +47,7 @@ int store_local_body_open(const struct store_local *s, const char *file, int64_t
         rc = err_set(err, ERR_INVALID, "the body has %lld bytes instead of %lld", (long long)st.st_size,
                      (long long)size);
     } else {
-        rc = md5_of(fd, size, ret_md5, err);
+        rc = part_digest_file(kind, fd, size, ret_digest, err);
     }
     if (rc != 0) {
         close(fd);
@@ -95,50 +64,62 @@ void store_local_body_remove(const struct store_local *s, const char *file)
         unlinkat(s->incoming_fd, name, 0); /* nginx and the sweep try again */
 }
 
-/* Without copy_file_range: other file systems, old kernels. */
-static int copy_by_hand(int from, int to, off_t *from_at, off_t *to_at, size_t len, struct err *err)
+/* All of it, at an offset. */
+static int write_at(int fd, const char *data, size_t len, off_t at, struct err *err)
 {
-    char *chunk = malloc(COPY_CHUNK);
-    int rc = chunk == NULL ? err_set(err, ERR_NOMEM, "no memory to copy a body") : 0;
-    while (rc == 0 && len > 0) {
-        ssize_t got = pread(from, chunk, len < COPY_CHUNK ? len : COPY_CHUNK, *from_at);
-        if (got < 0 && errno == EINTR)
+    while (len > 0) {
+        ssize_t put = pwrite(fd, data, len, at);
+        if (put < 0 && errno == EINTR)
             continue;
-        if (got <= 0) {
-            rc = err_sys(err, ERR_IO, "read a body");
-            break;
-        }
-        for (ssize_t done = 0; done < got;) {
-            ssize_t put = pwrite(to, chunk + done, (size_t)(got - done), *to_at + done);
-            if (put < 0 && errno != EINTR) {
-                rc = err_sys(err, ERR_IO, "write an upload");
-                break;
-            }
-            done += put > 0 ? put : 0;
-        }
-        *from_at += got;
-        *to_at += got;
-        len -= (size_t)got;
+        if (put <= 0)
+            return err_sys(err, ERR_IO, "write an upload");
+        data += put;
+        at += put;
+        len -= (size_t)put;
     }
-    free(chunk);
+    return 0;
+}
+
+/* The whole blocks at the front, past the page cache: they have to be on disk before the answer, nobody reads them
+ * soon, and a copy in memory costs more than the writing. Returns how many bytes were written so, or 0 where the file
+ * system cannot, and all is left to write_at. */
+static size_t write_direct(int fd, const char *data, size_t len, off_t at)
+{
+    int flags = fcntl(fd, F_GETFL);
+    size_t whole = len - len % DIRECT_BLOCK, done = 0;
+    if (whole == 0 || at % DIRECT_BLOCK != 0 || flags < 0 || fcntl(fd, F_SETFL, flags | O_DIRECT) != 0)
+        return 0;
+    while (done < whole) {
+        ssize_t put = pwrite(fd, data + done, whole - done, at + (off_t)done);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put <= 0 || put % DIRECT_BLOCK != 0)
+            break; /* what is left is tried, and judged, the ordinary way */
+        done += (size_t)put;
+    }
+    return fcntl(fd, F_SETFL, flags) == 0 ? done : 0;
+}
+
+/* Mapped and never read by us: a page that the disk does not give then fails the write, not the process. */
+static int copy_piece(int stage_fd, off_t to, int body_fd, off_t from, size_t len, struct err *err)
+{
+    char *piece = mmap(NULL, len, PROT_READ, MAP_SHARED | MAP_POPULATE, body_fd, from);
+    if (piece == MAP_FAILED)
+        return err_sys(err, ERR_IO, "map a body");
+    size_t direct = write_direct(stage_fd, piece, len, to);
+    int rc = write_at(stage_fd, piece + direct, len - direct, to + (off_t)direct, err);
+    (void)munmap(piece, len);
     return rc;
 }
 
 int store_local_copy(int stage_fd, int64_t offset, int body_fd, int64_t size, struct err *err)
 {
-    off_t from = 0;
-    off_t to = offset;
-    while (from < size) {
-        ssize_t n = copy_file_range(body_fd, &from, stage_fd, &to, (size_t)(size - from), 0);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0) {
-            int rc = copy_by_hand(body_fd, stage_fd, &from, &to, (size_t)(size - from), err);
-            if (rc != 0)
-                return rc;
-        }
+    int rc = 0;
+    for (int64_t at = 0, len; rc == 0 && at < size; at += len) {
+        len = size - at < STORE_PART_SIZE ? size - at : STORE_PART_SIZE;
+        rc = copy_piece(stage_fd, offset + at, body_fd, at, (size_t)len, err);
     }
-    if (fdatasync(stage_fd) != 0)
-        return err_sys(err, ERR_IO, "fdatasync an upload");
-    return 0;
+    if (rc == 0 && fdatasync(stage_fd) != 0)
+        rc = err_sys(err, ERR_IO, "fdatasync an upload");
+    return rc;
 }

@@ -14,7 +14,7 @@
 
 #define PREFIX "/objects/"
 
-enum { MD5_BYTES = 16, HEADERS_MAX = 3 };
+enum { MD5_BYTES = 16, HEADERS_MAX = 3, PART_QUERY_MAX = 3 };
 
 static const int64_t body_max = INT64_C(5) << 30; /* of a single PUT, as S3's */
 
@@ -71,17 +71,24 @@ int store_local_presign(struct store *base, const struct store_url *want, struct
     bool put = strcmp(want->method, "PUT") == 0;
     const char *path = arena_printf(arena, PREFIX "%s", want->path);
     const char *length = put ? arena_printf(arena, "%lld", (long long)want->size) : NULL;
-    const char *md5 = put && want->md5 != NULL ? md5_to_base64(arena, want->md5) : NULL;
-    const struct sigv4_pair part[] = {{"partNumber", arena_printf(arena, "%lld", (long long)want->number)},
-                                      {"uploadId", want->upload_id}};
-    if (path == NULL || (put && (length == NULL || (want->md5 != NULL && md5 == NULL))) || part[0].value == NULL)
+    bool is_part = put && want->digest != NULL;
+    bool in_query = is_part && part_digest_of(want->digest) == PART_XXH64;
+    const char *md5 = is_part && !in_query ? md5_to_base64(arena, want->digest) : NULL;
+    const struct sigv4_pair part[PART_QUERY_MAX] = {
+        {"partNumber", arena_printf(arena, "%lld", (long long)want->number)},
+        {"uploadId", want->upload_id},
+        {"xxh64", want->digest},
+    };
+    if (path == NULL || (put && length == NULL) || (is_part && !in_query && md5 == NULL) || part[0].value == NULL)
         return nomem(err);
     struct sigv4_pair headers[HEADERS_MAX];
     const struct sigv4_request request = {
         .method = want->method,
         .path = path,
         .query = part,
-        .query_count = md5 != NULL ? 2 : 0,
+        .query_count = in_query  ? 3
+                       : is_part ? 2
+                                 : 0,
         .headers = headers,
         .header_count = signed_headers(s, length, md5, headers),
         .time_ms = want->now_ms,
@@ -137,15 +144,17 @@ static const char *credential_agent(const struct store_local *s, const char *key
     return fits ? key_id + len + 1 : NULL;
 }
 
-/* Reads which part the query names. False when it names half a part or anything else. */
+/* Reads which part the query names, and its XXH64, unless a header has its MD5. False when it names half a part or
+ * anything else. */
 static bool read_part(const struct sigv4_presigned *p, struct store_grant *grant)
 {
     uint64_t number;
     const char *text = sigv4_query(p, "partNumber");
     grant->upload_id = sigv4_query(p, "uploadId");
+    grant->digest = sigv4_query(p, "xxh64");
     if (p->query_count == 0)
         return true;
-    if (p->query_count != 2 || text == NULL || grant->upload_id == NULL ||
+    if (p->query_count != (grant->digest != NULL ? 3 : 2) || text == NULL || grant->upload_id == NULL ||
         !store_local_upload_id_valid(grant->upload_id) || !cursor_parse_uint(text, STORE_PARTS_MAX, &number) ||
         number == 0)
         return false;
@@ -161,6 +170,8 @@ static int read_put(const struct store_request *request, struct arena *arena, st
     unsigned char md5[MD5_BYTES];
     size_t md5_len = 0;
     bool part = grant->upload_id != NULL;
+    if (grant->digest != NULL && part_digest_of(grant->digest) != PART_XXH64)
+        return not_ours(err);
     if (request->content_length == NULL || !cursor_parse_uint(request->content_length, INT64_MAX, &size))
         return err_set(err, ERR_INVALID, "the request has no proper Content-Length");
     if (size > (uint64_t)(part ? STORE_PART_SIZE : body_max)) {
@@ -170,14 +181,16 @@ static int read_put(const struct store_request *request, struct arena *arena, st
     grant->size = (int64_t)size;
     if (!part)
         return request->content_md5 == NULL ? 0 : not_ours(err);
+    if (grant->digest != NULL)
+        return 0;
     if (request->content_md5 == NULL || !base64_decode(request->content_md5, md5, sizeof md5, &md5_len) ||
         md5_len != sizeof md5)
         return err_set(err, ERR_INVALID, "the request has no proper Content-MD5");
-    char *hex = arena_alloc(arena, STORE_MD5_SIZE);
+    char *hex = arena_alloc(arena, PART_DIGEST_SIZE);
     if (hex == NULL)
         return nomem(err);
     hex_encode(md5, sizeof md5, hex);
-    grant->md5 = hex;
+    grant->digest = hex;
     return 0;
 }
 
@@ -204,12 +217,12 @@ int store_local_verify(const struct store_local *s, const struct store_request *
         return rc;
     struct sigv4_pair headers[HEADERS_MAX];
     const char *path = arena_printf(arena, PREFIX "%s", grant.path);
+    const char *md5 = sigv4_query(&p, "xxh64") == NULL ? request->content_md5 : NULL;
     const struct sigv4_expected expected = {
         .method = put ? "PUT" : "GET",
         .path = path,
         .headers = headers,
-        .header_count = put ? signed_headers(s, request->content_length, request->content_md5, headers)
-                            : signed_headers(s, NULL, NULL, headers),
+        .header_count = signed_headers(s, put ? request->content_length : NULL, put ? md5 : NULL, headers),
         .now_ms = request->now_ms,
     };
     rc = path == NULL ? nomem(err) : sigv4_verify(&key, &p, &expected, arena, err);

@@ -24,8 +24,8 @@ static int sign_headers(const struct store_s3 *s, const struct store_url *want, 
     size_t count = 0;
     if (strcmp(want->method, "PUT") == 0) {
         ret[count++] = (struct sigv4_pair){"content-length", arena_printf(arena, "%lld", (long long)want->size)};
-        if (want->md5 != NULL) {
-            if (!hex_decode(want->md5, md5, sizeof md5))
+        if (want->digest != NULL) {
+            if (!hex_decode(want->digest, md5, sizeof md5))
                 return err_set(err, ERR_INVALID, "an MD5 is not one");
             base64_encode(md5, sizeof md5, base64);
             ret[count++] = (struct sigv4_pair){"content-md5", arena_strdup(arena, base64)};

@@ -122,9 +122,9 @@ static int compare_md5s(const struct completion *c, struct err *err)
     size_t same = 0;
     int64_t different = 0;
     for (size_t i = 0; i < c->count; i++) {
-        if (c->parts[i].md5 != NULL && strcmp(c->parts[i].md5, c->listed[i].etag) == 0)
+        if (c->parts[i].digest != NULL && strcmp(c->parts[i].digest, c->listed[i].etag) == 0)
             same++;
-        else if (c->parts[i].md5 != NULL && different == 0)
+        else if (c->parts[i].digest != NULL && different == 0)
             different = c->parts[i].number;
     }
     if (same > 0 && different > 0)

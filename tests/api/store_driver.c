@@ -41,7 +41,7 @@ static int url(struct call *c)
                                    .expires_s = (int)number(c, 3),
                                    .upload_id = c->count > 4 ? c->args[4] : NULL,
                                    .number = number(c, 5),
-                                   .md5 = c->count > 6 ? c->args[6] : NULL,
+                                   .digest = c->count > 6 ? c->args[6] : NULL,
                                    .now_ms = clock_now_ms(clock_system())};
     int rc = store_presign(c->store, &want, c->arena, &text, &expires_ms, &c->err);
     if (rc == 0)
@@ -68,7 +68,7 @@ static int complete(struct call *c)
     for (size_t i = 0; parts != NULL && i < count; i++) {
         char *md5 = strchr(c->args[i + 2], ':');
         parts[i] = (struct store_part){.number = (int64_t)i + 1, .size = number(c, (int)i + 2)};
-        parts[i].md5 = md5 != NULL ? md5 + 1 : NULL;
+        parts[i].digest = md5 != NULL ? md5 + 1 : NULL;
     }
     int rc = store_upload_complete(c->store, c->args[0], c->args[1], parts, count, &made, &c->err);
     if (rc == 0)

@@ -3,6 +3,7 @@
 import hashlib
 import re
 import secrets
+import subprocess
 import time
 from urllib.parse import parse_qs, urlsplit
 
@@ -313,6 +314,51 @@ def test_a_body_that_is_not_the_announced_one_is_refused(agent, upload):
     refused(store_request(agent, "PUT", url, data=SMALL), 403)  # no MD5 at all
     problem(upload.complete(parts=[]), 409, "conflict")
     assert upload.put(url, SMALL).status_code == 200
+
+
+def announce_xxh64(upload, number, data, **fields):
+    return upload.agent.post("/api/agent/backup/parts", {"logId": upload.log_id, "number": number, "size": len(data),
+                                                         "xxh64": xxh64(data), **fields})
+
+
+def xxh64(data):
+    return subprocess.run(["xxhsum", "-H64"], input=data, capture_output=True, check=True).stdout.split()[0].decode()
+
+
+def bare_put(agent, url, data, **headers):
+    return store_request(agent, "PUT", url, data=data, headers=headers)
+
+
+def test_a_part_can_be_announced_with_its_xxh64(agent, upload):
+    """What the store asks for at the start, and what our agent sends: no header, the digest is signed in the URL."""
+    assert upload.reply["upload"]["digest"] == "xxh64"
+    url = announce_xxh64(upload, 1, SMALL).json()["url"]
+    assert parse_qs(urlsplit(url).query)["xxh64"] == [xxh64(SMALL)]
+    refused(bare_put(agent, url, SMALL[::-1]), 400, 403)  # other bytes
+    refused(bare_put(agent, url, SMALL + b"x"), 403)
+    for mutant in (changed(url, xxh64=xxh64(SMALL[::-1])), changed(url, xxh64=xxh64(SMALL)[:-1]),
+                   re.sub("&xxh64=[0-9a-f]*|xxh64=[0-9a-f]*&", "", url)):
+        assert mutant != url
+        refused(bare_put(agent, mutant, SMALL[::-1]), 400, 403)
+        refused(bare_put(agent, mutant, SMALL, **{"Content-MD5": md5(SMALL)}), 400, 403)
+    problem(upload.complete(parts=[]), 409, "conflict")
+    reply = bare_put(agent, url, SMALL)
+    assert (reply.status_code, reply.headers["ETag"]) == (200, f'"{xxh64(SMALL)}"')
+    assert bare_put(agent, url, SMALL).status_code == 200  # once more
+    refused(bare_put(agent, url, SMALL[::-1]), 400, 403, 409)
+    problem(upload.complete(parts=[{"number": 1, "etag": xxh64(SMALL[::-1]), "size": len(SMALL)}]), 409, "conflict")
+    assert upload.complete(parts=[{"number": 1, "etag": xxh64(SMALL), "size": len(SMALL)}]).status_code == 200
+    get = agent.ok("POST", "/api/agent/restore", {})["url"]
+    assert store_request(agent, "GET", get).content == SMALL
+
+
+def test_a_part_has_one_digest(agent, upload):
+    for fields in ({"xxh64": "0" * 15}, {"xxh64": "0" * 17}, {"xxh64": "g" * 16}, {"xxh64": 7}):
+        assert problem(announce_xxh64(upload, 1, SMALL, **fields), 422, "invalid-field")["pointer"] == "/xxh64"
+    assert problem(announce_xxh64(upload, 1, SMALL, md5=md5(SMALL)), 422, "invalid-field")["pointer"] == "/md5"
+    assert problem(announce_xxh64(upload, 1, SMALL, xxh64=None, md5=None), 422, "invalid-field")
+    assert announce_xxh64(upload, 1, SMALL).status_code == 200
+    problem(upload.announce(1, SMALL), 409, "conflict")  # not with another one afterwards
 
 
 def test_headers_that_are_not_signed_are_refused(upload):

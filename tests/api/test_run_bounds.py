@@ -18,8 +18,8 @@ RUNS = SERIES + """
     SELECT id || '-' || i || ?, id, config_id, agent_id, user_id, config_name, agent_name, 'failed', ?, '', ?, ?, ?
     FROM n, backup_runs WHERE id = ?"""
 PARTS = SERIES + """
-    INSERT INTO backup_parts (run_id, object, number, size_bytes, md5)
-    SELECT ?, 1, i + 10, 1, ? FROM n"""
+    INSERT INTO backup_parts (run_id, object, number, size_bytes, md5, digest)
+    SELECT ?, 1, i + 10, 1, '', ? FROM n"""
 
 
 @pytest.fixture

@@ -201,8 +201,8 @@ def fill_volume(stack, upload, number):
     with open(stack.var / "store/uploads" / upload_id, "r+b") as staging:
         staging.truncate(VOLUME)
     with stack.database() as db:
-        db.executemany("INSERT OR REPLACE INTO backup_parts (run_id, object, number, size_bytes, md5, stored_ms)"
-                       " VALUES (?, ?, ?, ?, ?, 1)",
+        db.executemany("INSERT OR REPLACE INTO backup_parts (run_id, object, number, size_bytes, md5, digest, stored_ms)"
+                       " VALUES (?, ?, ?, ?, '', ?, 1)",
                        [(upload.log_id, number, n, PART, "0" * 32) for n in range(1, PER_OBJECT + 1)])
 
 

@@ -304,6 +304,16 @@ def test_nothing_is_listed_or_read_without_a_signature(kept, upload):
         assert raw(kept, "GET", bare + path) in (403, 404), path
 
 
+def test_a_part_is_announced_as_the_store_likes_it(kept, upload):
+    """MD5 with every one; XXH64 with ours alone, since others would compare nothing."""
+    ours = upload.reply["upload"]["digest"] == "xxh64"
+    assert ours == (kept.kind == "local")
+    announced = upload.agent.post("/api/agent/backup/parts", {"logId": upload.log_id, "number": 1, "size": len(SMALL),
+                                                              "xxh64": "0123456789abcdef"})
+    assert announced.status_code == (200 if ours else 422)
+    assert ours or announced.json()["pointer"] == "/xxh64"
+
+
 def test_a_stored_part_cannot_be_made_into_another(upload):
     upload.add(SMALL)
     announced = upload.announce(1, SMALL[::-1])

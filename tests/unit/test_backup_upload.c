@@ -40,7 +40,7 @@ static void add_part(struct fixture *f, const char *values)
 {
     char sql[400];
     (void)snprintf(sql, sizeof sql,
-                   "INSERT INTO backup_parts (run_id, number, size_bytes, md5, stored_ms) VALUES ('" RUN "', %s);",
+                   "INSERT INTO backup_parts (run_id, md5, number, size_bytes, digest, stored_ms) VALUES ('" RUN "', '', %s);",
                    values);
     fixture_script(f, sql);
 }
@@ -131,11 +131,11 @@ static void a_short_part_in_the_middle_is_found(void **state)
 static void the_agents_list_must_be_what_is_stored(void **state)
 {
     int64_t size;
-    const struct upload_part right[] = {{.number = 1, .size = 8388608, .md5 = A}, {.number = 2, .size = 7, .md5 = B}};
-    const struct upload_part other[] = {{.number = 1, .size = 8388608, .md5 = A}, {.number = 2, .size = 7, .md5 = A}};
-    const struct upload_part more[] = {{.number = 1, .size = 8388608, .md5 = A},
-                                       {.number = 2, .size = 7, .md5 = B},
-                                       {.number = 3, .size = 7, .md5 = B}};
+    const struct upload_part right[] = {{.number = 1, .size = 8388608, .digest = A}, {.number = 2, .size = 7, .digest = B}};
+    const struct upload_part other[] = {{.number = 1, .size = 8388608, .digest = A}, {.number = 2, .size = 7, .digest = A}};
+    const struct upload_part more[] = {{.number = 1, .size = 8388608, .digest = A},
+                                       {.number = 2, .size = 7, .digest = B},
+                                       {.number = 3, .size = 7, .digest = B}};
     add_run(*state, FULL, "0");
     add_part(*state, "1, " FULL ", '" A "', 5");
     add_part(*state, "2, 7, '" B "', 5");
@@ -269,8 +269,8 @@ static void add_object(struct fixture *f, int number, int parts)
                    "INSERT INTO backup_objects (run_id, number, s3_path, upload_id) VALUES ('" RUN
                    "', %d, 'p%d', 'u%d') ON CONFLICT DO NOTHING;"
                    "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)"
-                   " INSERT INTO backup_parts (run_id, object, number, size_bytes, md5, stored_ms)"
-                   " SELECT '" RUN "', %d, i, " FULL ", '" A "', 5 FROM n WHERE %d > 0;",
+                   " INSERT INTO backup_parts (run_id, md5, object, number, size_bytes, digest, stored_ms)"
+                   " SELECT '" RUN "', '', %d, i, " FULL ", '" A "', 5 FROM n WHERE %d > 0;",
                    number, number, number, parts, number, parts);
     fixture_script(f, sql);
 }

@@ -13,6 +13,7 @@
 #define RUN    "0193a000-0000-7000-8000-000000000002"
 #define PATH   "users/u1/agents/a1/configs/c1/backup.tar.zst"
 #define MD5    "5d41402abc4b2a76b9719d911017c592" /* of "hello" */
+#define XXH64_ "26c7827d889f6da3"                 /* likewise, as xxhsum says */
 #define BASE64 "XUFAKrxLKna5cZ2REBfFkg=="
 #define PART   ((int64_t)STORE_PART_SIZE)
 
@@ -103,7 +104,7 @@ static void a_file_name_has_at_most_160_bytes(void **state)
 /* --- URLs --- */
 
 /* The request URI of a part's URL, made for AGENT. */
-static const char *part_uri(struct place *p)
+static const char *part_uri_with(struct place *p, const char *digest)
 {
     const struct store_url want = {.agent_id = AGENT,
                                    .method = "PUT",
@@ -111,7 +112,7 @@ static const char *part_uri(struct place *p)
                                    .upload_id = RUN,
                                    .number = 3,
                                    .size = 5,
-                                   .md5 = MD5,
+                                   .digest = digest,
                                    .now_ms = now_ms,
                                    .expires_s = 900};
     const char *url = NULL;
@@ -120,6 +121,11 @@ static const char *part_uri(struct place *p)
     assert_int_equal(expires_ms, now_ms + 900000);
     assert_int_equal(strncmp(url, "https://store.example:8444/objects/", 35), 0);
     return url + strlen("https://store.example:8444");
+}
+
+static const char *part_uri(struct place *p)
+{
+    return part_uri_with(p, MD5);
 }
 
 static int verify(struct place *p, struct store_request request, struct store_grant *ret)
@@ -141,7 +147,35 @@ static void a_parts_url_grants_that_part_to_that_agent(void **state)
     assert_string_equal(grant.upload_id, RUN);
     assert_int_equal(grant.number, 3);
     assert_int_equal(grant.size, 5);
-    assert_string_equal(grant.md5, MD5);
+    assert_string_equal(grant.digest, MD5);
+}
+
+static void a_parts_url_can_hold_its_digest(void **state)
+{
+    struct place *p = *state;
+    struct store_grant grant;
+    struct store_request request = {.method = "PUT", .uri = part_uri_with(p, XXH64_), .content_length = "5"};
+    expect_ok(verify(p, request, &grant), &p->err);
+    assert_string_equal(grant.upload_id, RUN);
+    assert_string_equal(grant.digest, XXH64_);
+    request.content_md5 = BASE64; /* not signed, not asked for */
+    expect_ok(verify(p, request, &grant), &p->err);
+    assert_string_equal(grant.digest, XXH64_);
+    request.content_length = "6";
+    assert_int_equal(verify(p, request, NULL), ERR_DENIED);
+    request.content_length = "5";
+    char *forged = arena_strdup(p->arena, request.uri);
+    char *digest = strstr(forged, XXH64_);
+    assert_non_null(digest);
+    digest[0] = '0';
+    request.uri = forged;
+    assert_int_equal(verify(p, request, NULL), ERR_DENIED);
+    (void)memmove(digest, digest + 1, strlen(digest)); /* of another length */
+    assert_int_not_equal(verify(p, request, NULL), 0);
+    char *without = arena_strdup(p->arena, part_uri_with(p, XXH64_));
+    (void)memcpy(strstr(without, "xxh64="), "xxh65=", 6);
+    request.uri = without;
+    assert_int_not_equal(verify(p, request, NULL), 0);
 }
 
 static void a_parts_url_grants_nothing_else(void **state)
@@ -244,16 +278,21 @@ static const char *put_file(struct place *p, const char *name, const char *text)
     return path;
 }
 
-static int open_body(struct place *p, const char *file, int64_t size)
+static int open_body_as(struct place *p, const char *file, int64_t size, enum part_digest kind, const char *want)
 {
-    char md5[STORE_MD5_SIZE];
+    char digest[PART_DIGEST_SIZE];
     int fd = -1;
-    int rc = store_local_body_open(store_local_of(p->store), file, size, &fd, md5, &p->err);
+    int rc = store_local_body_open(store_local_of(p->store), file, size, kind, &fd, digest, &p->err);
     if (rc == 0) {
-        assert_string_equal(md5, MD5);
+        assert_string_equal(digest, want);
         (void)close(fd);
     }
     return rc;
+}
+
+static int open_body(struct place *p, const char *file, int64_t size)
+{
+    return open_body_as(p, file, size, PART_MD5, MD5);
 }
 
 static void a_body_is_a_plain_file_that_nginx_made(void **state)
@@ -261,6 +300,7 @@ static void a_body_is_a_plain_file_that_nginx_made(void **state)
     struct place *p = *state;
     const char *good = put_file(p, "incoming/0000000001", "hello");
     expect_ok(open_body(p, good, 5), &p->err);
+    expect_ok(open_body_as(p, good, 5, PART_XXH64, XXH64_), &p->err);
     assert_int_equal(open_body(p, good, 4), ERR_INVALID);
     assert_int_equal(open_body(p, good, 6), ERR_INVALID);
     assert_int_equal(open_body(p, put_file(p, "incoming/name", "hello"), 5), ERR_INVALID);
@@ -310,6 +350,32 @@ static void store_hello(struct place *p, int64_t offset)
     expect_ok(store_local_copy(fd, offset, body, 5, &p->err), &p->err);
     (void)close(fd);
     (void)close(body);
+}
+
+/* Whole blocks go past the page cache where they can, the rest and what lies askew do not: the same bytes arrive. */
+static void all_of_a_body_arrives_wherever_it_goes(void **state)
+{
+    static const struct {
+        int64_t offset;
+        size_t size;
+    } cases[] = {{0, 4096}, {8192, 3 * 4096 + 5}, {5, 2 * 4096}, {1 << 20, 1 << 20}, {4096, 4095}, {0, 0}};
+    struct place *p = *state;
+    begin(p);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        size_t size = cases[i].size;
+        static char body[(1 << 20) + 1], back[sizeof body];
+        memset(body, 0, sizeof body);
+        for (size_t k = 0; k < size; k++)
+            body[k] = (char)('a' + (k * 7 + k / 4096 + i) % 26);
+        int from = open(put_file(p, "incoming/8", body), O_RDONLY | O_CLOEXEC);
+        int fd = -1;
+        expect_ok(stage(p, cases[i].offset, (int64_t)size, &fd), &p->err);
+        expect_ok(store_local_copy(fd, cases[i].offset, from, (int64_t)size, &p->err), &p->err);
+        assert_int_equal(pread(fd, back, size, cases[i].offset), size);
+        assert_memory_equal(back, body, size);
+        (void)close(fd);
+        (void)close(from);
+    }
 }
 
 /* As one part; that there were more makes no difference here. */
@@ -648,11 +714,13 @@ int main(void)
         cmocka_unit_test(only_paths_of_the_one_form_are_valid),
         cmocka_unit_test(a_file_name_has_at_most_160_bytes),
         TEST(a_parts_url_grants_that_part_to_that_agent),
+        TEST(a_parts_url_can_hold_its_digest),
         TEST(a_parts_url_grants_nothing_else),
         TEST(another_spelling_of_a_url_is_refused),
         TEST(a_download_url_serves_get_and_head_only),
         TEST(a_body_is_a_plain_file_that_nginx_made),
         TEST(a_body_is_no_link_and_no_pipe),
+        TEST(all_of_a_body_arrives_wherever_it_goes),
         TEST(the_same_bytes_have_one_writer_at_a_time),
         TEST(an_object_is_what_was_stored_and_may_be_completed_again),
         TEST(a_part_lands_at_its_offset),

@@ -18,7 +18,7 @@ enum { SIZE = 8 };
 static struct parts *make(void)
 {
     struct parts *p = NULL;
-    assert_int_equal(parts_new(SIZE, NULL, &p, NULL), 0);
+    assert_int_equal(parts_new(SIZE, PART_MD5, NULL, &p, NULL), 0);
     return p;
 }
 
@@ -200,7 +200,7 @@ static void there_is_room_for_two_parts_and_a_little_and_a_sent_part_gives_its_o
     pthread_t thread;
     void *room;
     size_t len;
-    assert_int_equal(parts_new(LARGE, "/no/such/directory", &p, NULL), 0);
+    assert_int_equal(parts_new(LARGE, PART_MD5, "/no/such/directory", &p, NULL), 0);
     fill_blocks(p, 2 * LARGE + LITTLE, 0);
     send_blocks(p, 0);
     fill_blocks(p, LARGE - LITTLE, 2 * LARGE + LITTLE); /* the rest of the third part */
@@ -221,7 +221,7 @@ static struct parts *make_large(struct tempdir *dir)
         tempdir_remove(dir);
         skip();
     }
-    assert_int_equal(parts_new(LARGE, dir->path, &p, NULL), 0);
+    assert_int_equal(parts_new(LARGE, PART_MD5, dir->path, &p, NULL), 0);
     assert_int_equal(rmdir(dir->path), 0); /* its file has no name */
     return p;
 }
@@ -279,7 +279,7 @@ static void a_filler_that_waits_for_room_hears_of_the_stop(void **state)
     void *room;
     size_t len;
     pthread_t thread;
-    fill(p, "aaaaaaaabbbbbbbbccccccccddddddddeeeeeeee"); /* every part */
+    fill(p, "aaaaaaaabbbbbbbbcccccccc"); /* all that memory is for */
     assert_int_equal(pthread_create(&thread, NULL, stop_soon, p), 0);
     assert_int_equal(parts_room(p, &room, &len, NULL), ERR_CONFLICT);
     assert_int_equal(parts_sleep(p, 60000), ERR_CONFLICT);

@@ -135,6 +135,27 @@ static void a_start_says_what_the_run_goes_on_from(void **state)
     assert_int_equal(start(f, ",\"run\":{\"type\":\"incremental\",\"base\":\"r-0\"}", &run), ERR_INVALID);
 }
 
+static enum part_digest_kind digest_of(struct fixture *f, const char *upload)
+{
+    char text[512];
+    struct remote_run run = {0};
+    (void)snprintf(text, sizeof text, "{\"logId\":\"r-1\",\"upload\":{%s}}", upload);
+    json_t *json = json_loads(text, 0, NULL);
+    assert_non_null(json);
+    assert_int_equal(remote_start_parse(json, &run, &f->err), 0);
+    json_decref(json);
+    return run.digest;
+}
+
+static void parts_are_announced_as_the_server_likes_it(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(digest_of(f, "\"digest\":\"xxh64\""), PART_XXH64);
+    assert_int_equal(digest_of(f, "\"digest\":\"md5\""), PART_MD5);
+    assert_int_equal(digest_of(f, ""), PART_MD5);                      /* an older server */
+    assert_int_equal(digest_of(f, "\"digest\":\"blake9\""), PART_MD5); /* a newer one, which takes it too */
+}
+
 static void compression_false_beats_the_method(void **state)
 {
     struct fixture *f = *state;
@@ -215,6 +236,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(options_are_read, setup, teardown),
         cmocka_unit_test_setup_teardown(options_of_newer_servers_are_read, setup, teardown),
         cmocka_unit_test_setup_teardown(a_start_says_what_the_run_goes_on_from, setup, teardown),
+        cmocka_unit_test_setup_teardown(parts_are_announced_as_the_server_likes_it, setup, teardown),
         cmocka_unit_test_setup_teardown(compression_false_beats_the_method, setup, teardown),
         cmocka_unit_test_setup_teardown(a_reply_that_is_wrong_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(an_id_that_is_no_file_name_is_refused, setup, teardown),
