@@ -175,15 +175,18 @@ void trail_export(struct req *r)
     if (!list_choice(r, "format", formats, "jsonl", &format))
         return;
     *e = (struct sending){.csv = strcmp(format, "csv") == 0};
-    if (!req_query_int(r, "after", 0, INT64_MAX, 0, &after) || (e->place = trail_reader_begin(r)) == NULL ||
-        !trail_filter_read(r, &e->left))
+    if (!req_query_int(r, "after", 0, INT64_MAX, 0, &after) || !trail_filter_read(r, &e->left) ||
+        (e->place = trail_reader_begin(r)) == NULL)
         return;
-    if (record(r, &err) != 0) {
+    int rc = record(r, &err);
+    if (rc != 0)
         reply_error(r, &err);
+    if (rc != 0 || !trail_filter_read(r, &e->left)) { /* once more: it ends with the row that says so */
+        trail_reader_end(e->place);
         return;
     }
-    if (!trail_filter_read(r, &e->left)) /* once more: it ends with the row that says so */
-        return;
+    if (r->method == HTTP_HEAD) /* no row is asked for */
+        trail_reader_end(e->place);
     if (after > e->left.above)
         e->left.above = after;
     reply_header(r, "Content-Disposition", disposition(r, e->csv));

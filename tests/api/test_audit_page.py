@@ -276,6 +276,15 @@ def test_not_everybody_exports_at_once(stack, admin):
     assert admin.get("/api/audit/export").status_code == 200
 
 
+def test_who_asks_again_at_once_is_not_in_their_own_way(stack, admin):
+    """A place is given back before the reply ends, however it ends."""
+    for n in range(30):
+        assert admin.request("HEAD", "/api/audit/export", judge=False).status_code == 200
+        problem(admin.get("/api/audit/export?result=x"), 422, "invalid-field")
+        assert admin.get("/api/audit/export", params={"after": last(stack)}).status_code == 200
+        admin.ok("POST", "/api/audit/verify")
+
+
 # --- names that try to break out ---
 
 EVIL = "a\nb\r\n\t\x1b[2J\x00\u202e\u2028\u2066\ufeff\x9b\x7f,\"=1+1\\u000a\U0001f512"
