@@ -42,6 +42,9 @@ def state(stack):
                 rows = [[v for n, v in zip(names, row) if not n.endswith("due_ms")] for row in rows]
             if table == "backup_runs":  # the objects of what was given up are removed by the clock
                 names = [c[1] for c in db.execute("PRAGMA table_info(backup_runs)")]
+                config, status = names.index("config_id"), names.index("status")
+                # What was still to begin when its config was deleted is cancelled by the clock.
+                rows = [row for row in rows if row[config] or row[status] not in ("queued", "cancelled")]
                 rows = [[v for n, v in zip(names, row) if n != "purged_ms"] for row in rows]
             if table == "facts":  # how far the trail was verified moves with the clock
                 rows = [row for row in rows if not row[0].startswith("audit_")]
