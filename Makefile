@@ -362,7 +362,7 @@ $(BUILD)/fuzz/fuzz_trial: $(FUZZ_TRIAL)
 	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^ -ljansson
 
 # Debian packages that the tests take beside those of running.
-TEST_PACKAGES = age xxhash libcmocka-dev python3-pytest python3-cryptography python3-yaml python3-jsonschema python3-requests \
+TEST_PACKAGES = age python3-xxhash libcmocka-dev python3-pytest python3-cryptography python3-yaml python3-jsonschema python3-requests \
                 chromium qemu-user-static attr acl zstd libzstd-dev clang libclang-rt-14-dev libarchive-dev clang-format \
                 clang-tidy cppcheck shellcheck sqlite3 openssl faketime python3-securesystemslib systemd-container \
                 python3-swift python3-boto3

@@ -115,7 +115,8 @@ static void read_etag(struct jsonread *item, char ret[PART_DIGEST_SIZE])
     if (etag[0] == '"')
         etag++;
     size_t len = strspn(etag, "0123456789abcdef");
-    (void)snprintf(ret, PART_DIGEST_SIZE, "%.*s", len < PART_DIGEST_SIZE ? (int)len : 0, etag);
+    bool ends = etag[len] == '\0' || strcmp(etag + len, "\"") == 0;
+    (void)snprintf(ret, PART_DIGEST_SIZE, "%.*s", ends && len < PART_DIGEST_SIZE ? (int)len : 0, etag);
     if (!hex_decode(ret, bytes, MD5_HEX / 2) && !hex_decode(ret, bytes, XXH64_HEX / 2))
         jsonread_fail(item, "etag", "must be the ETag that the store gave");
 }

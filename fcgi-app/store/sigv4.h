@@ -2,7 +2,7 @@
  *
  * Without I/O and without state. Both directions build the same canonical request from decoded parts, so a URL that
  * verifies here is one that was signed with the key for exactly this method, path, query and these headers. The payload
- * is UNSIGNED-PAYLOAD; a body is bound by signing content-length and content-md5.
+ * is UNSIGNED-PAYLOAD; a body is bound by signing content-length and a digest of it.
  * After "Authenticating Requests: Using Query Parameters" of the Amazon S3 API reference. */
 #ifndef MUSTER_STORE_SIGV4_H
 #define MUSTER_STORE_SIGV4_H

@@ -100,10 +100,11 @@ static size_t write_direct(int fd, const char *data, size_t len, off_t at)
     return fcntl(fd, F_SETFL, flags) == 0 ? done : 0;
 }
 
-/* Mapped and never read by us: a page that the disk does not give then fails the write, not the process. */
+/* Mapped and never read by us: a page that the disk does not give then fails the write, not the process. Private, which
+ * file systems allow that know no shared maps. */
 static int copy_piece(int stage_fd, off_t to, int body_fd, off_t from, size_t len, struct err *err)
 {
-    char *piece = mmap(NULL, len, PROT_READ, MAP_SHARED | MAP_POPULATE, body_fd, from);
+    char *piece = mmap(NULL, len, PROT_READ, MAP_PRIVATE | MAP_POPULATE, body_fd, from);
     if (piece == MAP_FAILED)
         return err_sys(err, ERR_IO, "map a body");
     size_t direct = write_direct(stage_fd, piece, len, to);

@@ -62,10 +62,12 @@ ORDER BY r.finished_ms, o.run_id, o.number LIMIT 100;
 DELETE FROM backup_objects WHERE run_id = :run_id AND number = :number;
 
 -- === Parts ===
+-- Programs from before digest read and write md5 alone, and may run beside this one or after it: what is one, stands in
+-- both, and a row without a digest is one of theirs.
 
 -- name: backup_part_declare
 INSERT INTO backup_parts (run_id, object, number, size_bytes, md5, digest)
-VALUES (:run_id, :object, :number, :size_bytes, '', :digest)
+VALUES (:run_id, :object, :number, :size_bytes, CASE WHEN length(:digest) = 32 THEN :digest ELSE '' END, :digest)
 ON CONFLICT (run_id, object, number) DO NOTHING;
 
 -- name: backup_run_announce
@@ -77,17 +79,17 @@ SELECT count(*)
 FROM (SELECT 1 FROM backup_parts WHERE run_id = :run_id AND stored_ms IS NULL LIMIT :max) AS pending;
 
 -- name: backup_part_get
-SELECT size_bytes, digest, stored_ms FROM backup_parts
+SELECT size_bytes, CASE WHEN digest = '' THEN md5 ELSE digest END, stored_ms FROM backup_parts
 WHERE run_id = :run_id AND object = :object AND number = :number;
 
 -- name: backup_part_list
-SELECT number, size_bytes, digest, stored_ms FROM backup_parts
+SELECT number, size_bytes, CASE WHEN digest = '' THEN md5 ELSE digest END, stored_ms FROM backup_parts
 WHERE run_id = :run_id AND object = :object
 ORDER BY number;
 
 -- name: backup_part_check
 -- Everything of a run, object by object. One that is made has no parts any more.
-SELECT o.number, o.size_bytes, p.number, p.size_bytes, p.digest, p.stored_ms
+SELECT o.number, o.size_bytes, p.number, p.size_bytes, CASE WHEN p.digest = '' THEN p.md5 ELSE p.digest END, p.stored_ms
 FROM backup_objects o LEFT JOIN backup_parts p ON p.run_id = o.run_id AND p.object = o.number
 WHERE o.run_id = :run_id
 ORDER BY o.number, p.number;
@@ -95,14 +97,14 @@ ORDER BY o.number, p.number;
 -- name: backup_part_stored
 UPDATE backup_parts
 SET stored_ms = :now
-WHERE run_id = :run_id AND object = :object AND number = :number AND digest = :digest AND size_bytes = :size_bytes
+WHERE run_id = :run_id AND object = :object AND number = :number AND (digest = :digest OR digest = '' AND md5 = :digest) AND size_bytes = :size_bytes
   AND stored_ms IS NULL
   AND run_id IN (SELECT id FROM backup_runs WHERE id = :run_id AND status = 'running');
 
 -- name: backup_whole_stored
 -- The body of a single PUT is part 1, and not declared before it is there.
 INSERT INTO backup_parts (run_id, object, number, size_bytes, md5, digest, stored_ms)
-SELECT id, 1, 1, :size_bytes, '', :digest, :now FROM backup_runs WHERE id = :run_id AND status = 'running';
+SELECT id, 1, 1, :size_bytes, CASE WHEN length(:digest) = 32 THEN :digest ELSE '' END, :digest, :now FROM backup_runs WHERE id = :run_id AND status = 'running';
 
 -- name: backup_run_count_stored
 -- Not by adding up the parts: there may be a hundred thousand.

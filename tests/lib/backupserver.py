@@ -8,6 +8,8 @@ import ssl
 import threading
 from urllib.parse import parse_qs, urlsplit
 
+import xxhash
+
 CONFIG = {"id": "01900000-cccc-7000-8000-000000000001", "name": "slow", "sources": [], "rev": 1,
           "destination": {"bucket": "b", "region": "r", "prefix": "p"},
           "options": {"type": "full", "compression": True, "encryption": False, "retentionDays": 30, "method": "zstd",
@@ -18,18 +20,18 @@ LOG_ID = "01900000-dddd-7000-8000-000000000001"
 class BackupServer(http.server.ThreadingHTTPServer):
     """`hesitate`(handler, number) is called with each PUT before its body is read; when it returns something true it
     has answered. `say`(what, request) may return more fields of the reply to "start", "parts", "progress", "complete",
-    a status to refuse with, or None for no answer at all. options: of the config. part_size, port: as they say."""
+    a status to refuse with, or None for no answer at all. options: of the config. part_size, port: as they say. digest: what parts are to be announced with."""
 
     daemon_threads = True
     request_queue_size = 50
 
-    def __init__(self, context, source, hesitate=None, say=None, part_size=8 << 20, port=0, **options):
+    def __init__(self, context, source, hesitate=None, say=None, part_size=8 << 20, port=0, digest="xxh64", **options):
         self.context = context
         super().__init__(("127.0.0.1", port), Handler)
         self.url = self.store_url = f"https://localhost:{self.server_address[1]}"
         self.config = {**CONFIG, "sources": [{"path": str(source)}], "options": {**CONFIG["options"], **options}}
         self.hesitate, self.say = hesitate or (lambda *args: False), say or (lambda *args: {})
-        self.part_size = part_size
+        self.part_size, self.digest = part_size, digest
         self.parts, self.index, self.damaged, self.completed = {}, {}, 0, None
         self.requests = []  # (what, JSON)
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
@@ -77,9 +79,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         reply = {"success": True, "cancel": False, "acked": [e["seq"] for e in sent.get("events", [])]}
         if what == "start":
             reply.update(logId=LOG_ID, filename=sent["filename"],
-                         upload={"method": "PUT", "s3Path": "p", "uploadId": "u", "partSize": server.part_size})
+                         upload={"method": "PUT", "s3Path": "p", "uploadId": "u", "partSize": server.part_size,
+                                 "digest": server.digest})
         elif what == "parts":
-            query = f"n={sent['number']}&o={sent.get('object', 'archive')}"
+            assert ("xxh64" in sent, "md5" in sent) == (server.digest == "xxh64", server.digest != "xxh64")
+            query = f"n={sent['number']}&o={sent.get('object', 'archive')}&xxh64={sent.get('xxh64', '')}"
             reply.update(url=f"{server.store_url}/put?{query}", expiresAt="2098-01-01T00:00:00Z")
         elif what == "complete":
             server.completed = sent
@@ -98,13 +102,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.server.hesitate(self, number):
             return
         data = self.body()
-        digest = hashlib.md5(data)
-        if self.headers["Content-MD5"] != base64.b64encode(digest.digest()).decode():
+        if self.server.digest == "xxh64":
+            digest = xxhash.xxh64(data).hexdigest()
+            good = query["xxh64"] == [digest] and "Content-MD5" not in self.headers
+        else:
+            digest = hashlib.md5(data).hexdigest()
+            good = self.headers["Content-MD5"] == base64.b64encode(bytes.fromhex(digest)).decode()
+        if not good:
             self.server.damaged += 1
             self.answer(400, {})
             return
         (self.server.index if query["o"] == ["index"] else self.server.parts)[number] = data
-        self.answer(200, {}, ETag=f'"{digest.hexdigest()}"')
+        self.answer(200, {}, ETag=f'"{digest}"')
 
     def log_message(self, *args):
         pass

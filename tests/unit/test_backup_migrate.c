@@ -70,6 +70,7 @@ static void a_run_keeps_its_object_and_one_under_way_its_parts(void **state)
     assert_true(upload_running(&u));
     assert_int_equal(u.announced, 24);
     expect_ok(upload_part_find(db, "parts", 1, 3, &part, &err), &err);
+    assert_string_equal(part.digest, "m");
     expect_ok(upload_object_find(db, "parts", 1, arena, &object, &err), &err);
     assert_int_equal(object.size, -1);
     u = find(db, "whole", arena);

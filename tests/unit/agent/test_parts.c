@@ -193,6 +193,50 @@ static const struct part *send_blocks(struct parts *p, size_t from)
     return part;
 }
 
+static void expect_digest(const struct part *part, const void *content)
+{
+    struct part_digest d;
+    unsigned char want[PART_DIGEST_MAX];
+    part_digest_init(&d, PART_XXH64);
+    part_digest_update(&d, content, part->size);
+    part_digest_finish(&d, want);
+    assert_memory_equal(part->digest, want, part_digest_size(PART_XXH64));
+}
+
+/* Also of what is in the file already, and of each part for itself. */
+static void a_part_has_the_digest_of_what_was_filled(void **state)
+{
+    (void)state;
+    static unsigned char content[2 * LARGE + LITTLE];
+    struct tempdir dir;
+    struct parts *p = NULL;
+    struct part *part = NULL;
+    tempdir_make(&dir);
+    assert_int_equal(parts_new(LARGE, PART_XXH64, dir.path, &p, NULL), 0);
+    assert_int_equal(rmdir(dir.path), 0);
+    for (size_t i = 0; i < sizeof content; i++)
+        content[i] = (unsigned char)(i / TELLING);
+    fill_blocks(p, sizeof content, 0);
+    parts_end_object(p);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(parts_wait_full(p, 0, &part, NULL), 0);
+        expect_digest(part, content + i * LARGE);
+        parts_pass(p, part);
+        assert_int_equal(parts_take_ready(p, &part, NULL), 0);
+        parts_pass(p, part);
+    }
+    parts_end_object(p); /* an object of nothing */
+    assert_int_equal(parts_wait_full(p, 0, &part, NULL), ERR_TIMEOUT);
+    void *room;
+    size_t len;
+    assert_int_equal(parts_room(p, &room, &len, NULL), 0);
+    parts_end_object(p);
+    assert_int_equal(parts_wait_full(p, 0, &part, NULL), 0);
+    assert_int_equal(part->size, 0);
+    expect_digest(part, "");
+    parts_free(p);
+}
+
 static void there_is_room_for_two_parts_and_a_little_and_a_sent_part_gives_its_own_back(void **state)
 {
     (void)state;
@@ -369,6 +413,7 @@ int main(void)
         cmocka_unit_test(numbers_begin_again_with_the_next_object),
         cmocka_unit_test(there_is_room_for_two_parts_and_a_little_and_a_sent_part_gives_its_own_back),
         cmocka_unit_test(a_file_holds_more_than_memory_may),
+        cmocka_unit_test(a_part_has_the_digest_of_what_was_filled),
         cmocka_unit_test(what_does_not_fit_the_disk_stays_in_memory),
         cmocka_unit_test(nothing_to_do_yet_is_a_timeout),
         cmocka_unit_test(a_filler_that_waits_for_room_hears_of_the_stop),
