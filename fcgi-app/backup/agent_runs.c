@@ -14,7 +14,7 @@
 #include "http/request.h"
 #include "store/store.h"
 
-enum { PART_EXPIRES_S = 15 * 60, MD5_BYTES = 16, XXH64_BYTES = 8 };
+enum { PART_EXPIRES_S = 15 * 60, MD5_BYTES = 16, XXH64_HEX = 16 };
 
 /* How many parts of one run may be announced and not stored: every announcement of every agent counts them. An agent
  * has a few under way. A store elsewhere does not tell of each; there, those of volumes that are not made yet count. */
@@ -139,12 +139,12 @@ static void read_md5(struct jsonread *body, char ret[PART_DIGEST_SIZE])
 /* Which of the two: what the start of the run asked for, or MD5, which older agents send. */
 static void read_digest(struct jsonread *body, const struct store *store, char ret[PART_DIGEST_SIZE])
 {
-    unsigned char bytes[XXH64_BYTES];
+    unsigned char bytes[XXH64_HEX / 2];
     if (!jsonread_has(body, "xxh64")) {
         read_md5(body, ret);
         return;
     }
-    const char *hex = jsonread_str(body, "xxh64", 2 * XXH64_BYTES, 2 * XXH64_BYTES);
+    const char *hex = jsonread_str(body, "xxh64", XXH64_HEX, XXH64_HEX);
     if (jsonread_has(body, "md5"))
         jsonread_fail(body, "md5", "must not be there beside xxh64");
     else if (store_digest(store) != PART_XXH64)

@@ -40,7 +40,8 @@ static void add_part(struct fixture *f, const char *values)
 {
     char sql[400];
     (void)snprintf(sql, sizeof sql,
-                   "INSERT INTO backup_parts (run_id, md5, number, size_bytes, digest, stored_ms) VALUES ('" RUN "', '', %s);",
+                   "INSERT INTO backup_parts (run_id, md5, number, size_bytes, digest, stored_ms) VALUES ('" RUN
+                   "', '', %s);",
                    values);
     fixture_script(f, sql);
 }
@@ -131,8 +132,10 @@ static void a_short_part_in_the_middle_is_found(void **state)
 static void the_agents_list_must_be_what_is_stored(void **state)
 {
     int64_t size;
-    const struct upload_part right[] = {{.number = 1, .size = 8388608, .digest = A}, {.number = 2, .size = 7, .digest = B}};
-    const struct upload_part other[] = {{.number = 1, .size = 8388608, .digest = A}, {.number = 2, .size = 7, .digest = A}};
+    const struct upload_part right[] = {{.number = 1, .size = 8388608, .digest = A},
+                                        {.number = 2, .size = 7, .digest = B}};
+    const struct upload_part other[] = {{.number = 1, .size = 8388608, .digest = A},
+                                        {.number = 2, .size = 7, .digest = A}};
     const struct upload_part more[] = {{.number = 1, .size = 8388608, .digest = A},
                                        {.number = 2, .size = 7, .digest = B},
                                        {.number = 3, .size = 7, .digest = B}};
