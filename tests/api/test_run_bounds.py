@@ -15,7 +15,8 @@ SERIES = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i
 RUNS = SERIES + """
     INSERT INTO backup_runs (id, chain_id, config_id, agent_id, user_id, config_name, agent_name, status, origin,
                              filename, started_ms, active_ms, finished_ms)
-    SELECT id || '-' || i || ?, id, config_id, agent_id, user_id, config_name, agent_name, 'failed', ?, '', ?, ?, ?
+    SELECT substr(id, 1, 24) || printf('%012x', i + 100000 * ?), id, config_id, agent_id, user_id, config_name,
+           agent_name, 'failed', ?, '', ?, ?, ?
     FROM n, backup_runs WHERE id = ?"""
 PARTS = SERIES + """
     INSERT INTO backup_parts (run_id, object, number, size_bytes, md5, digest)
@@ -32,18 +33,18 @@ def start(agent, config, **fields):
                       {"configId": config["id"], "filename": "a.tar.zst", "multipart": True, **fields})
 
 
-def failed(stack, like, count, origin, age_ms, mark):
-    """So many more runs that began so long before this one."""
+def failed(stack, like, count, origin, age_ms, batch):
+    """So many more runs that began so long before this one. Their ids are real ones: other tests see them in lists."""
     began = stack.query("SELECT started_ms FROM backup_runs WHERE id = ?", like)[0][0] - age_ms
-    stack.change(RUNS, count, mark, origin, began, began, began, like)
+    stack.change(RUNS, count, batch, origin, began, began, began, like)
 
 
 def test_an_agent_begins_so_many_runs_a_day_of_its_own_accord(stack, operator, agent, config):
     first = Upload(agent, config)
     assert first.complete("failed").status_code == 200
-    failed(stack, first.log_id, OWN_RUNS_A_DAY, "agent", A_DAY + 60_000, "yesterday")
-    failed(stack, first.log_id, OWN_RUNS_A_DAY, "schedule", 60_000, "asked")
-    failed(stack, first.log_id, OWN_RUNS_A_DAY - 2, "agent", 60_000, "today")
+    failed(stack, first.log_id, OWN_RUNS_A_DAY, "agent", A_DAY + 60_000, 1)
+    failed(stack, first.log_id, OWN_RUNS_A_DAY, "schedule", 60_000, 2)
+    failed(stack, first.log_id, OWN_RUNS_A_DAY - 2, "agent", 60_000, 3)
     last = Upload(agent, config)
     assert last.complete("failed").status_code == 200
     refused = start(agent, config)
