@@ -168,6 +168,7 @@ export async function screenshot(page, name) {
 // No finding at all. Transitions are over first: a colour half-way through has a contrast of its own.
 export async function assertAccessible(page, where) {
   await page.evaluate(() => Promise.all(document.getAnimations().filter((a) => a.effect.getTiming().iterations !== Infinity).map((a) => a.finished.catch(() => {}))));
+  await page.waitForFunction(() => !document.querySelector('.table.stale')); // dimmed while the next rows are fetched
   await page.evaluate(AXE); // through the debugger: a script tag is what the policy refuses
   const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }));
   assert.deepEqual(violations.map((finding) => `${finding.id} (${finding.impact}): ${finding.nodes.map((node) => `${node.target} ${node.failureSummary}`).join(' | ')}`), [], where);
