@@ -1,5 +1,7 @@
 #include "backup/part_digest.h"
 
+#include <string.h>
+
 void part_digest_init(struct part_digest *d, enum part_digest_kind kind)
 {
     d->kind = kind;
@@ -23,9 +25,9 @@ void part_digest_finish(struct part_digest *d, unsigned char ret[PART_DIGEST_MAX
         md5_finish(&d->state.md5, ret);
         return;
     }
-    XXH64_hash_t sum = XXH64_digest(&d->state.xxh64);
-    for (size_t i = sizeof sum; i > 0; i--, sum >>= 8)
-        ret[i - 1] = (unsigned char)sum; /* as its canonical form has it */
+    XXH64_canonical_t sum;
+    XXH64_canonicalFromHash(&sum, XXH64_digest(&d->state.xxh64));
+    memcpy(ret, sum.digest, sizeof sum.digest);
 }
 
 size_t part_digest_size(enum part_digest_kind kind)

@@ -97,14 +97,15 @@ ORDER BY o.number, p.number;
 -- name: backup_part_stored
 UPDATE backup_parts
 SET stored_ms = :now
-WHERE run_id = :run_id AND object = :object AND number = :number AND (digest = :digest OR digest = '' AND md5 = :digest) AND size_bytes = :size_bytes
-  AND stored_ms IS NULL
+WHERE run_id = :run_id AND object = :object AND number = :number AND size_bytes = :size_bytes AND stored_ms IS NULL
+  AND (digest = :digest OR digest = '' AND md5 = :digest)
   AND run_id IN (SELECT id FROM backup_runs WHERE id = :run_id AND status = 'running');
 
 -- name: backup_whole_stored
 -- The body of a single PUT is part 1, and not declared before it is there.
 INSERT INTO backup_parts (run_id, object, number, size_bytes, md5, digest, stored_ms)
-SELECT id, 1, 1, :size_bytes, CASE WHEN length(:digest) = 32 THEN :digest ELSE '' END, :digest, :now FROM backup_runs WHERE id = :run_id AND status = 'running';
+SELECT id, 1, 1, :size_bytes, CASE WHEN length(:digest) = 32 THEN :digest ELSE '' END, :digest, :now
+FROM backup_runs WHERE id = :run_id AND status = 'running';
 
 -- name: backup_run_count_stored
 -- Not by adding up the parts: there may be a hundred thousand.
